@@ -1,8 +1,8 @@
-"""Bring `.venv` to what `requirements/dev.txt` and `pyproject.toml` say. Run by every make target; does nothing when fresh.
+"""Bring `.venv` to what `requirements/dev.txt` and `pyproject.toml` say. Run by every make target; no-op when fresh.
 
 Needs any Python from 3.8 on. `uv` is used where there is one and otherwise installed, pinned and hashed, into
-`.cache/uv-venv`; the system's Python is never written to. Safe to interrupt, to repeat and to run twice at once: the work
-is done under a file lock, and the stamp that says "fresh" is written last. `SEAMLESS_PYTHON` chooses the interpreter.
+`.cache/uv-venv`; the system's Python is never written to. Safe to interrupt, to repeat and to run twice at once: the
+work is done under a file lock, and the stamp that says "fresh" is written last. `SEAMLESS_PYTHON` names the interpreter.
 """
 
 import contextlib
@@ -40,7 +40,7 @@ def main() -> int:
         say("setting up .venv (a minute or two the first time)")
         uv = find_uv() or install_uv()
         create_venv(uv)
-        # --require-hashes refuses whatever the lock doesn't list; the project itself is then added without dependencies.
+        # --require-hashes refuses what the lock doesn't list; the project itself is then added without dependencies.
         run([uv, "pip", "install", "-q", "--python", PYTHON, "--require-hashes", "--compile-bytecode", "-r", LOCK])
         run([uv, "pip", "install", "-q", "--python", PYTHON, "--no-deps", "--no-build-isolation", "-e", ROOT])
         STAMP.write_text(wanted())
@@ -89,14 +89,15 @@ def install_uv():
     pins = ROOT / "requirements" / "uv.txt"
     options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes", "-r", pins]
     if works([sys.executable, "-m", "venv", PRIVATE_UV]):
-        run([PRIVATE_UV / "bin" / "python", "-m", "pip", "install"] + options)
+        run([PRIVATE_UV / "bin" / "python", "-m", "pip", "install", *options])
     elif works([sys.executable, "-m", "pip", "--version"]):  # a Python without ensurepip, but with pip
         shutil.rmtree(PRIVATE_UV, ignore_errors=True)
-        run([sys.executable, "-m", "pip", "install", "--target", PRIVATE_UV] + options)
+        run([sys.executable, "-m", "pip", "install", "--target", PRIVATE_UV, *options])
     else:
         fail(
             "%s can create no virtual environment (it lacks ensurepip) and has no pip. Install one of: "
-            "uv; the package python3-venv (Debian, Ubuntu: apt install python3-venv); any other Python 3.11+" % sys.executable
+            "uv; the package python3-venv (Debian, Ubuntu: apt install python3-venv); any other Python 3.11+"
+            % sys.executable
         )
     return PRIVATE_UV / "bin" / "uv"
 

@@ -14,7 +14,9 @@ def main() -> int:
     notebooks.mkdir(exist_ok=True)
     exchange = subprocess.Popen([BIN / "seamless", "sandbox"], stdin=subprocess.DEVNULL)
     try:
-        return subprocess.run([BIN / "jupyter", "lab", f"--notebook-dir={notebooks}", *sys.argv[1:]], check=False).returncode
+        return subprocess.run(
+            [BIN / "jupyter", "lab", f"--notebook-dir={notebooks}", *sys.argv[1:]], check=False
+        ).returncode
     except KeyboardInterrupt:  # the terminal sent it to JupyterLab as well, which has said its own goodbye
         return 130
     finally:

@@ -1,7 +1,7 @@
 """Resolve `pyproject.toml` into `requirements/dev.txt`, and the bootstrap's uv into `requirements/uv.txt`.
 
-Pinned, hashed, for every supported platform and Python at once, and naming no package index: where packages come from is
-the installing machine's setting. Pins stay where they are unless they contradict `pyproject.toml`; `--upgrade` raises them.
+Pinned, hashed, for every supported platform and Python at once, and naming no package index: where packages come from
+is the installing machine's setting. Pins stay unless they contradict `pyproject.toml`; `--upgrade` raises them.
 """
 
 import argparse
@@ -10,7 +10,8 @@ from pathlib import Path
 
 from bootstrap import ROOT, find_uv, install_uv, run
 
-OPTIONS = ["--universal", "--generate-hashes", "--no-annotate", "--no-header", "--no-emit-index-url", "--no-emit-find-links", "-q"]
+OPTIONS = ["-q", "--universal", "--generate-hashes", "--no-annotate", "--no-header"]
+NO_HOSTS = ["--no-emit-index-url", "--no-emit-find-links"]
 # One version of each package on every Python, where there is one: results should not depend on the interpreter.
 ONE_VERSION = ["--fork-strategy", "fewest"]
 
@@ -22,7 +23,7 @@ def main() -> int:
     upgrade = ["--upgrade"] if parser.parse_args().upgrade else []
     uv = find_uv() or install_uv()
     out = ROOT / "requirements"
-    compile_ = [uv, "pip", "compile", *OPTIONS, *upgrade]
+    compile_ = [uv, "pip", "compile", *OPTIONS, *NO_HOSTS, *upgrade]
     run([*compile_, *ONE_VERSION, "--python-version", "3.11", "--all-extras", "pyproject.toml", "-o", out / "dev.txt"])
     run([*compile_, "--python-version", "3.8", out / "uv.in", "-o", out / "uv.txt"])
     for path in (out / "dev.txt", out / "uv.txt"):
