@@ -2,7 +2,7 @@
 
 Needs any Python from 3.8 on. `uv` is used where there is one and otherwise installed, pinned and hashed, into
 `.cache/uv-venv`; the system's Python is never written to. Safe to interrupt, to repeat and to run twice at once: the
-work is done under a file lock, and the stamp that says "fresh" is written last. `SEAMLESS_PYTHON` names the interpreter.
+work is done under a file lock, and the stamp that says "fresh" is written last. `SEAMLESS_PYTHON` names the Python.
 """
 
 import contextlib
@@ -32,6 +32,7 @@ def main() -> int:
         return 0
     for name in SETTINGS_OF_OTHERS:
         os.environ.pop(name, None)
+    os.environ.setdefault("UV_SYSTEM_CERTS", "1")  # behind a company's proxy only the system knows its certificate
     CACHE.mkdir(exist_ok=True)
     with only_one_setup(CACHE / "setup.lock"):
         if is_fresh():
