@@ -1,0 +1,1 @@
+"""A research workbench for market data that can vouch for every bar."""

@@ -1,0 +1,85 @@
+"""Which series: `ohlcv:{exchange}:{symbol}:{timeframe}` and `trades:{exchange}:{symbol}`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import quote, unquote
+
+from seamless_lab.core.grid import parse_timeframe
+from seamless_lab.errors import InvalidNode, NotAvailableYet
+
+_FORM = "ohlcv:EXCHANGE:SYMBOL:TIMEFRAME, such as ohlcv:binance:BTC/USDT:1m"
+_EXCHANGE = re.compile(r"[a-z0-9_]+")
+_SYMBOL = re.compile(r"[^\s@{}$]+")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class NodeId:
+    """The identity of one series; equal ids are the same series everywhere.
+
+    `timeframe` is empty for trades. Symbols may contain `:` (`BTC/USDT:USDT` is a swap).
+    """
+
+    kind: str
+    exchange: str
+    symbol: str
+    timeframe: str
+
+    def __str__(self) -> str:
+        head = f"{self.kind}:{self.exchange}:{self.symbol}"
+        return f"{head}:{self.timeframe}" if self.timeframe else head
+
+    @property
+    def path(self) -> str:
+        """Relative folder of the series in a store; the symbol is percent-encoded, so no symbol can leave the store."""
+        return f"{self.kind}/exchange={self.exchange}/symbol={quote(self.symbol, safe='')}/timeframe={self.timeframe}"
+
+    @classmethod
+    def from_path(cls, path: str) -> NodeId:
+        """Inverse of `path`."""
+        kind, exchange, symbol, timeframe = path.strip("/").split("/")
+        return cls(kind, exchange.partition("=")[2], unquote(symbol.partition("=")[2]), timeframe.partition("=")[2])
+
+
+def parse_node(text: str) -> NodeId:
+    """The id that a user wrote; kind and exchange are read from the left, the timeframe from the right.
+
+    Raises
+    ------
+    InvalidNode
+        If the text does not have the form, with the part that is wrong.
+    """
+    kind, _, rest = text.strip().partition(":")
+    exchange, _, rest = rest.partition(":")
+    if kind not in ("ohlcv", "trades"):
+        raise InvalidNode(f"{text!r} is no node: its kind is {kind!r}, not ohlcv or trades.", hint=f"Write {_FORM}.", value=text)
+    if not _EXCHANGE.fullmatch(exchange):
+        raise InvalidNode(
+            f"{text!r} is no node: {exchange!r} is no exchange id (lower-case letters, digits, _).", hint=f"Write {_FORM}.", value=text
+        )
+    symbol, _, timeframe = rest.rpartition(":") if kind == "ohlcv" else (rest, "", "")
+    if kind == "ohlcv" and not symbol:
+        raise InvalidNode(f"{text!r} is no node: it lacks a symbol or a timeframe.", hint=f"Write {_FORM}.", value=text)
+    if not _SYMBOL.fullmatch(symbol) or symbol.startswith("."):
+        raise InvalidNode(f"{text!r} is no node: {symbol!r} is no symbol.", hint=f"Write {_FORM}.", value=text)
+    if kind == "ohlcv":
+        parse_timeframe(timeframe)
+    return NodeId(kind, exchange, symbol, timeframe)
+
+
+def require_bars(node: NodeId) -> NodeId:
+    """`node` if it names bars.
+
+    Raises
+    ------
+    NotAvailableYet
+        For trades.
+    """
+    if node.kind != "ohlcv":
+        raise NotAvailableYet(
+            f"{node} names trades, which are not available yet; this version fetches bars.",
+            hint=f"Fetch bars instead: ohlcv:{node.exchange}:{node.symbol}:1m",
+            node=str(node),
+        )
+    return node

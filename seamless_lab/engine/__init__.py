@@ -1,0 +1,1 @@
+"""The use cases, asynchronous, written against the ports in `ports`."""
