@@ -47,10 +47,12 @@ bench: setup ## benchmarks against floors and peers, as JSON and a table
 	@$(BIN)/python -m benchmarks
 
 lint: setup ## ruff, mypy --strict, import contracts
-	@$(BIN)/ruff format --check -q . || { echo 'lint: run make format' >&2; exit 1; }
-	@$(BIN)/ruff check -q .
-	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	@failed=0; \
+	$(BIN)/ruff format --check -q --output-format concise . || { echo 'lint: run make format' >&2; failed=1; }; \
+	$(BIN)/ruff check -q --output-format concise . || failed=1; \
+	$(BIN)/mypy || failed=1; \
+	$(BIN)/lint-imports --no-logo || failed=1; \
+	exit $$failed
 
 format: setup ## format the sources and fix what can be fixed
 	@$(BIN)/ruff check -q --fix --exit-zero . && $(BIN)/ruff format -q .
