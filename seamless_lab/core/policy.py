@@ -1,0 +1,222 @@
+"""What the user declares about a fetch: strategy, domain, budgets, backfill, and the context of the computation."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from seamless_lab.errors import ConfigError, RequestError
+
+
+class _Choice(StrEnum):
+    """Words that are read in any case, with `-` for `_`; an unknown one names those allowed."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> _Choice | None:
+        wanted = str(value).strip().replace("-", "_").casefold()
+        return next((member for member in cls if member.value.casefold() == wanted), None)
+
+
+class Strategy(_Choice):
+    """What a fetch does about slots that nobody has answered for."""
+
+    FAIL_FAST = "FAIL_FAST"
+    """Raise on any gap; nothing is asked of the source."""
+    AUTO_BACKFILL = "AUTO_BACKFILL"
+    """Fill, then answer."""
+    PARTIAL_FILL = "PARTIAL_FILL"
+    """Answer what is there, say what is not, fill behind."""
+    SEAMLESS = "SEAMLESS"
+    """Cache, storage, backfill, live within budgets; then as `SLAPolicy.on_violation` says."""
+
+
+class Domain(_Choice):
+    """What the data are for: which sources may be touched."""
+
+    BACKTEST = "backtest"
+    """Sealed versions only."""
+    RESEARCH = "research"
+    """Sealed versions only."""
+    DRYRUN = "dryrun"
+    """Fill, seal, then read the sealed part back; the default."""
+    LIVE = "live"
+    """As dryrun, and the unsealed tail is delivered too."""
+
+    @property
+    def sealed(self) -> bool:
+        """Whether only committed versions may be read."""
+        return self in (Domain.BACKTEST, Domain.RESEARCH)
+
+
+class OnViolation(_Choice):
+    """What a fetch does when a budget is used up."""
+
+    PARTIAL_FILL = "PARTIAL_FILL"
+    """Answer what is there."""
+    FAIL_FAST = "FAIL_FAST"
+    """Raise `SeamlessSLAExceeded`."""
+
+
+class Verdict(_Choice):
+    """What a fetch amounts to. HOLD beats PARTIAL beats PASS."""
+
+    PASS = "PASS"
+    PARTIAL = "PARTIAL"
+    HOLD = "HOLD"
+
+
+class Phase(_Choice):
+    """The parts of a fetch that have a budget of their own."""
+
+    STORAGE = "storage"
+    BACKFILL = "backfill"
+    LIVE = "live"
+    TOTAL = "total"
+
+
+class BackfillMode(_Choice):
+    """Whether the caller waits for the fill."""
+
+    BACKGROUND = "background"
+    SYNC = "sync"
+
+
+@dataclass(frozen=True, slots=True)
+class SLAPolicy:
+    """Budgets of a fetch, in milliseconds; None is no limit.
+
+    A budget is a deadline that cancels the wait. `max_sync_gap_bars`: with more missing bars than this the caller does
+    not wait for the backfill; None waits whatever the size.
+    """
+
+    max_wait_storage_ms: int | None = None
+    max_wait_backfill_ms: int | None = None
+    max_wait_live_ms: int | None = None
+    total_deadline_ms: int | None = None
+    max_sync_gap_bars: int | None = None
+    on_violation: OnViolation = OnViolation.PARTIAL_FILL
+
+    def __post_init__(self) -> None:
+        for name in ("max_wait_storage_ms", "max_wait_backfill_ms", "max_wait_live_ms", "total_deadline_ms"):
+            _at_least(1, name, getattr(self, name))
+        _at_least(0, "max_sync_gap_bars", self.max_sync_gap_bars)
+
+    def budget(self, phase: Phase) -> int | None:
+        """Milliseconds of a phase by itself; None is no limit."""
+        return {
+            Phase.STORAGE: self.max_wait_storage_ms,
+            Phase.BACKFILL: self.max_wait_backfill_ms,
+            Phase.LIVE: self.max_wait_live_ms,
+            Phase.TOTAL: self.total_deadline_ms,
+        }[phase]
+
+    def remaining_ms(self, phase: Phase, elapsed_ms: int) -> int | None:
+        """Milliseconds left to a phase that starts `elapsed_ms` into the fetch.
+
+        The smaller of its own budget and what is left of the total; 0 when the total is used up; None is no limit.
+        """
+        own = self.budget(phase)
+        if self.total_deadline_ms is None:
+            return own
+        left = max(0, self.total_deadline_ms - elapsed_ms)
+        return left if own is None else min(own, left)
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillPolicy:
+    """How gaps are filled.
+
+    `window_bars`: size of the grid-aligned blocks that are leased and asked for. `single_flight_ttl_ms`: how long one
+    task waits for the same block asked by another. `distributed_lease_ttl_ms`: lease of a coordinator service; the
+    embedded one uses `embedded_lease_ttl_ms`, renewed every `embedded_renew_ms`. `jitter_ratio`: retries wait
+    `retry_backoff_ms * 2**n`, give or take this ratio.
+    """
+
+    mode: BackfillMode = BackfillMode.BACKGROUND
+    max_concurrent_requests: int = 8
+    window_bars: int = 900
+    single_flight_ttl_ms: int = 60_000
+    distributed_lease_ttl_ms: int = 120_000
+    embedded_lease_ttl_ms: int = 10_000
+    embedded_renew_ms: int = 3_000
+    max_attempts: int = 5
+    retry_backoff_ms: int = 500
+    jitter_ratio: float = 0.25
+
+    def __post_init__(self) -> None:
+        _at_least(1, "max_concurrent_requests", self.max_concurrent_requests)
+        _between(1, 100_000, "window_bars", self.window_bars)
+        for name in (
+            "single_flight_ttl_ms",
+            "distributed_lease_ttl_ms",
+            "embedded_lease_ttl_ms",
+            "embedded_renew_ms",
+            "max_attempts",
+        ):
+            _at_least(1, name, getattr(self, name))
+        _at_least(0, "retry_backoff_ms", self.retry_backoff_ms)
+        _between(0, 1, "jitter_ratio", self.jitter_ratio)
+        if self.embedded_renew_ms * 2 > self.embedded_lease_ttl_ms:
+            raise ConfigError(
+                f"embedded_renew_ms is {self.embedded_renew_ms}; it must be at most half of embedded_lease_ttl_ms, "
+                f"which is {self.embedded_lease_ttl_ms}.",
+                hint="A lease that is renewed too late is taken by another process.",
+                key="embedded_renew_ms",
+                value=self.embedded_renew_ms,
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class ComputeContext:
+    """On whose behalf, and against which knowledge, a fetch is made.
+
+    `as_of`: what was known then, as the user wrote it (`parse_time_ms` reads it) or epoch milliseconds; None is not
+    stated. `max_lag_s`: how old the newest bar may be (live only). `min_coverage`: the smallest acceptable coverage
+    ratio.
+    """
+
+    world_id: str = "default"
+    domain: Domain = Domain.DRYRUN
+    as_of: str | int | None = None
+    max_lag_s: int | None = None
+    min_coverage: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.world_id.strip():
+            raise RequestError(
+                "The world_id is empty.", hint="Leave it out to use the world 'default'.", world_id=self.world_id
+            )
+        if self.max_lag_s is not None and self.max_lag_s < 0:
+            raise RequestError(
+                f"max_lag_s is {self.max_lag_s}; it must be at least 0 seconds.", max_lag_s=self.max_lag_s
+            )
+        if self.min_coverage is not None and not 0 <= self.min_coverage <= 1:
+            raise RequestError(
+                f"min_coverage is {self.min_coverage}; it must lie between 0 and 1.",
+                hint="98 % is 0.98.",
+                min_coverage=self.min_coverage,
+            )
+
+
+def _at_least(lowest: int, name: str, value: float | None) -> None:
+    _between(lowest, math.inf, name, value)
+
+
+def _between(lowest: float, highest: float, name: str, value: float | None) -> None:
+    if value is not None and not lowest <= value <= highest:
+        allowed = f"at least {lowest}" if highest == math.inf else f"between {lowest} and {highest}"
+        raise ConfigError(f"{name} is {value}; it must be {allowed}.", key=name, value=value)
+
+
+BASELINE = SLAPolicy(
+    max_wait_storage_ms=300,
+    max_wait_backfill_ms=5_000,
+    max_wait_live_ms=800,
+    total_deadline_ms=1_500,
+    max_sync_gap_bars=2,
+)
+"""Budgets of pipelines (the reference budgets of the architecture document)."""
+
+NOTEBOOK = SLAPolicy(max_wait_live_ms=800)
+"""Budgets of people: progress and the stop button are the budget, only the live tail has one."""

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seamless_lab.core.policy import (
+    BASELINE,
+    NOTEBOOK,
+    BackfillMode,
+    BackfillPolicy,
+    ComputeContext,
+    Domain,
+    OnViolation,
+    Phase,
+    SLAPolicy,
+    Strategy,
+)
+from seamless_lab.errors import ConfigError, RequestError
+
+budgets = st.none() | st.integers(1, 10_000)
+
+
+def test_choices_are_read_in_any_case() -> None:
+    assert Strategy("seamless") is Strategy.SEAMLESS
+    assert Strategy("auto-backfill") is Strategy.AUTO_BACKFILL
+    assert Domain("LIVE") is Domain.LIVE
+    assert OnViolation("fail_fast") is OnViolation.FAIL_FAST
+    assert BackfillMode("Sync") is BackfillMode.SYNC
+    with pytest.raises(ValueError, match="fastest"):
+        Strategy("fastest")
+
+
+def test_sealed_domains_are_backtest_and_research() -> None:
+    assert [domain for domain in Domain if domain.sealed] == [Domain.BACKTEST, Domain.RESEARCH]
+
+
+def test_baseline_holds_the_documented_budgets() -> None:
+    assert [BASELINE.budget(phase) for phase in Phase] == [300, 5_000, 800, 1_500]
+    assert BASELINE.max_sync_gap_bars == 2
+    assert BASELINE.on_violation is OnViolation.PARTIAL_FILL
+
+
+def test_notebook_has_no_total_deadline() -> None:
+    assert NOTEBOOK.total_deadline_ms is None
+    assert NOTEBOOK.budget(Phase.BACKFILL) is None
+
+
+@given(phase=budgets, total=budgets, elapsed=st.integers(0, 20_000))
+def test_remaining_is_the_smaller_of_the_phase_and_what_is_left(
+    phase: int | None, total: int | None, elapsed: int
+) -> None:
+    policy = SLAPolicy(max_wait_backfill_ms=phase, total_deadline_ms=total)
+    limits = [limit for limit in (phase, None if total is None else max(0, total - elapsed)) if limit is not None]
+    assert policy.remaining_ms(Phase.BACKFILL, elapsed) == (min(limits) if limits else None)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"max_wait_storage_ms": 0},
+        {"max_wait_backfill_ms": -5},
+        {"total_deadline_ms": 0},
+        {"max_sync_gap_bars": -1},
+    ],
+)
+def test_an_impossible_budget_is_refused_with_its_value(bad: dict[str, int]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        SLAPolicy(**bad)  # type: ignore[arg-type]
+    name, value = next(iter(bad.items()))
+    assert name in caught.value.message
+    assert str(value) in caught.value.message
+    assert caught.value.facts["key"] == name
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"window_bars": 0},
+        {"window_bars": 100_001},
+        {"max_concurrent_requests": 0},
+        {"max_attempts": 0},
+        {"retry_backoff_ms": -1},
+        {"jitter_ratio": 1.5},
+        {"jitter_ratio": float("nan")},
+        {"embedded_lease_ttl_ms": 5_000},
+    ],
+)
+def test_an_impossible_backfill_is_refused(bad: dict[str, float]) -> None:
+    with pytest.raises(ConfigError):
+        BackfillPolicy(**bad)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("bad", [{"world_id": " "}, {"max_lag_s": -1}, {"min_coverage": 98.0}, {"min_coverage": -0.1}])
+def test_an_impossible_context_is_refused(bad: dict[str, object]) -> None:
+    with pytest.raises(RequestError):
+        ComputeContext(**bad)  # type: ignore[arg-type]
+
+
+def test_policies_are_values() -> None:
+    assert ComputeContext() == ComputeContext("default", Domain.DRYRUN)
+    assert dataclasses.replace(NOTEBOOK, total_deadline_ms=60_000).total_deadline_ms == 60_000
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        BASELINE.total_deadline_ms = 1  # type: ignore[misc]
