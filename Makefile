@@ -3,6 +3,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 WORKERS ?= 2
 PYTEST_ARGS ?=
+LAB_ARGS ?=
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
@@ -23,7 +24,7 @@ demo: setup ## a year of bars from a faulty local exchange: gaps, causes, repair
 	@$(BIN)/seamless demo
 
 lab: setup ## JupyterLab on notebooks/, with the sandbox exchange running
-	@$(BIN)/python scripts/lab.py
+	@$(BIN)/python scripts/lab.py $(LAB_ARGS)
 
 test: setup test-unit test-notebooks ## all tests, then the notebooks
 
