@@ -1,0 +1,48 @@
+"""The exchange itself: one market, its API families, and the state that control commands change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from seamless_lab.sandbox.binance import Binance
+from seamless_lab.sandbox.clock import ExchangeClock
+from seamless_lab.sandbox.config import SandboxConfig
+from seamless_lab.sandbox.family import Family
+from seamless_lab.sandbox.faults import FaultState
+from seamless_lab.sandbox.instruments import Instrument, list_instruments
+from seamless_lab.sandbox.journal import Journal
+from seamless_lab.sandbox.market import Market
+from seamless_lab.sandbox.weights import WeightBudget
+
+_UNLIMITED = 1 << 62
+_QUOTES = {"binance": "USDT", "coinbase": "USD", "kraken": "USD"}
+
+
+class Exchange:
+    """State of a running sandbox. Owned by one event loop; nothing here is thread-safe."""
+
+    def __init__(self, config: SandboxConfig) -> None:
+        self.config = config
+        self.clock = ExchangeClock(config.now_ms)
+        self.market = Market(config.outages, config.restatements)
+        self.journal = Journal()
+        self.faults = FaultState(config.faults)
+        limits = {venue: config.weight_limits.get(venue, _UNLIMITED) for venue in _QUOTES}
+        self.budgets = {
+            venue: WeightBudget(limit, config.weight_window_s, config.ban_after_refusals, config.ban_s)
+            for venue, limit in limits.items()
+        }
+        binance = Binance(self.market, self.instruments("binance"), config.weight_limits.get("binance", 6000))
+        self.families: dict[str, Family] = {binance.name: binance}
+
+    def instruments(self, venue: str) -> dict[str, Instrument]:
+        """What a venue lists, by pair, with the configured listing dates and quiet rates."""
+        config = self.config
+        return {
+            name: replace(
+                instrument,
+                listed_s=config.listed_s.get(name, instrument.listed_s),
+                quiet_per_million=config.quiet_per_million.get(name, instrument.quiet_per_million),
+            )
+            for name, instrument in list_instruments(venue, _QUOTES[venue], config.symbols, config.seed).items()
+        }
