@@ -18,8 +18,10 @@ Ints = npt.NDArray[np.int64]
 class Ranges:
     """A set of epoch seconds as normalised ranges `[starts[i], ends[i])`.
 
-    Both arrays are int64 and read-only; `starts[i] < ends[i] < starts[i + 1]`. Build with `normalised`, `of` or `single`.
-    Operators: `|` union, `&` intersection, `-` difference; `==` compares the sets; `len` counts ranges, `bool` is non-emptiness.
+    Both arrays are int64 and read-only; `starts[i] < ends[i] < starts[i + 1]`. Build with `normalised`, `of` or
+    `single`.
+    Operators: `|` union, `&` intersection, `-` difference; `==` compares the sets; `len` counts ranges, `bool` is
+    non-emptiness.
     """
 
     starts: Ints
@@ -27,7 +29,7 @@ class Ranges:
 
     @classmethod
     def normalised(cls, starts: npt.ArrayLike, ends: npt.ArrayLike) -> Ranges:
-        """The set covered by any ranges: unsorted, overlapping, touching or empty ones are allowed; reversed ones count as empty."""
+        """The set covered by any ranges: unsorted, overlapping or touching; empty and reversed ones count for nothing."""
         begin = np.asarray(starts, dtype=np.int64)
         finish = np.asarray(ends, dtype=np.int64)
         real = begin < finish
@@ -142,6 +144,15 @@ class Ranges:
         starts = self.starts + (grid.anchor_s - self.starts) % grid.step_s
         ends = self.ends - (self.ends - grid.anchor_s) % grid.step_s
         return Ranges.normalised(starts, ends)
+
+    def seconds_before(self, moments: Ints) -> Ints:
+        """How many seconds of the set lie before each moment; same shape as `moments`."""
+        if not len(self):
+            return np.zeros(moments.shape, dtype=np.int64)
+        reached = np.concatenate(([0], np.cumsum(self.ends - self.starts)))
+        place = np.searchsorted(self.starts, moments, side="left")
+        beyond = np.maximum(self.ends[np.maximum(place, 1) - 1] - moments, 0)
+        return np.where(place > 0, reached[place] - beyond, 0)
 
     @property
     def seconds(self) -> int:
