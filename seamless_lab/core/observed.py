@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from seamless_lab.core.bars import Bars
+from seamless_lab.core.coverage import SIX_HOURS_S
+from seamless_lab.core.grid import Grid
 from seamless_lab.core.ranges import Ints, Ranges
 from seamless_lab.core.time import TimeRange
 
@@ -37,7 +39,7 @@ class Observed:
         return cls(answered.starts, answered.ends, np.full(len(answered), at_ms, dtype=np.int64))
 
     @classmethod
-    def from_runs(cls, runs: Sequence[Sequence[int]]) -> Observed:
+    def from_runs(cls, runs: npt.ArrayLike) -> Observed:
         """From `[start, end, at_ms]` triples that are already sorted and disjoint (as `runs` gives them)."""
         table = np.asarray(runs, dtype=np.int64).reshape(-1, 3)
         return _joined(table[:, 0], table[:, 1], table[:, 2])
@@ -128,3 +130,15 @@ def _joined(starts: Ints, ends: Ints, at_ms: Ints) -> Observed:
         last = np.concatenate((breaks, [True]))
         starts, ends, at_ms = starts[first], ends[last], at_ms[first]
     return Observed(np.ascontiguousarray(starts), np.ascontiguousarray(ends), np.ascontiguousarray(at_ms))
+
+
+def settled(observed: Observed, grid: Grid, *, stabilization_bars: int) -> Observed:
+    """The part that was observed late enough to be final: at least the stabilization time after each slot's end.
+
+    A bar that was asked for right after its close may still be restated; it stays provisional until it is asked for again.
+    """
+    wait_s = min(stabilization_bars * grid.step_s, SIX_HOURS_S)
+    latest = observed.at_ms // 1000 - wait_s
+    ends = np.minimum(observed.ends, latest - (latest - grid.anchor_s) % grid.step_s)
+    real = observed.starts < ends
+    return _joined(observed.starts[real], ends[real], observed.at_ms[real])

@@ -1,0 +1,199 @@
+"""Looking at what the stores hold; nothing here asks a source or writes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from seamless_lab.app.results import ArtifactList, CoverageResult, GapTable, SlaReport, VerifyReport
+from seamless_lab.app.wiring import Wiring
+from seamless_lab.core.coverage import Cause, classify, stable_until
+from seamless_lab.core.digest import Header
+from seamless_lab.core.identity import NodeId
+from seamless_lab.core.observed import merge, settled
+from seamless_lab.core.reference import Latest, Reference
+from seamless_lab.core.time import TimeRange, format_time
+from seamless_lab.core.version import Version
+from seamless_lab.errors import NotFound
+
+_UTC_S = pl.Datetime("us", "UTC")
+
+
+def coverage(wiring: Wiring, header: Header, window: TimeRange) -> CoverageResult:
+    """The coverage of a window: the head overlaid by the hot store."""
+    head = wiring.sealed.head(header.node)
+    hot = wiring.hot.load(header, window)
+    bars = hot.bars
+    observed = settled(hot.observed, header.grid, stabilization_bars=wiring.stabilization_bars)
+    bars = bars.within(observed.answered)
+    if head is not None:
+        sealed = wiring.sealed.read(head, window)
+        bars, observed, _ = merge(sealed.bars, head.commit.observed.clip(window), bars, observed)
+    stable = stable_until(wiring.clock.now_ms() // 1000, header.grid, stabilization_bars=wiring.stabilization_bars)
+    found = classify(window, header.grid, bars=bars.slots, answered=observed.answered, failed=hot.failed, stable_until_s=stable)
+    return CoverageResult(header.node, found, hot.before_listing & found.quiet, hot.attempts, head.tree.fingerprint if head else "")
+
+
+def gaps(wiring: Wiring, header: Header, window: TimeRange) -> GapTable:
+    """Every stretch without a bar, with the latest evidence about it."""
+    result = coverage(wiring, header, window)
+    found = list(result.coverage.gaps(Cause.MISSING, Cause.FAILED, Cause.QUIET, Cause.PENDING))
+    starts = np.array([gap.window.start for gap in found], dtype=np.int64)
+    asked, errors = _latest_attempts(result.attempts, starts)
+    repairs = [
+        f"seamless backfill {header.node} --start {format_time(gap.window.start)} --end {format_time(gap.window.end)}"
+        if gap.cause in (Cause.MISSING, Cause.FAILED)
+        else ""
+        for gap in found
+    ]
+    listed = result.before_listing.contains(starts)
+    notes = ["before the market was listed" if before else error for before, error in zip(listed.tolist(), errors, strict=True)]
+    frame = pl.DataFrame(
+        {
+            "start": starts,
+            "end": np.array([gap.window.end for gap in found], dtype=np.int64),
+            "cause": pl.Series([str(gap.cause) for gap in found], dtype=pl.String),
+            "bars": pl.Series([gap.slots for gap in found], dtype=pl.Int64),
+            "asked_at": pl.Series(asked, dtype=pl.Int64),
+            "error": pl.Series(notes, dtype=pl.String),
+            "repair": pl.Series(repairs, dtype=pl.String),
+        }
+    ).with_columns(
+        pl.from_epoch("start", time_unit="s").cast(_UTC_S),
+        pl.from_epoch("end", time_unit="s").cast(_UTC_S),
+        pl.from_epoch("asked_at", time_unit="ms").cast(_UTC_S),
+    )
+    return GapTable(header.node, window, frame)
+
+
+def _latest_attempts(attempts: pl.DataFrame, starts: np.ndarray[tuple[int], np.dtype[np.int64]]) -> tuple[list[int | None], list[str]]:
+    """When each time was last asked for, and the error that came back; attempts are oldest first."""
+    place = np.full(starts.shape, -1, dtype=np.int64)
+    begins, ends = attempts["start"].to_numpy(), attempts["end"].to_numpy()
+    for row in range(attempts.height):
+        place[(starts >= begins[row]) & (starts < ends[row])] = row
+    known = [int(row) if row >= 0 else None for row in place]
+    asked = [None if row is None else int(attempts["asked_at_ms"][row]) for row in known]
+    return asked, ["" if row is None else str(attempts["error"][row] or "") for row in known]
+
+
+def known_bounds(wiring: Wiring, header: Header) -> TimeRange:
+    """From the first to the last slot that the stores have an answer for.
+
+    Raises
+    ------
+    NotFound
+        If they know nothing about the node.
+    """
+    head = wiring.sealed.head(header.node)
+    parts = [bounds for bounds in (head.tree.bounds if head else None, wiring.hot.bounds(header)) if bounds is not None]
+    if not parts:
+        raise NotFound(
+            f"Nothing is known about {header.node} in this home.",
+            hint=f"Fetch it: seamless fetch {header.node} --start … --end …",
+            node=str(header.node),
+        )
+    return TimeRange(min(part.start for part in parts), max(part.end for part in parts))
+
+
+def nodes(wiring: Wiring) -> Sequence[str]:
+    """All series held, hot or sealed."""
+    return sorted({str(node) for node in wiring.sealed.nodes()} | {str(header.node) for header in wiring.hot.nodes()})
+
+
+def catalogue(wiring: Wiring) -> ArtifactList:
+    """The head of every sealed dataset."""
+    heads = [head for node in wiring.sealed.nodes() if (head := wiring.sealed.head(node)) is not None]
+    return ArtifactList(wiring.sealed.url, "", _listed([(head, head.commit.seq) for head in heads]))
+
+
+def history(wiring: Wiring, node: NodeId) -> ArtifactList:
+    """All versions of one dataset, oldest first."""
+    versions = wiring.sealed.history(node)
+    if not versions:
+        wiring.sealed.resolve(node, Latest())  # raises with the names that exist
+    return ArtifactList(wiring.sealed.url, str(node), _listed([(version, len(versions)) for version in versions]))
+
+
+def _listed(versions: Sequence[tuple[Version, int]]) -> pl.DataFrame:
+    rows = [
+        {
+            "node": str(version.header.node),
+            "ref": f"{version.header.node}@sha256:{version.tree.fingerprint[:16]}",
+            "fingerprint": version.tree.fingerprint,
+            "seq": version.commit.seq,
+            "rows": version.tree.rows,
+            "start": version.commit.bounds.start if version.commit.bounds else None,
+            "end": version.commit.bounds.end if version.commit.bounds else None,
+            "as_of": version.commit.as_of_ms,
+            "versions": count,
+        }
+        for version, count in versions
+    ]
+    schema = {
+        "node": pl.String, "ref": pl.String, "fingerprint": pl.String, "seq": pl.Int64, "rows": pl.Int64,
+        "start": pl.Int64, "end": pl.Int64, "as_of": pl.Int64, "versions": pl.Int64,
+    }  # fmt: skip
+    return pl.DataFrame(rows, schema=schema, orient="row").with_columns(
+        pl.from_epoch("start", time_unit="s").cast(_UTC_S),
+        pl.from_epoch("end", time_unit="s").cast(_UTC_S),
+        pl.from_epoch("as_of", time_unit="ms").cast(_UTC_S),
+    )
+
+
+def verify(wiring: Wiring, reference: Reference | None) -> VerifyReport:
+    """Rehash a version, a node's versions, or everything."""
+    if reference is not None:
+        found = [wiring.sealed.verify(reference.node, reference.selector)]
+    else:
+        found = [wiring.sealed.verify(node, None) for node in wiring.sealed.nodes()]
+    return VerifyReport(
+        store=wiring.sealed.url,
+        versions=sum(part.versions for part in found),
+        objects=sum(part.objects for part in found),
+        bytes_read=sum(part.bytes_read for part in found),
+        offenders=tuple(str(offender) for part in found for offender in part.offenders),
+    )
+
+
+def sla(wiring: Wiring, node: NodeId | None, since_ms: int) -> SlaReport:
+    """Fetches since a moment, and percentiles per phase."""
+    records = wiring.fetch_log.since(since_ms, str(node) if node else None)
+    rows = [
+        {
+            "at": record.at_ms, "node": record.node, "domain": record.domain, "world": record.world, "strategy": record.strategy,
+            "verdict": record.verdict, "violated": record.violated, "rows": record.rows, "ratio": record.ratio,
+            **{f"{phase}_ms": record.phases_ms.get(phase) for phase in PHASES},
+        }
+        for record in records
+    ]  # fmt: skip
+    schema: dict[str, pl.DataType] = {
+        "at": pl.Int64(), "node": pl.String(), "domain": pl.String(), "world": pl.String(), "strategy": pl.String(), "verdict": pl.String(),
+        "violated": pl.String(), "rows": pl.Int64(), "ratio": pl.Float64(), **{f"{phase}_ms": pl.Float64() for phase in PHASES},
+    }  # fmt: skip
+    fetches = pl.DataFrame(rows, schema=schema, orient="row").with_columns(pl.from_epoch("at", time_unit="ms").cast(_UTC_S))
+    phases = pl.DataFrame(
+        [
+            {
+                "phase": phase,
+                "count": fetches[f"{phase}_ms"].drop_nulls().len(),
+                **{f"p{q}_ms": fetches[f"{phase}_ms"].quantile(q / 100, interpolation="nearest") for q in (50, 95, 99)},
+                "max_ms": fetches[f"{phase}_ms"].max(),
+                "budget_ms": next((record.budgets_ms[phase] for record in reversed(records) if phase in record.budgets_ms), None),
+                "violations": fetches.filter(pl.col("violated") == phase).height,
+            }
+            for phase in PHASES
+        ],
+        schema={
+            "phase": pl.String(), "count": pl.Int64(), "p50_ms": pl.Float64(), "p95_ms": pl.Float64(), "p99_ms": pl.Float64(),
+            "max_ms": pl.Float64(), "budget_ms": pl.Int64(), "violations": pl.Int64(),
+        },
+        orient="row",
+    )  # fmt: skip
+    return SlaReport(fetches, phases, since_ms)
+
+
+PHASES = ("storage", "backfill", "live", "total")
+

@@ -1,0 +1,284 @@
+"""The facade: one object that researchers, notebooks, the terminal and services talk to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from types import TracebackType
+from typing import Self, TypeVar
+
+from seamless_lab.app import inspect
+from seamless_lab.app.portal import Portal
+from seamless_lab.app.results import (
+    ArtifactList,
+    BackfillPlan,
+    BackfillResult,
+    CoverageResult,
+    FetchResult,
+    GapTable,
+    Manifest,
+    SlaReport,
+    VerifyReport,
+)
+from seamless_lab.app.wiring import Wiring, wire
+from seamless_lab.core.digest import Header
+from seamless_lab.core.grid import grid_of
+from seamless_lab.core.identity import NodeId, require_bars
+from seamless_lab.core.policy import ComputeContext, Domain, SLAPolicy, Strategy
+from seamless_lab.core.reference import Latest, Reference, Selector, parse_reference, parse_selector
+from seamless_lab.core.time import TimeLike, TimeRange, parse_time_ms, parse_window
+from seamless_lab.engine.events import Emit
+from seamless_lab.engine.request import FetchRequest
+from seamless_lab.errors import RequestError
+
+T = TypeVar("T")
+Work = Callable[[], Coroutine[None, None, T]]
+
+
+class Lab:
+    """A researcher's door to market data that can vouch for itself.
+
+    Every method has an awaitable twin where it may wait (`afetch`, `abackfill`). Thread-safe; any number of labs, in any number of processes, may
+    share one home.
+
+    Parameters
+    ----------
+    home
+        Folder of the stores; by default `SEAMLESS_HOME`, the nearest ancestor with `.seamless/` or `seamless.lock`, or the user's data folder.
+    config
+        A YAML file; by default `SEAMLESS_CONFIG`, or `seamless.yaml` in the home.
+    overrides
+        Settings by dotted key, above everything else: `{"seamless.strategy": "FAIL_FAST"}`.
+
+    Examples
+    --------
+    >>> with Lab() as lab:  # doctest: +SKIP
+    ...     bars = lab.fetch("ohlcv:binance:BTC/USDT:1m", "2024-01-01", "2024-02-01")
+    ...     bars.ref
+    'ohlcv:binance:BTC/USDT:1m@sha256:…'
+    """
+
+    def __init__(
+        self, home: str | None = None, *, config: str | None = None, overrides: dict[str, object] | None = None
+    ) -> None:
+        self._wiring: Wiring = wire(home=home, config=config, overrides=overrides or {})
+        self._portal = Portal()
+
+    # -- fetch ----------------------------------------------------------------------------------------------------
+
+    def fetch(
+        self,
+        node: str,
+        start: TimeLike,
+        end: TimeLike | None = None,
+        *,
+        as_of: TimeLike | None = None,
+        domain: Domain | str | None = None,
+        strategy: Strategy | str | None = None,
+        sla: SLAPolicy | str | None = None,
+        world: str | None = None,
+        max_lag_s: int | None = None,
+        min_coverage: float | None = None,
+        on_event: Emit | None = None,
+    ) -> FetchResult:
+        """Bars of a window, complete and sealed, or exactly what is missing and why.
+
+        Parameters
+        ----------
+        node
+            `ohlcv:exchange:symbol:timeframe`, or a reference `NODE@SELECTOR` to a sealed version.
+        start, end
+            The half-open window `[start, end)`; see `core.time.parse_time`. `end` may be left out when `start` is a day, week, month or year.
+        as_of
+            Read what was known then: a time, `seq:N` or `sha256:…`. Same as writing it behind `@`.
+        domain
+            `dryrun` (default), `live`, `backtest` or `research`.
+        strategy
+            `SEAMLESS`, `AUTO_BACKFILL`, `PARTIAL_FILL` or `FAIL_FAST`.
+        sla
+            Budgets: a preset's name or a policy.
+        world, max_lag_s, min_coverage
+            The rest of the compute context; `max_lag_s` applies to `live` only.
+        on_event
+            Called in this thread with every event of the fetch while it runs.
+
+        Raises
+        ------
+        SeamlessError
+            See `errors`: each says what to do.
+        """
+        request = self._request(node, start, end, as_of, domain, strategy, sla, world, max_lag_s, min_coverage)
+        return FetchResult(self._portal.call(lambda: self._wiring.engine.fetch(request), on_event))
+
+    async def afetch(
+        self,
+        node: str,
+        start: TimeLike,
+        end: TimeLike | None = None,
+        *,
+        as_of: TimeLike | None = None,
+        domain: Domain | str | None = None,
+        strategy: Strategy | str | None = None,
+        sla: SLAPolicy | str | None = None,
+        world: str | None = None,
+        max_lag_s: int | None = None,
+        min_coverage: float | None = None,
+        on_event: Emit | None = None,
+    ) -> FetchResult:
+        """`fetch` for async code; cancelling it cancels the work."""
+        request = self._request(node, start, end, as_of, domain, strategy, sla, world, max_lag_s, min_coverage)
+        return FetchResult(await self._portal.acall(lambda: self._wiring.engine.fetch(request), on_event))
+
+    # -- look -----------------------------------------------------------------------------------------------------
+
+    def coverage(self, node: str, start: TimeLike | None = None, end: TimeLike | None = None) -> CoverageResult:
+        """What is known about a window, by cause; without a window, from the first to the last answered slot. Asks no source."""
+        header, window = self._known_window(node, start, end)
+        return inspect.coverage(self._wiring, header, window)
+
+    def gaps(self, node: str, start: TimeLike | None = None, end: TimeLike | None = None) -> GapTable:
+        """Stretches without a bar, each with its cause, its evidence and the command that repairs it. Asks no source."""
+        header, window = self._known_window(node, start, end)
+        return inspect.gaps(self._wiring, header, window)
+
+    def artifacts(self, node: str | None = None) -> ArtifactList:
+        """The sealed datasets of the store; with a node, all its versions, newest last."""
+        return inspect.history(self._wiring, self._node(node)) if node else inspect.catalogue(self._wiring)
+
+    def manifest(self, ref: str) -> Manifest:
+        """The manifest of one version; of the newest when `ref` is a bare node."""
+        reference = self._reference(ref)
+        return Manifest(self._wiring.sealed.resolve(reference.node, reference.selector or Latest()))
+
+    def verify(self, ref: str | None = None) -> VerifyReport:
+        """Rehash everything that a version (or a node, or the whole store) consists of."""
+        return inspect.verify(self._wiring, self._reference(ref) if ref else None)
+
+    def sla(self, node: str | None = None, *, since: TimeLike = "-7d") -> SlaReport:
+        """How fetches did against their budgets."""
+        now_ms = self._wiring.clock.now_ms()
+        return inspect.sla(self._wiring, self._node(node) if node else None, parse_time_ms(since, now_ms=now_ms))
+
+    # -- act ------------------------------------------------------------------------------------------------------
+
+    def plan(
+        self, node: str, start: TimeLike, end: TimeLike | None = None, *, refresh: bool = False, on_event: Emit | None = None
+    ) -> BackfillPlan:
+        """The requests and the time a backfill would take; asks for no bars."""
+        header, window = self._header(self._node(node)), self._window(node, start, end)
+        return self._portal.call(lambda: self._wiring.jobs.plan(header, window, refresh=refresh), on_event)
+
+    def backfill(
+        self, node: str, start: TimeLike, end: TimeLike | None = None, *, refresh: bool = False, on_event: Emit | None = None
+    ) -> BackfillResult:
+        """Fill what is missing and seal it; `refresh` asks for answered slots again, and changes become restatements."""
+        header, window = self._header(self._node(node)), self._window(node, start, end)
+        return self._portal.call(lambda: self._wiring.jobs.backfill(header, window, refresh=refresh), on_event)
+
+    async def abackfill(
+        self, node: str, start: TimeLike, end: TimeLike | None = None, *, refresh: bool = False, on_event: Emit | None = None
+    ) -> BackfillResult:
+        """`backfill` for async code."""
+        header, window = self._header(self._node(node)), self._window(node, start, end)
+        return await self._portal.acall(lambda: self._wiring.jobs.backfill(header, window, refresh=refresh), on_event)
+
+    def publish(self, node: str, start: TimeLike | None = None, end: TimeLike | None = None) -> Manifest:
+        """Seal what the hot store knows for good and the head does not hold yet."""
+        header = self._header(self._node(node))
+        window = self._window(node, start, end) if start is not None else None
+        return Manifest(self._portal.call(lambda: self._wiring.jobs.publish(header, window)))
+
+    # -- lifetime -------------------------------------------------------------------------------------------------
+
+    def add_sink(self, sink: Emit) -> Callable[[], None]:
+        """Send every event to `sink`, on the engine's threads; returns the function that ends it."""
+        return self._wiring.events.add(sink)
+
+    def wait(self, on_event: Emit | None = None) -> None:
+        """Wait for fills that partial answers left behind."""
+        self._portal.call(self._wiring.engine.wait_behind, on_event)
+
+    @property
+    def wiring(self) -> Wiring:
+        """Settings, home and parts, for front ends and diagnosis."""
+        return self._wiring
+
+    def nodes(self) -> Sequence[str]:
+        """All series that the stores hold, sorted."""
+        return inspect.nodes(self._wiring)
+
+    def close(self) -> None:
+        """Cancel what runs, close connections and files. Idempotent."""
+        self._portal.call(self._wiring.close)
+        self._portal.close()
+        self._wiring.close_files()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- the door: what users write becomes values ------------------------------------------------------------------
+
+    def _request(
+        self,
+        node: str,
+        start: TimeLike,
+        end: TimeLike | None,
+        as_of: TimeLike | None,
+        domain: Domain | str | None,
+        strategy: Strategy | str | None,
+        sla: SLAPolicy | str | None,
+        world: str | None,
+        max_lag_s: int | None,
+        min_coverage: float | None,
+    ) -> FetchRequest:
+        settings = self._wiring.settings
+        reference = self._reference(node)
+        selector = self._selector(reference, as_of)
+        chosen = Domain(domain) if domain is not None else settings.context.domain
+        context = ComputeContext(
+            world_id=world if world is not None else settings.context.world_id,
+            domain=chosen,
+            max_lag_s=max_lag_s if max_lag_s is not None else settings.max_lag_s(chosen),
+            min_coverage=min_coverage if min_coverage is not None else settings.context.min_coverage,
+        )
+        return FetchRequest(
+            header=self._header(reference.node),
+            window=self._window(node, start, end),
+            context=context,
+            strategy=Strategy(strategy) if strategy is not None else settings.strategy,
+            sla=settings.sla_named(sla) if not isinstance(sla, SLAPolicy) else sla,
+            selector=selector,
+        )
+
+    def _selector(self, reference: Reference, as_of: TimeLike | None) -> Selector | None:
+        if as_of is None:
+            return reference.selector
+        if reference.selector is not None:
+            raise RequestError(
+                f"The version is named twice: behind @ and by as_of {as_of!r}.", hint="Keep one of the two.", as_of=str(as_of)
+            )
+        return parse_selector(as_of, now_ms=self._wiring.clock.now_ms())
+
+    def _reference(self, ref: str) -> Reference:
+        reference = parse_reference(ref, now_ms=self._wiring.clock.now_ms())
+        require_bars(reference.node)
+        return reference
+
+    def _node(self, node: str) -> NodeId:
+        return self._reference(node).node
+
+    def _header(self, node: NodeId) -> Header:
+        anchor_s = self._wiring.settings.anchor_s(node.exchange, node.timeframe)
+        return Header(node, grid_of(node.exchange, node.timeframe, anchor_s=anchor_s))
+
+    def _window(self, node: str, start: TimeLike, end: TimeLike | None) -> TimeRange:
+        window = parse_window(start, end, now_s=self._wiring.clock.now_ms() // 1000)
+        return self._header(self._node(node)).grid.snap_outward(window)
+
+    def _known_window(self, node: str, start: TimeLike | None, end: TimeLike | None) -> tuple[Header, TimeRange]:
+        header = self._header(self._node(node))
+        return header, self._window(node, start, end) if start is not None else inspect.known_bounds(self._wiring, header)

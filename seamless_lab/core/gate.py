@@ -1,0 +1,57 @@
+"""What a domain allows: which sources a fetch may touch, and whether its answer must be sealed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seamless_lab.core.policy import Domain, Strategy
+from seamless_lab.core.reference import Latest, Selector
+from seamless_lab.errors import NotSealed
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What one fetch may do.
+
+    `sealed_only`: read one commit and nothing else. `fill`: ask the source for what is missing before answering. `fill_behind`: answer first
+    and ask afterwards. `publish`: seal what is stable, and answer from that commit. `deliver_tail`: add closed bars that are too young to be sealed.
+    """
+
+    sealed_only: bool
+    fill: bool
+    fill_behind: bool
+    publish: bool
+    deliver_tail: bool
+
+
+def admit(domain: Domain, strategy: Strategy, selector: Selector | None, *, nearest: str = "") -> Admission:
+    """Decide what a fetch may touch.
+
+    Parameters
+    ----------
+    selector
+        The version wanted, None when the request names none.
+    nearest
+        A reference that would be accepted, for the error.
+
+    Raises
+    ------
+    NotSealed
+        In a sealed domain (backtest, research) without a fixed version: none named, or `latest`, which moves.
+    """
+    if domain.sealed and (selector is None or isinstance(selector, Latest)):
+        what = "without a version" if selector is None else "as `latest`, which moves"
+        raise NotSealed(
+            f"The {domain} domain reads sealed data only, and was asked {what}.",
+            hint=f"Name a version: {nearest}" if nearest else "Seal it first: fetch the window in the default domain, then use the ref it prints.",
+            domain=str(domain),
+        )
+    if selector is not None and domain is not Domain.LIVE:
+        return Admission(sealed_only=True, fill=False, fill_behind=False, publish=False, deliver_tail=False)
+    return Admission(
+        sealed_only=False,
+        fill=strategy in (Strategy.AUTO_BACKFILL, Strategy.SEAMLESS),
+        fill_behind=strategy is Strategy.PARTIAL_FILL,
+        publish=True,
+        deliver_tail=domain is Domain.LIVE,
+    )

@@ -1,0 +1,65 @@
+"""The verdict on an answer: PASS, PARTIAL or HOLD, with its reasons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seamless_lab.core.coverage import Cause, Coverage
+from seamless_lab.core.policy import Strategy, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an answer is not a PASS: a stable `code`, the verdict it leads to, and a sentence."""
+
+    code: str
+    verdict: Verdict
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict, and all reasons for it; HOLD beats PARTIAL beats PASS."""
+
+    verdict: Verdict
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a verdict is based on besides coverage.
+
+    `lag_s` is how far the delivered data end behind now, None outside the live domain; `violated` the SLA phase that used up its budget, or empty;
+    `as_of_floor_ms` the newest `as_of` this world has seen, `as_of_ms` the one offered now.
+    """
+
+    lag_s: int | None = None
+    max_lag_s: int | None = None
+    min_coverage: float | None = None
+    violated: str = ""
+    as_of_ms: int = 0
+    as_of_floor_ms: int = 0
+
+
+def judge(coverage: Coverage, facts: Facts) -> Judgement:
+    """Weigh coverage, lag, budgets and knowledge time."""
+    reasons: list[Reason] = []
+    if facts.as_of_ms and facts.as_of_ms < facts.as_of_floor_ms:
+        reasons.append(Reason("as_of_regressed", Verdict.HOLD, "the version offered is older than one this world has already seen"))
+    if facts.lag_s is not None and facts.max_lag_s is not None and facts.lag_s > facts.max_lag_s:
+        reasons.append(Reason("stale", Verdict.HOLD, f"the data end {facts.lag_s} s behind now, more than max_lag {facts.max_lag_s} s"))
+    if facts.min_coverage is not None and coverage.ratio < facts.min_coverage:
+        reasons.append(Reason("coverage", Verdict.HOLD, f"coverage {coverage.ratio:.4f} is below min_coverage {facts.min_coverage:g}"))
+    if facts.violated:
+        reasons.append(Reason("sla", Verdict.PARTIAL, f"the {facts.violated} budget was used up"))
+    for cause in (Cause.MISSING, Cause.FAILED):
+        if slots := coverage.slots(cause):
+            reasons.append(Reason(str(cause), Verdict.PARTIAL, f"{slots:,} bars {cause}"))
+    verdicts = {reason.verdict for reason in reasons}
+    verdict = Verdict.HOLD if Verdict.HOLD in verdicts else Verdict.PARTIAL if verdicts else Verdict.PASS
+    return Judgement(verdict, tuple(reasons))
+
+
+def accepted(verdict: Verdict, strategy: Strategy) -> bool:
+    """Whether a strategy is satisfied with a verdict: PASS always, PARTIAL where partial answers are its purpose, HOLD never."""
+    return verdict is Verdict.PASS or (verdict is Verdict.PARTIAL and strategy in (Strategy.PARTIAL_FILL, Strategy.SEAMLESS))

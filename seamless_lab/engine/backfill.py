@@ -1,0 +1,295 @@
+"""Filling gaps: claim a block, ask for what is still missing, conform, write, give the block back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from functools import reduce
+
+from seamless_lab.core.conformance import Conformed, ConformancePolicy, ConformanceReport, conform, require
+from seamless_lab.core.coverage import stable_until
+from seamless_lab.core.digest import Header
+from seamless_lab.core.observed import settled
+from seamless_lab.core.plan import Block, plan_blocks
+from seamless_lab.core.policy import BackfillPolicy
+from seamless_lab.core.ranges import Ranges
+from seamless_lab.core.time import TimeRange
+from seamless_lab.engine.events import Emit, Event, Field
+from seamless_lab.engine.ports import (
+    Attempt,
+    Claimed,
+    Clock,
+    Coordinator,
+    Fetched,
+    Fetcher,
+    HeldElsewhere,
+    HotStore,
+    HotWrite,
+    LeaseKey,
+)
+from seamless_lab.engine.single_flight import SingleFlight
+from seamless_lab.errors import (
+    ConformancePipelineError,
+    CoordinatorUnavailable,
+    LeaseLost,
+    SeamlessError,
+    SourceRejected,
+    SourceUnavailable,
+)
+
+GIVE_UP_AFTER = 3
+"""So many blocks in a row that the source did not answer end a fill: an exchange that is down is not asked a thousand times."""
+
+WAIT_POLL_S = 0.1
+"""How often a block that another process holds is tried again."""
+
+
+@dataclass(slots=True)
+class FillOutcome:
+    """What a fill did: requests made, rows written, reports of what was received, and the errors of blocks that got nothing."""
+
+    requests: int = 0
+    rows: int = 0
+    blocks_done: int = 0
+    reports: list[ConformanceReport] = field(default_factory=list)
+    errors: list[SeamlessError] = field(default_factory=list)
+
+    def merged_report(self) -> ConformanceReport | None:
+        """One report over everything received, or None when nothing was."""
+        return reduce(ConformanceReport.merge, self.reports) if self.reports else None
+
+    @property
+    def rejected(self) -> SourceRejected | None:
+        """The source's final no, if it gave one."""
+        return next((error for error in self.errors if isinstance(error, SourceRejected)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillPorts:
+    """What filling needs."""
+
+    clock: Clock
+    fetcher: Fetcher
+    coordinator: Coordinator
+    hot: HotStore
+    emit: Emit
+
+
+class Backfiller:
+    """Fills gaps of any node; bound to one loop. Overlapping fills, in this process or another, never ask for the same slot twice."""
+
+    def __init__(self, ports: BackfillPorts, policy: BackfillPolicy, conformance: ConformancePolicy, *, owner: str, stabilization_bars: int) -> None:
+        self._ports = ports
+        self._policy = policy
+        self._conformance = conformance
+        self._owner = owner
+        self._stabilization_bars = stabilization_bars
+        self._flights = SingleFlight()
+        self._gate = asyncio.Semaphore(policy.max_concurrent_requests)
+
+    async def fill(
+        self,
+        header: Header,
+        gaps: Ranges,
+        *,
+        sealed: Ranges,
+        refresh: bool = False,
+        provisional: bool = False,
+        outcome: FillOutcome | None = None,
+    ) -> FillOutcome:
+        """Ask the source for `gaps` and keep what it answers.
+
+        Parameters
+        ----------
+        gaps
+            On the grid, and old enough to be final.
+        sealed
+            Slots that the head already answers; they are not asked for, unless `refresh`.
+        refresh
+            Ask for all of `gaps`, also what is answered already.
+        provisional
+            Keep closed bars that are too young to be final as well; they are asked for again before they are sealed.
+        outcome
+            Filled in while work goes on, so that a caller who cancels still knows what was done.
+
+        Raises
+        ------
+        UnknownMarket
+            The source does not have the node. Errors of single blocks are in the outcome instead.
+        """
+        outcome = outcome if outcome is not None else FillOutcome()
+        await self._ports.fetcher.traits(header.node)
+        blocks = plan_blocks(gaps, header.grid, window_bars=self._policy.window_bars)
+        run = _Run(header, sealed, refresh, provisional, outcome, len(blocks), gaps.seconds // header.grid.step_s)
+        self._emit("seamless.backfill.plan", header, gaps.bounds, blocks=len(blocks), slots=run.total_slots)
+        queue = iter(blocks)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(min(self._policy.max_concurrent_requests, len(blocks))):
+                    tasks.create_task(self._work(run, queue))
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from group
+        return outcome
+
+    async def _work(self, run: _Run, queue: Iterator[Block]) -> None:
+        for block in queue:
+            try:
+                async with self._gate:
+                    await self._fill_block(run, block)
+                run.unanswered_in_a_row = 0
+            except (SourceUnavailable, SourceRejected, ConformancePipelineError, CoordinatorUnavailable) as error:
+                run.outcome.errors.append(error)
+                run.unanswered_in_a_row += isinstance(error, SourceUnavailable)
+            run.blocks_left -= 1
+            run.outcome.blocks_done += 1
+            self._emit(
+                "seamless.backfill.progress",
+                run.header,
+                block.window,
+                completed=run.scheduled - run.blocks_left,
+                scheduled=run.scheduled,
+                failed=len(run.outcome.errors),
+                rows=run.outcome.rows,
+                ratio=1.0 if not run.scheduled else (run.scheduled - run.blocks_left - len(run.outcome.errors)) / run.scheduled,
+            )
+            if run.outcome.rejected is not None or run.unanswered_in_a_row >= GIVE_UP_AFTER:
+                return
+
+    async def _fill_block(self, run: _Run, block: Block) -> None:
+        key = LeaseKey(str(run.header.node), run.header.grid.step_s, block.window.start)
+        async with self._flights.hold(key):
+            for last_try in (False, True):
+                try:
+                    async with self._leased(run.header, key, block.window) as lease:
+                        for gap in await self._still_missing(run, block):
+                            await self._ask(run, gap, lease())
+                    return
+                except LeaseLost:
+                    if last_try:
+                        raise
+
+    async def _still_missing(self, run: _Run, block: Block) -> Ranges:
+        if run.refresh or run.provisional:
+            return block.gaps
+        state = await asyncio.to_thread(self._ports.hot.load, run.header, block.window)
+        known = settled(state.observed, run.header.grid, stabilization_bars=self._stabilization_bars).answered
+        return block.gaps - known - run.sealed
+
+    @asynccontextmanager
+    async def _leased(self, header: Header, key: LeaseKey, window: TimeRange) -> AsyncIterator[Callable[[], Claimed]]:
+        """Hold a block's lease, renewed in the background; yields the lease as it is now."""
+        held = await self._claim(header, key, window)
+
+        async def keep() -> None:
+            nonlocal held
+            while True:
+                await asyncio.sleep(self._policy.embedded_renew_ms / 1000)
+                with suppress(CoordinatorUnavailable):  # tried again at the next turn; the lease outlives one missed renewal
+                    held = await self._ports.coordinator.renew(held)
+
+        keeper = asyncio.create_task(keep())
+        try:
+            yield lambda: held
+        except BaseException as error:  # also a cancellation: the lease goes back at once, whatever happened
+            with suppress(CoordinatorUnavailable):
+                await self._ports.coordinator.fail(held, type(error).__name__)
+            raise
+        else:
+            await self._ports.coordinator.complete(held)
+        finally:
+            keeper.cancel()
+            with suppress(asyncio.CancelledError, LeaseLost):
+                await keeper
+
+    async def _claim(self, header: Header, key: LeaseKey, window: TimeRange) -> Claimed:
+        announced = False
+        while True:
+            match await self._ports.coordinator.claim(key, self._owner):
+                case Claimed() as lease:
+                    return lease
+                case HeldElsewhere(owner=owner, expires_at_ms=expires_at_ms):
+                    if not announced:
+                        self._emit("seamless.backfill.waiting", header, window, owner=owner, expires_at_ms=expires_at_ms)
+                        announced = True
+                    await asyncio.sleep(WAIT_POLL_S)
+
+    async def _ask(self, run: _Run, gap: TimeRange, lease: Claimed) -> None:
+        header, hot = run.header, self._ports.hot
+        asked_at_ms = self._ports.clock.now_ms()
+        self._emit("seamless.backfill.attempt", header, gap, lease_key=str(lease.key))
+        try:
+            fetched = await self._ports.fetcher.fetch(header.node, header.grid, gap)
+            conformed = await asyncio.to_thread(self._keep, run, gap, fetched, lease, asked_at_ms)
+        except (SourceUnavailable, SourceRejected, ConformancePipelineError) as error:
+            outcome = "rejected" if isinstance(error, SourceRejected) else "failed"
+            attempt = Attempt(header.node, gap, asked_at_ms, outcome, 0, 0, f"{error.code}: {error.message}", header.node.exchange)
+            await asyncio.to_thread(hot.record_attempt, attempt)
+            self._emit("seamless.backfill.fail", header, gap, lease_key=str(lease.key), error=error.code, message=error.message)
+            raise
+        run.outcome.requests += fetched.requests
+        run.outcome.rows += len(conformed.bars)
+        run.outcome.reports.append(conformed.report)
+        self._emit(
+            "seamless.backfill.complete",
+            header,
+            gap,
+            lease_key=str(lease.key),
+            rows=len(conformed.bars),
+            requests=fetched.requests,
+            latency_ms=self._ports.clock.now_ms() - asked_at_ms,
+        )
+
+    def _keep(self, run: _Run, gap: TimeRange, fetched: Fetched, lease: Claimed, asked_at_ms: int) -> Conformed:
+        """Conform and write one answer; runs on a worker thread."""
+        header = run.header
+        by_both = stable_until(
+            asked_at_ms // 1000, header.grid, stabilization_bars=self._stabilization_bars, exchange_s=fetched.server_time_ms // 1000
+        )
+        by_both = gap.end if run.provisional else min(gap.end, by_both)
+        final = Ranges.normalised([gap.start], [by_both])
+        answered = fetched.answered & final
+        conformed = conform(fetched.rows, header, gap, answered=answered, policy=self._conformance)
+        require(conformed.report, self._conformance)
+        answered = answered - conformed.unpriced
+        self._ports.hot.write(
+            HotWrite(
+                header=header,
+                window=gap,
+                bars=conformed.bars.within(answered),
+                answered=answered,
+                observed_at_ms=asked_at_ms,
+                attempt=Attempt(
+                    header.node, gap, asked_at_ms, "answered", len(conformed.bars), fetched.requests, "", header.node.exchange
+                ),
+                before_listing=fetched.before_listing & answered,
+                unpriced=conformed.unpriced,
+                lease=lease,
+            )
+        )
+        return conformed
+
+    def _emit(self, name: str, header: Header, window: TimeRange | None, **fields: Field) -> None:
+        where: dict[str, Field] = {"node_id": str(header.node), "interval": header.grid.step_s}
+        if window is not None:
+            where |= {"start": window.start, "end": window.end}
+        self._ports.emit(Event(name, self._ports.clock.now_ms(), where | fields))
+
+
+@dataclass(slots=True)
+class _Run:
+    """One call of `fill`, shared by its workers."""
+
+    header: Header
+    sealed: Ranges
+    refresh: bool
+    provisional: bool
+    outcome: FillOutcome
+    scheduled: int
+    total_slots: int
+    blocks_left: int = 0
+    unanswered_in_a_row: int = 0
+
+    def __post_init__(self) -> None:
+        self.blocks_left = self.scheduled

@@ -1,0 +1,103 @@
+"""Sealing: what the hot store knows for good becomes a commit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+from seamless_lab.core.conformance import ConformanceReport
+from seamless_lab.core.digest import CONFORMANCE_VERSION, Header
+from seamless_lab.core.observed import settled
+from seamless_lab.core.time import TimeRange
+from seamless_lab.core.version import Version
+from seamless_lab.engine.artifacts import Candidate, SealedStore
+from seamless_lab.engine.events import Emit, Event
+from seamless_lab.engine.ports import Clock, HotStore
+
+
+@dataclass(frozen=True, slots=True)
+class Producer:
+    """Who seals: recorded in every commit. `policy` is the effective policy as JSON values."""
+
+    identity: str
+    version: str
+    policy: dict[str, object]
+
+
+class Publisher:
+    """Publishes the stable part of the hot store, always on top of the head."""
+
+    def __init__(
+        self, clock: Clock, hot: HotStore, sealed: SealedStore, emit: Emit, producer: Producer, *, stabilization_bars: int
+    ) -> None:
+        self._clock, self._hot, self._sealed, self._emit = clock, hot, sealed, emit
+        self._producer = producer
+        self._stabilization_bars = stabilization_bars
+
+    async def publish(
+        self, header: Header, window: TimeRange, *, world: str = "default", reports: Sequence[ConformanceReport] = ()
+    ) -> Version | None:
+        """Seal what is known and final inside `window`; returns the head afterwards, None when there is nothing at all.
+
+        Equal to the head: no commit. Safe to call from any number of processes at once.
+
+        Raises
+        ------
+        ClockSkew
+            The local clock is behind the head.
+        """
+        return await asyncio.to_thread(self._publish, header, window, world, reports)
+
+    def _publish(self, header: Header, window: TimeRange, world: str, reports: Sequence[ConformanceReport]) -> Version | None:
+        begun_s = self._clock.monotonic_s()
+        state = self._hot.load(header, window)
+        firm = settled(state.observed, header.grid, stabilization_bars=self._stabilization_bars)
+        if not len(firm):
+            return self._sealed.head(header.node)
+        report = reduce(ConformanceReport.merge, reports) if reports else None
+        published = self._sealed.publish(
+            Candidate(
+                header=header,
+                bars=state.bars.within(firm.answered),
+                observed=firm,
+                conformance={
+                    "version": CONFORMANCE_VERSION,
+                    "flags": dict(report.flags) if report else {},
+                    "report": report.to_dict() if report else {},
+                },
+                producer={
+                    "identity": self._producer.identity,
+                    "version": self._producer.version,
+                    "exchange": header.node.exchange,
+                    "policy": self._producer.policy,
+                    "node_id": str(header.node),
+                    "interval": header.grid.step_s,
+                    "world_id": world,
+                },
+                provenance={"window": [window.start, window.end], "upstream": header.node.exchange},
+                watermark_ms=int(firm.ends[-1]) * 1000,
+            ),
+            clock=self._clock,
+        )
+        commit = published.version.commit
+        self._emit(
+            Event(
+                "seamless.artifact.published" if published.created else "seamless.artifact.unchanged",
+                self._clock.now_ms(),
+                {
+                    "node_id": str(header.node),
+                    "interval": header.grid.step_s,
+                    "start": window.start,
+                    "end": window.end,
+                    "world_id": world,
+                    "fingerprint": commit.fingerprint,
+                    "seq": commit.seq,
+                    "as_of_ms": commit.as_of_ms,
+                    "bytes": published.bytes_written,
+                    "latency_ms": (self._clock.monotonic_s() - begun_s) * 1000,
+                },
+            )
+        )
+        return published.version
