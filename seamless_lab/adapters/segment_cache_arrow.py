@@ -1,0 +1,172 @@
+"""Verified segments as uncompressed Arrow files, memory-mapped without a copy."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+
+from seamless_lab.core.bars import COLUMNS, SCHEMA
+
+_READ_ONLY = 0o444
+_SUFFIX, _STAMP = ".arrow", ".ok"
+_STALE_S = 3_600  # a temporary file this old belongs to nobody alive
+
+
+class ArrowSegmentCache:
+    """A `SegmentCache` in a folder of this machine, shared by all its processes and safe to delete at any time.
+
+    `<digest>.arrow` holds a segment that was verified, `<digest>.ok` the inode, size and modification time it had
+    then. Files are written once (temporary file, sync, rename, mode 0444) and only ever unlinked: mapped memory of an
+    unlinked file stays valid, while a truncated one would kill the process. When the folder cannot be written,
+    segments are served from memory instead.
+
+    Parameters
+    ----------
+    folder
+        On a local disk; made when first needed.
+    limit_bytes
+        Beyond it the segments that were opened longest ago are unlinked.
+    """
+
+    def __init__(self, folder: Path | str, *, limit_bytes: int = 8 << 30) -> None:
+        self._folder = os.path.abspath(folder)  # noqa: PTH100  # text joins are much cheaper than Path in the read path
+        self._limit_bytes = limit_bytes
+        self._total_bytes: int | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def folder(self) -> str:
+        """Where the files are."""
+        return self._folder
+
+    def load(self, digest: str, verify: Callable[[pl.DataFrame], bool]) -> pl.DataFrame | None:
+        """The mapped frame of a segment, or None when it is not held.
+
+        A file that is no longer the one that was verified (by inode, size and modification time) is given to
+        `verify`, and dropped unless that returns True.
+        """
+        path = self._path(digest)
+        try:
+            frame, stamp = _map(path)
+        except FileNotFoundError:
+            return None
+        except (OSError, pa.ArrowException, ValueError):  # truncated, or overwritten by something else
+            self.drop(digest)
+            return None
+        if stamp != _read_stamp(path):
+            if not verify(frame):
+                self.drop(digest)
+                return None
+            with suppress(OSError):
+                self._write_stamp(digest, stamp)
+        with suppress(OSError):  # the time of access orders evictions; the modification time must stay
+            os.utime(path, ns=(time.time_ns(), stamp[2]))
+        return frame
+
+    def store(self, digest: str, frame: pl.DataFrame) -> pl.DataFrame:
+        """Keep a segment that the caller has verified; returns it mapped, or as given when the folder cannot be written."""
+        path = self._path(digest)
+        temporary = f"{self._folder}/.{secrets.token_hex(8)}.tmp"
+        try:
+            os.makedirs(self._folder, mode=0o700, exist_ok=True)  # noqa: PTH103
+            _write(temporary, frame)
+            os.rename(temporary, path)  # noqa: PTH104
+            mapped, stamp = _map(path)
+            self._write_stamp(digest, stamp)
+        except (
+            OSError,
+            pa.ArrowException,
+        ):  # no space, read-only, or evicted by another process already: a cache may be absent
+            with suppress(OSError):
+                os.unlink(temporary)  # noqa: PTH108
+            return frame
+        self._make_room(stamp[1])
+        return mapped
+
+    def drop(self, digest: str) -> None:
+        """Unlink one segment; maps of it stay valid."""
+        for suffix in (_STAMP, _SUFFIX):
+            with suppress(OSError):
+                os.unlink(f"{self._folder}/{digest}{suffix}")  # noqa: PTH108
+
+    def size_bytes(self) -> int:
+        """Bytes of all segments held."""
+        return sum(size for _, size, _ in self._entries())
+
+    def _path(self, digest: str) -> str:
+        return f"{self._folder}/{digest}{_SUFFIX}"
+
+    def _write_stamp(self, digest: str, stamp: tuple[int, int, int]) -> None:
+        # Not synced: a torn or missing stamp only means that the segment is hashed once more.
+        temporary = f"{self._folder}/.{secrets.token_hex(8)}.tmp"
+        with open(temporary, "w", encoding="ascii") as file:  # noqa: PTH123
+            file.write(" ".join(map(str, stamp)))
+        os.rename(temporary, f"{self._folder}/{digest}{_STAMP}")  # noqa: PTH104
+
+    def _make_room(self, added_bytes: int) -> None:
+        with self._lock:
+            self._total_bytes = self.size_bytes() if self._total_bytes is None else self._total_bytes + added_bytes
+            if self._total_bytes <= self._limit_bytes:
+                return
+            entries = sorted(self._entries())  # other processes write too: count again
+            total = sum(size for _, size, _ in entries)
+            for _, size, digest in entries:
+                if total <= self._limit_bytes * 3 // 4:
+                    break
+                self.drop(digest)
+                total -= size
+            self._total_bytes = total
+
+    def _entries(self) -> Iterator[tuple[int, int, str]]:
+        """`(last opened in ns, bytes, digest)` of each segment; abandoned temporary files are removed on the way."""
+        try:
+            listing = os.scandir(self._folder)
+        except OSError:
+            return
+        with listing:
+            for entry in listing:
+                with suppress(FileNotFoundError):
+                    found = entry.stat()
+                    if entry.name.endswith(_SUFFIX):
+                        yield found.st_atime_ns, found.st_size, entry.name.removesuffix(_SUFFIX)
+                    elif entry.name.endswith(".tmp") and time.time() - found.st_mtime > _STALE_S:
+                        os.unlink(entry.path)  # noqa: PTH108
+
+
+def _write(path: str, frame: pl.DataFrame) -> None:
+    table = frame.rechunk().to_arrow()
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _READ_ONLY)
+    with os.fdopen(descriptor, "wb") as file:
+        with pa.ipc.new_file(file, table.schema) as writer:
+            writer.write_table(table)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _map(path: str) -> tuple[pl.DataFrame, tuple[int, int, int]]:
+    """The frame in a file, and the file's inode, size and modification time in ns."""
+    found = os.stat(path)  # noqa: PTH116
+    with pa.memory_map(path) as source:
+        table = pa.ipc.open_file(source).read_all()
+    if os.stat(path).st_ino != found.st_ino:  # noqa: PTH116
+        raise OSError(f"{path} was replaced meanwhile")
+    frame = pl.from_arrow(table, rechunk=False)
+    if not isinstance(frame, pl.DataFrame) or dict(frame.schema) != SCHEMA or tuple(frame.columns) != COLUMNS:
+        raise ValueError(f"{path} holds no bars")
+    return frame, (found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+def _read_stamp(path: str) -> tuple[int, ...]:
+    try:
+        with open(path.removesuffix(_SUFFIX) + _STAMP, encoding="ascii") as file:  # noqa: PTH123
+            return tuple(map(int, file.read().split()))
+    except (OSError, ValueError):
+        return ()

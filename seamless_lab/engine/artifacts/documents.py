@@ -1,0 +1,61 @@
+"""Names of a store's objects, and the checksum that every JSON document of it carries.
+
+A document is canonical JSON whose last key, `sha256`, is the digest of the document without that key. Trees and packs
+are named by digests of what they list by digest; the checksum covers the rest (rows, answered slots, evidence), so
+that any flipped byte is found in its own file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from seamless_lab.core.identity import NodeId
+from seamless_lab.errors import Corrupted
+
+_OPENING, _CLOSING = b',"sha256":"', b'"}'
+_SEAL_BYTES = len(_OPENING) + 64 + len(_CLOSING)
+
+
+def commit_path(node: NodeId, seq: int) -> str:
+    """Where a commit is; `seq` counts from 1."""
+    return f"{node.path}/commits/{seq:010d}.json"
+
+
+def tree_path(node: NodeId, digest: str) -> str:
+    """Where a tree (by fingerprint) or a pack (by digest) is."""
+    return f"{node.path}/trees/{digest}.json"
+
+
+def data_path(node: NodeId, digest: str) -> str:
+    """Where the rows of a pack or a leaf are."""
+    return f"{node.path}/data/{digest}.parquet"
+
+
+def with_checksum(body: bytes) -> bytes:
+    """A canonical JSON object with its checksum as the last key."""
+    return body[:-1] + _OPENING + checksum(body).encode() + _CLOSING
+
+
+def checksum(body: bytes) -> str:
+    """The checksum of a document without its checksum; of a commit, what its successor calls `previous`."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def without_checksum(data: bytes, *, path: str) -> bytes:
+    """The document in `data` without its checksum, which was right.
+
+    Raises
+    ------
+    Corrupted
+        If it was wrong or absent.
+    """
+    body = data[:-_SEAL_BYTES] + b"}"
+    if with_checksum(body) != data:
+        raise Corrupted(
+            f"{path} does not match its checksum.",
+            hint="Run verify to see what else is damaged, then restore the file from a copy.",
+            path=path,
+            expected=data[-_SEAL_BYTES + len(_OPENING) : -len(_CLOSING)].decode("ascii", "replace"),
+            found=checksum(body),
+        )
+    return body

@@ -1,0 +1,265 @@
+"""Immutable things of a store, loaded, verified and remembered: commits, trees, packs and rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from seamless_lab.core.bars import SCHEMA, Bars
+from seamless_lab.core.cells import leaf_cells
+from seamless_lab.core.digest import Header, Leaf, Pack, leaves_of
+from seamless_lab.core.identity import NodeId
+from seamless_lab.core.ranges import Ranges
+from seamless_lab.core.time import TimeRange
+from seamless_lab.core.version import (
+    Commit,
+    PackRef,
+    Tree,
+    Version,
+    commit_from_bytes,
+    pack_from_bytes,
+    tree_from_bytes,
+)
+from seamless_lab.engine.artifacts.documents import checksum, commit_path, data_path, tree_path, without_checksum
+from seamless_lab.engine.artifacts.recent import Recent
+from seamless_lab.engine.artifacts.segments import SegmentCache, SegmentCodec
+from seamless_lab.engine.ports import ObjectStore
+from seamless_lab.errors import Corrupted, NotFound
+
+FRAMES_BYTES = 256 << 20
+"""Rows a process keeps at hand; mapped ones are page cache, which the system takes back when it needs to."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredCommit:
+    """A commit and its checksum, by which its successor names it."""
+
+    commit: Commit
+    checksum: str
+
+
+class Loader:
+    """Reads what never changes; every value it returns was verified against its digest on this machine."""
+
+    def __init__(self, objects: ObjectStore, codec: SegmentCodec, cache: SegmentCache, executor: Executor) -> None:
+        self.objects = objects
+        self.codec = codec
+        self.executor = executor
+        self._cache = cache
+        self._commits: Recent[tuple[NodeId, int], StoredCommit] = Recent(256)
+        self._trees: Recent[str, Tree] = Recent(64)
+        self._packs: Recent[str, Pack] = Recent(4_096)
+        self._frames: Recent[str, pl.DataFrame] = Recent(FRAMES_BYTES)
+
+    # -- documents ------------------------------------------------------------------------------------------------
+
+    def commit(self, node: NodeId, seq: int) -> StoredCommit:
+        """One commit. Raises `NotFound`, `Corrupted`."""
+        held = self._commits.get((node, seq))
+        return held if held is not None else self.remember_commit(node, self.read_commit(node, seq))
+
+    def read_commit(self, node: NodeId, seq: int) -> StoredCommit:
+        """One commit as it is stored now."""
+        path = commit_path(node, seq)
+        body = without_checksum(self.objects.read(path), path=path)
+        commit = commit_from_bytes(body, path=path)
+        if commit.seq != seq:
+            raise Corrupted(
+                f"{path} holds the commit {commit.seq}.",
+                hint="Restore the file from a copy.",
+                path=path,
+                expected=seq,
+                found=commit.seq,
+            )
+        return StoredCommit(commit, checksum(body))
+
+    def remember_commit(self, node: NodeId, stored: StoredCommit) -> StoredCommit:
+        """Keep a commit at hand that was just read or written."""
+        return self._commits.put((node, stored.commit.seq), stored)
+
+    def version(self, node: NodeId, seq: int) -> Version:
+        """One commit joined with its tree."""
+        commit = self.commit(node, seq).commit
+        try:
+            return Version(commit, self.tree(node, commit.fingerprint))
+        except NotFound as error:
+            path = tree_path(node, commit.fingerprint)
+            raise Corrupted(
+                f"{path}, which {commit_path(node, seq)} names, is missing.",
+                hint="Restore the file from a copy.",
+                path=path,
+                expected=commit.fingerprint,
+                found=None,
+            ) from error
+
+    def tree(self, node: NodeId, fingerprint: str) -> Tree:
+        """One tree. Raises `NotFound`, `Corrupted`."""
+        held = self._trees.get(fingerprint)
+        return held if held is not None else self.remember_tree(self.read_tree(node, fingerprint))
+
+    def read_tree(self, node: NodeId, fingerprint: str) -> Tree:
+        """One tree as it is stored now."""
+        path = tree_path(node, fingerprint)
+        return tree_from_bytes(without_checksum(self.objects.read(path), path=path), fingerprint=fingerprint, path=path)
+
+    def remember_tree(self, tree: Tree) -> Tree:
+        """Keep a tree at hand that was just read or written."""
+        return self._trees.put(tree.fingerprint, tree)
+
+    def pack(self, header: Header, digest: str) -> Pack:
+        """One pack of a version. Raises `Corrupted`, also when it is missing."""
+        held = self._packs.get(digest)
+        return held if held is not None else self.remember_pack(self.read_pack(header, digest))
+
+    def read_pack(self, header: Header, digest: str) -> Pack:
+        """One pack as it is stored now."""
+        path = tree_path(header.node, digest)
+        try:
+            data = self.objects.read(path)
+        except NotFound as error:
+            raise _missing(path, digest) from error
+        return pack_from_bytes(without_checksum(data, path=path), digest=digest, path=path)
+
+    def remember_pack(self, pack: Pack) -> Pack:
+        """Keep a pack at hand that was just read or written."""
+        return self._packs.put(pack.digest, pack)
+
+    # -- rows -----------------------------------------------------------------------------------------------------
+
+    def frames(
+        self, header: Header, ref: PackRef, window: TimeRange | None = None, *, newest: bool = False
+    ) -> list[pl.DataFrame]:
+        """The rows of a pack that open in `window` (all of them by default), in time order, as one or more frames.
+
+        Looks at the pack's own file first, unless it is a version's newest pack, whose rows are kept by leaf.
+        """
+        if ref.rows == 0:
+            return []
+        whole = self._frames.get(ref.digest)
+        if whole is None:
+            whole = self._cached(header, ref.digest, None)
+        if whole is None and not newest:
+            whole = self._stored(header, ref.digest, None)
+        if whole is None:
+            parts = self._leaf_frames(header, ref.digest, window)
+            if parts is not None:
+                return [cut(part, window) for part in parts]
+            whole = self._stored(header, ref.digest, None) if newest else None
+        if whole is None:
+            raise _missing(data_path(header.node, ref.digest), ref.digest)
+        return [cut(whole, window)]
+
+    def missing(self, refs: Sequence[PackRef]) -> int:
+        """How many of some packs are not at hand as one frame."""
+        return sum(ref.rows > 0 and self._frames.get(ref.digest) is None for ref in refs)
+
+    def _leaf_frames(self, header: Header, digest: str, window: TimeRange | None) -> list[pl.DataFrame] | None:
+        wanted = leaves_in(header, self.pack(header, digest).leaves, window)
+        found = [self._leaf(header, leaf) for leaf in wanted if leaf.rows]
+        return None if any(part is None for part in found) else [part for part in found if part is not None]
+
+    def _leaf(self, header: Header, leaf: Leaf) -> pl.DataFrame | None:
+        held = self._frames.get(leaf.digest)
+        if held is None:
+            held = self._cached(header, leaf.digest, leaf)
+        return held if held is not None else self._stored(header, leaf.digest, leaf)
+
+    def _stored(self, header: Header, digest: str, leaf: Leaf | None) -> pl.DataFrame | None:
+        path = data_path(header.node, digest)
+        try:
+            data = self.objects.read(path)
+        except NotFound:
+            return None
+        frame = self.codec.decode(data, path=path)
+        check_rows(header, frame, self._leaves(header, digest, leaf), path)
+        return self._keep(digest, self._cache.store(digest, frame))
+
+    def _cached(self, header: Header, digest: str, leaf: Leaf | None) -> pl.DataFrame | None:
+        def verify(frame: pl.DataFrame) -> bool:
+            return not mismatches(header, frame, self._leaves(header, digest, leaf))
+
+        found = self._cache.load(digest, verify)
+        return found if found is None else self._keep(digest, found)
+
+    def _leaves(self, header: Header, digest: str, leaf: Leaf | None) -> Sequence[Leaf]:
+        return self.pack(header, digest).leaves if leaf is None else (leaf,)
+
+    def _keep(self, digest: str, frame: pl.DataFrame) -> pl.DataFrame:
+        return self._frames.put(digest, frame, 1_024 + 48 * frame.height)
+
+    def forget(self) -> None:
+        """Drop everything this process holds, so that the next read opens files again."""
+        for recent in (self._commits, self._trees, self._packs, self._frames):
+            recent.clear()
+
+
+def leaves_in(header: Header, leaves: Sequence[Leaf], window: TimeRange | None) -> Sequence[Leaf]:
+    """The leaves whose cell has slots in `window`; decided by cells, which digests cover."""
+    if window is None:
+        return leaves
+    first, last = (
+        leaf_cells(header.grid)
+        .cell_of(np.array([window.start, window.end - header.grid.step_s], dtype=np.int64))
+        .tolist()
+    )
+    return [leaf for leaf in leaves if first <= leaf.cell <= last]
+
+
+def cut(frame: pl.DataFrame, window: TimeRange | None) -> pl.DataFrame:
+    """The rows of a sorted frame that open in `window`; a slice."""
+    if window is None:
+        return frame
+    first, last = np.searchsorted(frame["ts"].to_numpy(), [window.start, window.end])
+    return frame.slice(int(first), int(last - first))
+
+
+def joined(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Frames in time order as one, without a copy."""
+    real = [frame for frame in frames if frame.height]
+    if not real:
+        return pl.DataFrame(schema=SCHEMA)
+    return real[0] if len(real) == 1 else pl.concat(real, how="vertical", rechunk=False)
+
+
+def mismatches(header: Header, frame: pl.DataFrame, leaves: Sequence[Leaf]) -> list[tuple[Leaf, str]]:
+    """The leaves that a frame does not hold exactly, each with the digest it has instead.
+
+    A frame with rows beyond the leaves mismatches all.
+    """
+    answered = Ranges.normalised(
+        np.concatenate([leaf.answered.starts for leaf in leaves]),
+        np.concatenate([leaf.answered.ends for leaf in leaves]),
+    )
+    found = {leaf.cell: leaf for leaf in leaves_of(header, Bars(header.node, header.grid, frame), answered)}
+    wrong = [
+        (leaf, found[leaf.cell].digest if leaf.cell in found else "")
+        for leaf in leaves
+        if leaf.cell not in found or found[leaf.cell].digest != leaf.digest or found[leaf.cell].rows != leaf.rows
+    ]
+    if not wrong and frame.height != sum(leaf.rows for leaf in leaves):
+        return [(leaf, "") for leaf in leaves]
+    return wrong
+
+
+def check_rows(header: Header, frame: pl.DataFrame, leaves: Sequence[Leaf], path: str) -> None:
+    """Raise `Corrupted`, naming `path`, unless a frame holds exactly these leaves."""
+    wrong = mismatches(header, frame, leaves)
+    if wrong:
+        leaf, found = wrong[0]
+        raise Corrupted(
+            f"{path} does not hold the bars it is named for ({len(wrong)} of {len(leaves)} leaves differ).",
+            hint="Run verify to see what else is damaged, then restore the file from a copy or fetch the window again.",
+            path=path,
+            expected=leaf.digest,
+            found=found,
+        )
+
+
+def _missing(path: str, digest: str) -> Corrupted:
+    return Corrupted(
+        f"{path} is missing.", hint="Restore the file from a copy.", path=path, expected=digest, found=None
+    )

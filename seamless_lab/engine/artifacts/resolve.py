@@ -1,0 +1,223 @@
+"""Which version: the newest, or that of a moment, a sequence number, a fingerprint. Never lists commits."""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from threading import Lock
+
+from seamless_lab.core.identity import NodeId
+from seamless_lab.core.time import format_time_ms
+from seamless_lab.core.version import Commit, Version
+from seamless_lab.engine.artifacts.documents import commit_path
+from seamless_lab.engine.artifacts.load import Loader, StoredCommit
+from seamless_lab.errors import InvalidReference, NotFound
+
+FIRST_SEQ = 1
+PREFIX_LENGTH = 8
+"""Hex digits that a fingerprint prefix needs at least."""
+_CANDIDATES = 5
+_KINDS = ("ohlcv", "trades")
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What is known of a node's commits, which are dense and never change; `seqs` and `as_ofs` are sorted."""
+
+    seqs: list[int] = field(default_factory=list)
+    as_ofs: list[int] = field(default_factory=list)
+    fingerprints: dict[int, str] = field(default_factory=dict)
+    lock: Lock = field(default_factory=Lock)
+
+    def add(self, commit: Commit) -> None:
+        with self.lock:
+            if commit.seq not in self.fingerprints:
+                self.fingerprints[commit.seq] = commit.fingerprint
+                insort(self.seqs, commit.seq)
+                insort(self.as_ofs, commit.as_of_ms)
+
+
+class Resolver:
+    """Finds versions by galloping and bisecting over `seq`.
+
+    Reads at most `2 * log2(n) + 4` objects among n commits, fewer with what was seen before. Thread-safe.
+    """
+
+    def __init__(self, loader: Loader) -> None:
+        self._loader = loader
+        self._seen: dict[NodeId, _Seen] = {}
+
+    def saw(self, node: NodeId, stored: StoredCommit) -> None:
+        """Remember a commit that was just read or written."""
+        self._loader.remember_commit(node, stored)
+        self._seen.setdefault(node, _Seen()).add(stored.commit)
+
+    def head(self, node: NodeId) -> StoredCommit | None:
+        """The newest commit now, or None when there is none."""
+        return self._last(node, lambda _: True, after=len)
+
+    def at(self, node: NodeId, as_of_ms: int) -> Commit:
+        """The newest commit with `as_of <= as_of_ms`.
+
+        Raises
+        ------
+        NotFound
+            With the node's first version, when it is later, or saying that there is none at all.
+        """
+        found = self._last(
+            node, lambda commit: commit.as_of_ms <= as_of_ms, after=lambda as_ofs: bisect_right(as_ofs, as_of_ms)
+        )
+        if found is not None:
+            return found.commit
+        first = self._probe(node, FIRST_SEQ)
+        if first is None:
+            raise self.nothing(node)
+        raise NotFound(
+            f"{node} had no version at {format_time_ms(as_of_ms)}; "
+            f"its first is seq:{FIRST_SEQ}, as of {format_time_ms(first.commit.as_of_ms)}.",
+            hint=f"Ask for {node}@{format_time_ms(first.commit.as_of_ms)} or later.",
+            node=str(node),
+            first_as_of_ms=first.commit.as_of_ms,
+        )
+
+    def seq(self, node: NodeId, seq: int) -> Commit:
+        """The commit `seq`. Raises `NotFound` with the newest there is."""
+        found = self._probe(node, seq) if seq >= FIRST_SEQ else None
+        if found is not None:
+            return found.commit
+        head = self.head(node)
+        if head is None:
+            raise self.nothing(node)
+        newest = head.commit.seq
+        nearest = min(max(seq, FIRST_SEQ), newest)
+        raise NotFound(
+            f"{node} has no version seq:{seq}; there are seq:{FIRST_SEQ} to seq:{newest}.",
+            hint=f"The nearest is {node}@seq:{nearest}.",
+            node=str(node),
+            newest_seq=newest,
+        )
+
+    def fingerprint(self, node: NodeId, prefix: str) -> Commit:
+        """The newest commit whose fingerprint starts with `prefix` (lower-case hex, `sha256:` allowed).
+
+        Walks back over the commits, so the cost grows with the age of the version, the first time.
+
+        Raises
+        ------
+        InvalidReference
+            If the prefix is no hex, too short, or starts several fingerprints, which are listed.
+        NotFound
+            If no version has it; the hint names the newest.
+        """
+        wanted = prefix.removeprefix("sha256:").lower()
+        if len(wanted) < PREFIX_LENGTH or len(wanted) > 64 or wanted.strip("0123456789abcdef"):
+            raise InvalidReference(
+                f"{prefix!r} is no fingerprint; write sha256: and {PREFIX_LENGTH} to 64 hex digits.",
+                hint=f"`artifacts {node}` lists them.",
+                value=prefix,
+            )
+        head = self.head(node)
+        if head is None:
+            raise self.nothing(node)
+        found: dict[str, int] = {}
+        for seq in range(head.commit.seq, FIRST_SEQ - 1, -1):
+            fingerprint = self._fingerprint_of(node, seq)
+            if fingerprint.startswith(wanted):
+                found.setdefault(fingerprint, seq)
+                if len(wanted) == 64 or len(found) > _CANDIDATES:
+                    break
+        if not found:
+            raise NotFound(
+                f"{node} has no version whose fingerprint starts with {wanted}.",
+                hint=f"The newest is {node}@sha256:{head.commit.fingerprint[:12]} (seq:{head.commit.seq}).",
+                node=str(node),
+            )
+        if len(found) > 1:
+            listed = ", ".join(
+                f"sha256:{fingerprint[:16]} (seq:{seq})" for fingerprint, seq in list(found.items())[:_CANDIDATES]
+            )
+            raise InvalidReference(
+                f"{wanted} starts several fingerprints of {node}: {listed}.", hint="Add hex digits.", value=prefix
+            )
+        return self._loader.commit(node, next(iter(found.values()))).commit
+
+    def history(self, node: NodeId) -> Iterator[Commit]:
+        """All commits, newest first, read as they are asked for."""
+        head = self.head(node)
+        for seq in range(head.commit.seq if head is not None else 0, FIRST_SEQ - 1, -1):
+            yield self.seq(node, seq)
+
+    def nodes(self) -> Iterator[NodeId]:
+        """All nodes that have a version, in the order of their folders."""
+        objects = self._loader.objects
+        paths = [kind for kind in objects.folders("") if kind in _KINDS]
+        for _ in range(3):
+            paths = [f"{path}/{name}" for path in paths for name in objects.folders(path)]
+        for path in paths:
+            if objects.exists(f"{path}/commits/{FIRST_SEQ:010d}.json"):
+                yield NodeId.from_path(path)
+
+    def version(self, commit: Commit, node: NodeId) -> Version:
+        """A commit joined with its tree."""
+        return self._loader.version(node, commit.seq)
+
+    def nothing(self, node: NodeId) -> NotFound:
+        """The error of a node without a version, naming nodes that look like it."""
+        near = [str(other) for other in self.nodes() if other.symbol == node.symbol or other.exchange == node.exchange][
+            :_CANDIDATES
+        ]
+        return NotFound(
+            f"{node} has no sealed version in {self._loader.objects.url}.",
+            hint=f"There are {', '.join(near)}."
+            if near
+            else f"Fetch it first: seamless fetch {node} --start ... --end ...",
+            node=str(node),
+        )
+
+    def _last(
+        self, node: NodeId, early: Callable[[Commit], bool], *, after: Callable[[list[int]], int]
+    ) -> StoredCommit | None:
+        """The last commit that is `early`, as the first n are; `after` says how many of those seen are."""
+        seen = self._seen.setdefault(node, _Seen())
+        with seen.lock:
+            known = after(seen.as_ofs)
+            low = seen.seqs[known - 1] if known else FIRST_SEQ - 1
+            high = seen.seqs[known] if known < len(seen.seqs) else None
+        step = 1
+        while high is None:  # gallop to a commit that is not early, or not there
+            found = self._probe(node, low + step)
+            if found is None or not early(found.commit):
+                high = low + step
+            else:
+                low += step
+                step *= 2
+        while high - low > 1:
+            middle = (low + high) // 2
+            found = self._probe(node, middle)
+            if found is None or not early(found.commit):
+                high = middle
+            else:
+                low = middle
+        return self._loader.commit(node, low) if low >= FIRST_SEQ else None
+
+    def _probe(self, node: NodeId, seq: int) -> StoredCommit | None:
+        try:
+            found = self._loader.commit(node, seq)
+        except NotFound:
+            return None
+        self._seen.setdefault(node, _Seen()).add(found.commit)
+        return found
+
+    def _fingerprint_of(self, node: NodeId, seq: int) -> str:
+        known = self._seen.setdefault(node, _Seen()).fingerprints.get(seq)
+        if known is not None:
+            return known
+        found = self._probe(node, seq)
+        if found is None:
+            raise NotFound(
+                f"{commit_path(node, seq)} is missing, though later commits are there.",
+                hint="Run verify.",
+                path=commit_path(node, seq),
+            )
+        return found.commit.fingerprint

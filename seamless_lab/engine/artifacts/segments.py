@@ -1,0 +1,51 @@
+"""What the sealed store needs for rows: a codec for stored segments, and a cache of verified ones on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import polars as pl
+
+
+class SegmentCodec(Protocol):
+    """Frames of bars to stored bytes and back."""
+
+    def encode(self, frame: pl.DataFrame) -> bytes:
+        """The stored form of a frame in the canonical schema of `Bars`."""
+        ...
+
+    def decode(self, data: bytes, *, path: str) -> pl.DataFrame:
+        """Inverse of `encode`, in one chunk. Raises `Corrupted`, naming `path`."""
+        ...
+
+
+class SegmentCache(Protocol):
+    """Verified segments by digest, cheap to open, shared by processes, safe to lose at any time."""
+
+    def load(self, digest: str, verify: Callable[[pl.DataFrame], bool]) -> pl.DataFrame | None:
+        """A segment, or None when not held. One that may have changed since it was stored is given to `verify`."""
+        ...
+
+    def store(self, digest: str, frame: pl.DataFrame) -> pl.DataFrame:
+        """Keep a verified segment; returns it in its cheapest form. A cache that cannot be written returns `frame`."""
+        ...
+
+    def drop(self, digest: str) -> None:
+        """Forget one segment."""
+        ...
+
+
+class NoSegmentCache:
+    """A `SegmentCache` that holds nothing."""
+
+    def load(self, digest: str, verify: Callable[[pl.DataFrame], bool]) -> pl.DataFrame | None:
+        """Nothing."""
+        return None
+
+    def store(self, digest: str, frame: pl.DataFrame) -> pl.DataFrame:
+        """The frame as it is."""
+        return frame
+
+    def drop(self, digest: str) -> None:
+        """Nothing to forget."""

@@ -1,0 +1,117 @@
+"""The sealed store's one door."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+
+from seamless_lab.core.identity import NodeId
+from seamless_lab.core.time import TimeRange
+from seamless_lab.core.version import Commit, Version
+from seamless_lab.engine.artifacts.load import Loader
+from seamless_lab.engine.artifacts.publish import Candidate, Published, publish
+from seamless_lab.engine.artifacts.read import Sealed, read
+from seamless_lab.engine.artifacts.resolve import Resolver
+from seamless_lab.engine.artifacts.segments import SegmentCache, SegmentCodec
+from seamless_lab.engine.ports import Clock, ObjectStore
+
+
+class SealedStore:
+    """Versions of series: content-addressed, bitemporal, verified on reading. *Blocking*; shared between threads.
+
+    Parameters
+    ----------
+    objects
+        Where the store is.
+    segments
+        How rows are stored.
+    cache
+        Verified rows on this machine.
+    clock
+        Stamps `as_of`.
+    executor
+        Threads that hash, decode and write; not the one on which the store's methods are called.
+    """
+
+    def __init__(
+        self, objects: ObjectStore, segments: SegmentCodec, cache: SegmentCache, *, clock: Clock, executor: Executor
+    ) -> None:
+        self._objects = objects
+        self._clock = clock
+        self._loader = Loader(objects, segments, cache, executor)
+        self._resolver = Resolver(self._loader)
+
+    @property
+    def url(self) -> str:
+        """Where the store is, without credentials."""
+        return self._objects.url
+
+    def head(self, node: NodeId) -> Version | None:
+        """The newest version now, or None when the node has none."""
+        found = self._resolver.head(node)
+        return None if found is None else self._loader.version(node, found.commit.seq)
+
+    def resolve(
+        self, node: NodeId, *, as_of_ms: int | None = None, seq: int | None = None, fingerprint: str | None = None
+    ) -> Version:
+        """One version: by moment (the newest with `as_of <= as_of_ms`), `seq` or fingerprint prefix, or else the newest.
+
+        Raises
+        ------
+        NotFound
+            Naming the first or nearest version.
+        InvalidReference
+            If a prefix is malformed or starts several fingerprints, which are listed.
+        """
+        if sum(selector is not None for selector in (as_of_ms, seq, fingerprint)) > 1:
+            raise ValueError("resolve takes one selector")
+        if as_of_ms is not None:
+            commit = self._resolver.at(node, as_of_ms)
+        elif seq is not None:
+            commit = self._resolver.seq(node, seq)
+        elif fingerprint is not None:
+            commit = self._resolver.fingerprint(node, fingerprint)
+        else:
+            head = self._resolver.head(node)
+            if head is None:
+                raise self._resolver.nothing(node)
+            commit = head.commit
+        return self._loader.version(node, commit.seq)
+
+    def history(self, node: NodeId) -> Iterator[Commit]:
+        """All commits of a node, newest first, read as they are asked for."""
+        return self._resolver.history(node)
+
+    def nodes(self) -> Iterator[NodeId]:
+        """All nodes that have a version, sorted by folder."""
+        return self._resolver.nodes()
+
+    def read(self, version: Version, window: TimeRange | None = None) -> Sealed:
+        """What a version says about a window (snapped outward to the grid), or all it says.
+
+        Raises
+        ------
+        Corrupted
+            If stored bytes do not match their digests; names the file.
+        """
+        return read(self._loader, version, window)
+
+    def publish(self, candidate: Candidate) -> Published:
+        """Make the newest version hold the candidate: per slot the later observation wins, ties go to what is sealed.
+
+        Durable when it returns. When another publisher commits first, merges with what they sealed and tries again;
+        when the newest version already holds everything, returns that. Costs what the touched leaves cost, whatever
+        the history.
+
+        Raises
+        ------
+        ClockSkew
+            If the clock is more than 5 s behind the newest version.
+        DataError
+            If bars open in unanswered slots, or the node is sealed with another grid or conformance version.
+        """
+        return publish(self._loader, self._resolver, candidate, self._clock)
+
+    def forget(self) -> None:
+        """Drop what this process holds of immutable objects, so that the next read opens files again."""
+        self._loader.forget()
