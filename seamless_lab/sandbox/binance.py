@@ -3,8 +3,8 @@
 Notes
 -----
 Shapes, weights, limits and error codes follow Binance's `rest-api.md` and `errors.md` ("Public Rest API for Binance").
-Differences: a minute without trades has no kline at all, trade ids have holes, and the intervals 1s, 3d and 1M are absent.
-The futures' exchangeInfo exist and list nothing, so a client that loads every market type by default can.
+Differences: a minute without trades has no kline at all, trade ids have holes, the intervals 1s, 3d and 1M are absent.
+The futures' exchangeInfo exist and list nothing, so that a client which loads every market type by default can.
 """
 
 from __future__ import annotations
@@ -13,21 +13,18 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
-import numpy as np
 import orjson
-import polars as pl
 
 from seamless_lab.sandbox.bars import TIMEFRAME_S, BarColumns, slot_ceil
-from seamless_lab.sandbox.decimals import PLACES, decimal_number, decimal_text, in_hundred_millionths
 from seamless_lab.sandbox.family import Page, Refused, Reply, Request, Route, document
 from seamless_lab.sandbox.instruments import Instrument
 from seamless_lab.sandbox.market import Market, Stretch
+from seamless_lab.sandbox.rows import Either, Fixed, Whole, fixed_text, rendered
 from seamless_lab.sandbox.tape import latest_trades, trades_between, trades_from_id
 from seamless_lab.sandbox.trades import TradeColumns, single_trades
 
 DEFAULT_LIMIT, MAX_LIMIT = 500, 1000
 _NUMBER = re.compile(r"[0-9]{1,20}")
-_BAR_PRICES = ("open", "high", "low", "close")
 
 
 class Binance:
@@ -114,17 +111,17 @@ class Binance:
         step_s, now_ms = TIMEFRAME_S[interval], request.now_ms
         limit = _limit(request.query)
         start_ms, end_ms = _optional(request.query, "startTime"), _optional(request.query, "endTime")
-        end = now_ms // 1000 + 1 if end_ms is None else min(end_ms // 1000, now_ms // 1000) + 1
+        end = slot_ceil((now_ms if end_ms is None else min(end_ms, now_ms)) // 1000 + 1, step_s)
         if start_ms is None:
             bars = self._market.last_bars(instrument, step_s, end, limit, now_ms)
             start = int(bars.ts[0]) if len(bars) == limit else 0
-            return Page(_kline_rows(bars, step_s, instrument), bars.ts, start, max(start, slot_ceil(end, step_s)))
-        start = slot_ceil(-(-start_ms // 1000), step_s)
-        if start >= end:
-            return Page([], np.empty(0, dtype=np.int64), start, start)
-        bars = self._market.first_bars(instrument, step_s, Stretch(start, end), limit, now_ms)
-        answered = int(bars.ts[-1]) + step_s if len(bars) == limit else slot_ceil(end, step_s)
-        return Page(_kline_rows(bars, step_s, instrument), bars.ts, start, answered)
+        else:
+            start = slot_ceil(-(-start_ms // 1000), step_s)
+            end = max(start, end)
+            bars = self._market.first_bars(instrument, step_s, Stretch(start, end), limit, now_ms)
+            end = int(bars.ts[-1]) + step_s if len(bars) == limit else end
+        lines = _kline_lines(bars, step_s, instrument)
+        return Page(lines, bars.ts, start, end, is_final=end * 1000 <= now_ms)
 
     def _agg_trades(self, request: Request) -> Page:
         instrument = self._instrument(_mandatory(request.query, "symbol"), request.now_ms)
@@ -138,7 +135,7 @@ class Binance:
         else:
             until_ms = now_ms if end_ms is None else min(end_ms, now_ms)
             found = trades_between(self._market, instrument, start_ms or 0, until_ms + 1, limit, now_ms)
-        return _trade_page(_aggregate_rows(found, instrument), found)
+        return _trade_page(_aggregate_lines(found, instrument), found)
 
     def _trades(self, request: Request) -> Page:
         instrument = self._instrument(_mandatory(request.query, "symbol"), request.now_ms)
@@ -149,7 +146,7 @@ class Binance:
         else:
             found = single_trades(trades_from_id(self._market, instrument, first_id // 8, limit + 1, now_ms))
             found = found.take(found.id >= first_id).take(slice(limit))
-        return _trade_page(_single_rows(found, instrument), found)
+        return _trade_page(_single_lines(found, instrument), found)
 
     def _ticker_price(self, request: Request) -> Reply:
         if "symbol" in request.query:
@@ -163,8 +160,8 @@ class Binance:
 
     def _price(self, symbol: str, now_ms: int) -> dict[str, str]:
         instrument = self._instrument(symbol, now_ms)
-        price = self._market.last_price(instrument, now_ms) * 10 ** (PLACES - instrument.price_decimals)
-        return {"symbol": symbol, "price": decimal_number(price, PLACES)}
+        price = self._market.last_price(instrument, now_ms)
+        return {"symbol": symbol, "price": fixed_text(price, instrument.price_decimals)}
 
     def _instrument(self, symbol: str, now_ms: int) -> Instrument:
         instrument = self._by_symbol.get(symbol)
@@ -207,7 +204,7 @@ def _symbol_list(text: str) -> list[str]:
     except orjson.JSONDecodeError:
         symbols = None
     if not isinstance(symbols, list) or not all(isinstance(symbol, str) for symbol in symbols):
-        message = "Illegal characters found in parameter 'symbols'; legal range is '^\\[(\"[A-Z0-9-_.]{1,20}\"(,...){0,}){1}\\]$'."
+        message = "Illegal characters found in parameter 'symbols'; it must be a JSON array of symbols."
         raise Refused(_error(400, -1100, message))
     return symbols
 
@@ -215,8 +212,7 @@ def _symbol_list(text: str) -> list[str]:
 @lru_cache(maxsize=4096)
 def _symbol_info(instrument: Instrument) -> bytes:
     """The entry of one symbol, as bytes: it never changes."""
-    tick = decimal_number(10 ** (PLACES - instrument.price_decimals), PLACES)
-    lot = decimal_number(10 ** (PLACES - instrument.lot_decimals), PLACES)
+    tick, lot = fixed_text(1, instrument.price_decimals), fixed_text(1, instrument.lot_decimals)
     entry = {
         "symbol": f"{instrument.base}{instrument.quote}",
         "status": "TRADING",
@@ -247,75 +243,39 @@ def _symbol_info(instrument: Instrument) -> bytes:
     return orjson.dumps(entry)
 
 
-def _kline_rows(bars: BarColumns, step_s: int, instrument: Instrument) -> list[str]:
-    quote_decimals = instrument.price_decimals + instrument.lot_decimals
-    prices = {name: in_hundred_millionths(getattr(bars, name), instrument.price_decimals) for name in _BAR_PRICES}
-    frame = pl.DataFrame(
-        {
-            "time": bars.ts * 1000,
-            **prices,
-            "volume": in_hundred_millionths(bars.volume, instrument.lot_decimals),
-            "quote_volume": in_hundred_millionths(bars.quote_volume, quote_decimals),
-            "trades": bars.trades,
-            "taker_volume": in_hundred_millionths(bars.taker_volume, instrument.lot_decimals),
-            "taker_quote_volume": in_hundred_millionths(bars.taker_quote_volume, quote_decimals),
-        }
+def _kline_lines(bars: BarColumns, step_s: int, instrument: Instrument) -> bytes:
+    price, lot = instrument.price_decimals, instrument.lot_decimals
+    parts = (
+        *("[", Whole(bars.ts * 1000), ',"', Fixed(bars.open, price), '","', Fixed(bars.high, price)),
+        *('","', Fixed(bars.low, price), '","', Fixed(bars.close, price), '","', Fixed(bars.volume, lot)),
+        *('",', Whole(bars.ts * 1000 + (step_s * 1000 - 1)), ',"', Fixed(bars.quote_volume, price + lot)),
+        *('",', Whole(bars.trades), ',"', Fixed(bars.taker_volume, lot)),
+        *('","', Fixed(bars.taker_quote_volume, price + lot), '","0"]'),
     )
-    row = pl.format(
-        '[{},"{}","{}","{}","{}","{}",{},"{}",{},"{}","{}","0"]',
-        pl.col("time"),
-        *(decimal_text(name) for name in (*_BAR_PRICES, "volume")),
-        pl.col("time") + (step_s * 1000 - 1),
-        decimal_text("quote_volume"),
-        pl.col("trades"),
-        decimal_text("taker_volume"),
-        decimal_text("taker_quote_volume"),
+    return rendered(len(bars), parts)
+
+
+def _aggregate_lines(trades: TradeColumns, instrument: Instrument) -> bytes:
+    price, size = Fixed(trades.price, instrument.price_decimals), Fixed(trades.lots, instrument.lot_decimals)
+    parts = (
+        *('{"a":', Whole(trades.id), ',"p":"', price, '","q":"', size, '","f":', Whole(trades.first_fill)),
+        *(',"l":', Whole(trades.last_fill), ',"T":', Whole(trades.time_ms)),
+        *(',"m":', Either(trades.taker_buys == 0, "true", "false"), ',"M":true}'),
     )
-    return frame.select(row).to_series().to_list()
+    return rendered(len(trades), parts)
 
 
-def _trade_frame(trades: TradeColumns, instrument: Instrument) -> pl.DataFrame:
-    quote_decimals = instrument.price_decimals + instrument.lot_decimals
-    return pl.DataFrame(
-        {
-            "id": trades.id,
-            "first": trades.first_fill,
-            "last": trades.last_fill,
-            "time": trades.time_ms,
-            "price": in_hundred_millionths(trades.price, instrument.price_decimals),
-            "size": in_hundred_millionths(trades.lots, instrument.lot_decimals),
-            "paid": in_hundred_millionths(trades.price * trades.lots, quote_decimals),
-            "maker_bought": trades.taker_buys == 0,
-        }
+def _single_lines(trades: TradeColumns, instrument: Instrument) -> bytes:
+    paid = Fixed(trades.price * trades.lots, instrument.price_decimals + instrument.lot_decimals)
+    parts = (
+        *('{"id":', Whole(trades.id), ',"price":"', Fixed(trades.price, instrument.price_decimals)),
+        *('","qty":"', Fixed(trades.lots, instrument.lot_decimals), '","quoteQty":"', paid),
+        *('","time":', Whole(trades.time_ms), ',"isBuyerMaker":', Either(trades.taker_buys == 0, "true", "false")),
+        ',"isBestMatch":true}',
     )
+    return rendered(len(trades), parts)
 
 
-def _aggregate_rows(trades: TradeColumns, instrument: Instrument) -> list[str]:
-    row = pl.concat_str(
-        *(
-            pl.lit('{"a":'),
-            pl.col("id"),
-            pl.lit(',"p":"'),
-            decimal_text("price"),
-            pl.lit('","q":"'),
-            decimal_text("size"),
-        ),
-        *(pl.lit('","f":'), pl.col("first"), pl.lit(',"l":'), pl.col("last"), pl.lit(',"T":'), pl.col("time")),
-        *(pl.lit(',"m":'), pl.col("maker_bought"), pl.lit(',"M":true}')),
-    )
-    return _trade_frame(trades, instrument).select(row).to_series().to_list()
-
-
-def _single_rows(trades: TradeColumns, instrument: Instrument) -> list[str]:
-    row = pl.concat_str(
-        *(pl.lit('{"id":'), pl.col("id"), pl.lit(',"price":"'), decimal_text("price")),
-        *(pl.lit('","qty":"'), decimal_text("size"), pl.lit('","quoteQty":"'), decimal_text("paid")),
-        *(pl.lit('","time":'), pl.col("time"), pl.lit(',"isBuyerMaker":'), pl.col("maker_bought")),
-        pl.lit(',"isBestMatch":true}'),
-    )
-    return _trade_frame(trades, instrument).select(row).to_series().to_list()
-
-
-def _trade_page(rows: list[str], trades: TradeColumns) -> Page:
+def _trade_page(lines: bytes, trades: TradeColumns) -> Page:
     ts = trades.time_ms // 1000
-    return Page(rows, ts, int(ts[0]) if len(ts) else 0, int(ts[-1]) + 1 if len(ts) else 0)
+    return Page(lines, ts, int(ts[0]) if len(ts) else 0, int(ts[-1]) + 1 if len(ts) else 0)

@@ -43,6 +43,8 @@ class SandboxConfig:
         Refusals in one window that turn into a ban.
     ban_s
         Length of the ban.
+    page_cache_bytes
+        Memory for pages that will not change any more.
     """
 
     seed: int = 7
@@ -57,6 +59,7 @@ class SandboxConfig:
     weight_window_s: float = 60.0
     ban_after_refusals: int = 10
     ban_s: float = 120.0
+    page_cache_bytes: int = 128 << 20
 
     def __post_init__(self) -> None:
         if self.symbols < 1:

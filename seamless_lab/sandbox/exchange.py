@@ -6,12 +6,15 @@ from dataclasses import replace
 
 from seamless_lab.sandbox.binance import Binance
 from seamless_lab.sandbox.clock import ExchangeClock
+from seamless_lab.sandbox.coinbase import Coinbase
 from seamless_lab.sandbox.config import SandboxConfig
 from seamless_lab.sandbox.family import Family
 from seamless_lab.sandbox.faults import FaultState
 from seamless_lab.sandbox.instruments import Instrument, list_instruments
 from seamless_lab.sandbox.journal import Journal
+from seamless_lab.sandbox.kraken import Kraken
 from seamless_lab.sandbox.market import Market
+from seamless_lab.sandbox.page_cache import PageCache
 from seamless_lab.sandbox.weights import WeightBudget
 
 _UNLIMITED = 1 << 62
@@ -26,14 +29,19 @@ class Exchange:
         self.clock = ExchangeClock(config.now_ms)
         self.market = Market(config.outages, config.restatements)
         self.journal = Journal()
+        self.pages = PageCache(config.page_cache_bytes)
         self.faults = FaultState(config.faults)
         limits = {venue: config.weight_limits.get(venue, _UNLIMITED) for venue in _QUOTES}
         self.budgets = {
             venue: WeightBudget(limit, config.weight_window_s, config.ban_after_refusals, config.ban_s)
             for venue, limit in limits.items()
         }
-        binance = Binance(self.market, self.instruments("binance"), config.weight_limits.get("binance", 6000))
-        self.families: dict[str, Family] = {binance.name: binance}
+        families: tuple[Family, ...] = (
+            Binance(self.market, self.instruments("binance"), config.weight_limits.get("binance", 6000)),
+            Coinbase(self.market, self.instruments("coinbase")),
+            Kraken(self.market, self.instruments("kraken")),
+        )
+        self.families = {family.name: family for family in families}
 
     def instruments(self, venue: str) -> dict[str, Instrument]:
         """What a venue lists, by pair, with the configured listing dates and quiet rates."""

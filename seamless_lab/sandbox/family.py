@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import orjson
@@ -34,19 +34,26 @@ class Reply:
 class Page:
     """Rows in wire order inside their envelope.
 
-    `ts` is each row's time in epoch seconds; [window_start, window_end) is the stretch that this page answers for.
+    `lines` holds one row of JSON a line, `ts` each row's time in epoch seconds. [window_start, window_end) is the
+    stretch this page answers for. A final page says the same whenever it is asked again, but for restatements.
     """
 
-    rows: list[str]
+    lines: bytes
     ts: Integers
     window_start: int
     window_end: int
-    head: str = "["
-    tail: str = "]"
+    head: bytes = b"["
+    tail: bytes = b"]"
+    is_final: bool = False
 
     def reply(self) -> Reply:
         """The page as it goes over the wire."""
-        return Reply(200, f"{self.head}{','.join(self.rows)}{self.tail}".encode())
+        return Reply(200, self.head + self.lines.replace(b"\n", b",") + self.tail)
+
+    def reordered(self, order: Integers) -> Page:
+        """The page with the rows at these positions, in this order."""
+        rows = self.lines.split(b"\n")
+        return replace(self, lines=b"\n".join(rows[position] for position in order), ts=self.ts[order])
 
 
 class Refused(Exception):

@@ -41,7 +41,7 @@ class FaultPlan:
     latency_ms
         Added to every answer of the affected routes.
     timeout_ms
-        How long a `timeout` keeps a client waiting before the connection closes without an answer; `hang` waits for ever.
+        How long a `timeout` keeps a client waiting before the connection closes without an answer; `hang` never closes.
     retry_after_s
         Sent with `rate_limit` and `ban`.
     """
@@ -100,7 +100,7 @@ class FaultState:
 
 def spoiled(page: Page, fault: str, seed: int) -> Page:
     """The page with a row fault: an order or a choice of its rows that the seed decides."""
-    count = len(page.rows)
+    count = len(page.ts)
     random = np.random.Generator(np.random.PCG64(seed))
     order = np.arange(count)
     if fault == "empty_page":
@@ -113,4 +113,4 @@ def spoiled(page: Page, fault: str, seed: int) -> Page:
         order = np.sort(np.concatenate([order, random.choice(order, max(count // 4, 1))])) if count else order
     else:
         raise ValueError(f"{fault!r} is no fault of rows")
-    return Page([page.rows[i] for i in order], page.ts[order], page.window_start, page.window_end, page.head, page.tail)
+    return page.reordered(order)

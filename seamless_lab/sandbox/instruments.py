@@ -1,7 +1,7 @@
 """What the exchange lists: names, scales, listing dates and how often a minute passes without a trade.
 
-The well-known pairs have their real names, ticks and rough price levels (of early 2024); the rest are invented. Everything
-is a pure function of the seed and the pair.
+The well-known pairs have their real names, ticks and rough price levels (of early 2024); the rest are invented.
+Everything is a pure function of the seed and the pair.
 """
 
 from __future__ import annotations

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 class RequestRecord:
     """One request, in order of arrival.
 
-    `window_start` and `window_end` (epoch seconds, half-open) are the stretch the server took the request to be answered
-    for: from the first slot asked to the last row of a full page, or to the end asked when there were no more rows.
-    `rows`, `served_first_ts` and `served_last_ts` are what went over the wire, faults included; times of bars are open
-    times. `status` is 0 for an answer that never came or was cut off before its head. `fault` names the planted fault.
+    `window_start` and `window_end` (epoch seconds, half-open) are the stretch that the answer is for: from the first
+    slot asked to the last row of a full page, or to the end asked when there were no more rows. The bar still forming
+    counts. `rows`, `served_first_ts` and `served_last_ts` are what went over the wire, after any fault of rows (None
+    when no rows arrived whole); times of bars are open times. `status` is 0 for an answer that never came. `fault`
+    names the planted fault; `subject` is the variable part of the path.
     """
 
     n: int

@@ -73,7 +73,7 @@ class Legs:
 
 
 def minute_legs(instrument: Instrument, first: int, last: int, revision: int = 0) -> Legs:
-    """Legs of every minute in [first, last), quiet ones included; a `revision` other than 0 keeps only open and close."""
+    """Legs of every minute in [first, last), quiet ones too; revisions other than 0 share only its open and close."""
     window = path_window(instrument.path_stream, instrument.deviation, first, last)
     log_price = window.log_price - _anchor(instrument.path_stream, instrument.deviation)
     minute = np.arange(first, last, dtype=np.int64)

@@ -20,14 +20,14 @@ _CHUNK_S = 91 * 86_400  # coarse bars are aggregated a quarter at a time, to bou
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A half-open stretch [start, end) of time, in epoch seconds."""
+    """A half-open stretch [start, end) of time, in epoch seconds; it may be empty."""
 
     start: int
     end: int
 
     def __post_init__(self) -> None:
-        if self.start >= self.end:
-            raise ValueError(f"a stretch must end after it starts, got [{self.start}, {self.end})")
+        if self.start > self.end:
+            raise ValueError(f"a stretch must not end before it starts, got [{self.start}, {self.end})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +68,17 @@ class Market:
         """The restatements in force, by the time they become known."""
         return tuple(self._restatements)
 
+    def known_restatements(self, now_ms: int) -> tuple[int, int]:
+        """How many restatements there are, and how many of them are known at `now_ms`: equal numbers serve equal bars."""
+        known = sum(restatement.known_at_ms <= now_ms for restatement in self._restatements)
+        return len(self._restatements), known
+
     def restate(self, restatement: Restatement) -> None:
         """Add a restatement; what is served from then on follows it."""
         self._restatements = sorted([*self._restatements, restatement], key=lambda item: item.known_at_ms)
 
     def bars(self, instrument: Instrument, step_s: int, window: Stretch, now_ms: int) -> BarColumns:
-        """Bars of `step_s` seconds that open in `window`, as served at `now_ms`; the bar still forming comes partial."""
+        """Bars of `step_s` seconds that open in `window`, as served at `now_ms`; the forming one comes partial."""
         start = max(slot_ceil(window.start, step_s), slot_floor(instrument.listed_s, step_s))
         end = min(slot_ceil(window.end, step_s), now_ms // 1000 + 1)
         chunk_s = max(_CHUNK_S // step_s, 1) * step_s
@@ -115,7 +120,7 @@ class Market:
         return int(minute_legs(instrument, minute, minute + 1).price[0, 0])
 
     def trades(self, instrument: Instrument, window: Stretch, now_ms: int) -> TradeColumns:
-        """Aggregate trades of the minutes in `window` that have happened by `now_ms`; they add up to the bars served."""
+        """Aggregate trades of the minutes in `window` that happened by `now_ms`; they add up to the bars served."""
         first = max(window.start, instrument.listed_s) // MINUTE_S
         last = max(min(window.end // MINUTE_S, now_ms // 60_000 + 1), first)
         present = self._minutes(instrument, first * MINUTE_S, last * MINUTE_S, now_ms)

@@ -2,8 +2,8 @@
 
 The path lives in log2 of the price, fixed point with 32 fractional bits. Knots lie `2**TOP_LEVEL` minutes apart; every
 interval is halved by displacing its midpoint (Levy's construction), down to single minutes. A value depends only on its
-level and index, so any window gives the same numbers as any other window that contains it. Each half inherits its parent's
-volatility times a random factor, which yields calm weeks and wild hours as real markets have.
+level and index, so any window gives the same numbers as any other window that contains it. Each half inherits its
+parent's volatility times a random factor, which yields calm weeks and wild hours as real markets have.
 """
 
 from __future__ import annotations
@@ -56,12 +56,13 @@ def scale_by_power_of_two(base: int, exponent: Integers) -> Integers:
     low = _POWERS[entry]
     mantissa = low + (((_POWERS[entry + 1] - low) * rest) >> (32 - _TABLE_BITS))
     shift = _MANTISSA_BITS - octave
-    return np.maximum((base * mantissa + (np.int64(1) << (shift - 1))) >> shift, 1)
+    scaled: Integers = np.maximum((base * mantissa + (np.int64(1) << (shift - 1))) >> shift, 1)
+    return scaled
 
 
 @dataclass(frozen=True, slots=True)
 class PathWindow:
-    """A stretch of the path: `log_price` at each minute boundary (n + 1 values), `volatility` of each minute (n values)."""
+    """A stretch of n minutes: `log_price` at their n + 1 boundaries, `volatility` within each."""
 
     log_price: Integers
     volatility: Integers

@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 
 
 async def start_server(exchange: Exchange, port: int = 0) -> tuple[web.AppRunner, str]:
-    """Serve an exchange on the loopback interface; port 0 picks a free one. Returns the runner to clean up, and the URL."""
+    """The runner to clean up and the URL of an exchange now served on the loopback interface; port 0 picks a free one."""
     runner = web.AppRunner(build_app(exchange), access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, HOST, port)

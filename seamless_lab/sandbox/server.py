@@ -60,11 +60,11 @@ class _Endpoint:
         if verdict.outcome != "pass":
             refuse = self._family.banned if verdict.outcome == "ban" else self._family.rate_limited
             return _response(refuse(verdict.retry_after_s), record, usage)
+        content = f"{request.path}?{sorted(parsed.query.items())}"
         try:
-            answer = route.answer(parsed)
+            answer = self._answer(parsed, content)
         except Refused as refused:
             return _response(refused.reply, record, usage)
-        content = f"{request.path}?{sorted(parsed.query.items())}"
         record.fault = exchange.faults.next(route.name, content, is_page=isinstance(answer, Page))
         await asyncio.sleep(exchange.faults.latency_s(route.name))
         chance = int(salt(exchange.faults.plan.seed, "chance", content))
@@ -79,6 +79,14 @@ class _Endpoint:
             _note_rows(record, answer)
             answer = answer.reply()
         return _response(answer, record, usage)
+
+    def _answer(self, parsed: Request, content: str) -> Page | Reply:
+        exchange = self._exchange
+        key = f"{content} after {exchange.market.known_restatements(parsed.now_ms)}"
+        answer = exchange.pages.get(key, parsed.now_ms) or self._route.answer(parsed)
+        if isinstance(answer, Page):
+            exchange.pages.put(key, answer)
+        return answer
 
     async def _fail(
         self, request: web.Request, record: RequestRecord, answer: Reply, chance: int
@@ -107,8 +115,8 @@ class _Endpoint:
 
 
 def _note_rows(record: RequestRecord, page: Page) -> None:
-    record.rows = len(page.rows)
-    if page.rows:
+    record.rows = len(page.ts)
+    if record.rows:
         record.served_first_ts, record.served_last_ts = int(page.ts.min()), int(page.ts.max())
 
 

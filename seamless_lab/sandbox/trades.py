@@ -32,6 +32,10 @@ class TradeColumns:
     def __len__(self) -> int:
         return len(self.id)
 
+    def time_ns(self) -> Integers:
+        """Distinct times in nanoseconds: the fills of one order follow each other by a microsecond."""
+        return self.time_ms * 1_000_000 + self.id % MAX_FILLS * 1_000
+
     def take(self, selection: slice | NDArray[np.bool_] | Integers) -> TradeColumns:
         """The trades at a slice, at indices, or where a mask is true."""
         return TradeColumns(*(getattr(self, column.name)[selection] for column in fields(self)))

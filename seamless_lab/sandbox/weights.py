@@ -18,8 +18,8 @@ class Verdict:
 class WeightBudget:
     """`limit` units of weight in each aligned window of `window_s` seconds.
 
-    A request that would exceed it is refused until the window ends. The `tolerance`-th refusal in one window turns into a
-    ban of `ban_s` seconds, during which everything is refused. Time is passed in; it must not run backwards.
+    A request that would exceed it is refused until the window ends. The `tolerance`-th refusal in one window turns into
+    a ban of `ban_s` seconds, during which everything is refused. Time is passed in; it must not run backwards.
     """
 
     def __init__(self, limit: int, window_s: float = 60.0, tolerance: int = 10, ban_s: float = 120.0) -> None:
