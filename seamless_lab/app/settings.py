@@ -1,0 +1,268 @@
+"""Settings: all configuration, resolved once into frozen values that know where they come from.
+
+Precedence, later wins: packaged defaults, preset, YAML file, environment, arguments.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TypeVar
+
+from seamless_lab.app.config_check import check
+from seamless_lab.app.config_findings import ConfigReport, Finding, Level, require
+from seamless_lab.app.config_resolve import Resolution, resolve
+from seamless_lab.app.config_schema import KEYS, Profile, Render
+from seamless_lab.app.config_sources import Origin, from_arguments, from_environment, from_file, unknown_environment
+from seamless_lab.app.secret import Secret, reveal, show
+from seamless_lab.core.policy import BackfillPolicy, ComputeContext, Domain, SLAPolicy, Strategy
+from seamless_lab.core.report import ConformancePolicy
+from seamless_lab.errors import ConfigError
+
+Section = TypeVar("Section")
+
+
+@dataclass(frozen=True, slots=True)
+class ConformanceSettings:
+    """Which flags refuse an answer; with `partial_ok` none does."""
+
+    blocking: tuple[str, ...]
+    partial_ok: bool
+
+    @property
+    def policy(self) -> ConformancePolicy:
+        """The policy that conformance applies."""
+        return ConformancePolicy(frozenset() if self.partial_ok else frozenset(self.blocking))
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimitSettings:
+    """Tokens (request weight) per interval and key, and the pace within one process."""
+
+    key_template: str
+    tokens_per_interval: float
+    interval_ms: int
+    burst_tokens: int
+    local_semaphore: int
+    min_interval_ms: int
+    penalty_backoff_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactSettings:
+    """Where sealed versions live (None: the home folder) and after how many bars a slot is final."""
+
+    object_store_uri: str | Secret | None
+    stabilization_bars: int
+
+
+@dataclass(frozen=True, slots=True)
+class ObservabilitySettings:
+    """Thresholds that reports compare with."""
+
+    coverage_ratio_threshold: float
+    backfill_completion_ratio_min: float
+    storage_wait_warn_ms: int
+    backfill_wait_warn_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CacheSettings:
+    """The in-memory cache of sealed reads."""
+
+    enable: bool
+    ttl_ms: int
+    max_shards: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeSettings:
+    """One exchange.
+
+    `anchors`: timeframe to the epoch seconds of one open; `ccxt`: options of its constructor, credentials wrapped.
+    """
+
+    sandbox: bool = False
+    symbols: tuple[str, ...] = ()
+    rate_limit_rps: float | None = None
+    anchors: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    account: str | None = None
+    ccxt: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+
+    def ccxt_options(self) -> dict[str, object]:
+        """Options for ccxt's constructor, plain, with credentials in the clear; not for keeping or printing."""
+        found = reveal(self.ccxt)
+        return dict(found) if isinstance(found, Mapping) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything configured. `values` and `origins` are by dotted key; the fields are the same values, typed.
+
+    `findings` are the warnings met on the way; there are no errors among them. `file` is the configuration file read,
+    if any.
+    """
+
+    profile: Profile
+    render: Render
+    now_ms: int | None
+    strategy: Strategy
+    domain: Domain
+    world_id: str
+    sla_preset: str
+    conformance_preset: str | None
+    sla: SLAPolicy
+    backfill: BackfillPolicy
+    conformance: ConformanceSettings
+    rate_limit: RateLimitSettings
+    artifact: ArtifactSettings
+    observability: ObservabilitySettings
+    cache: CacheSettings
+    segments_max_bytes: int
+    live_max_lag_s: int | None
+    exchanges: Mapping[str, ExchangeSettings]
+    values: Mapping[str, object] = field(repr=False)
+    origins: Mapping[str, Origin] = field(repr=False)
+    findings: tuple[Finding, ...]
+    file: Path | None
+
+    def exchange(self, exchange_id: str) -> ExchangeSettings:
+        """What is configured for an exchange; the defaults when nothing is."""
+        return self.exchanges.get(exchange_id, ExchangeSettings())
+
+    def rate_limit_of(self, exchange_id: str) -> RateLimitSettings:
+        """The limit for an exchange: the common one, with its `rate_limit_rps` over the same interval if it has one."""
+        rps = self.exchange(exchange_id).rate_limit_rps
+        if rps is None:
+            return self.rate_limit
+        return dataclasses.replace(self.rate_limit, tokens_per_interval=rps * self.rate_limit.interval_ms / 1_000)
+
+    def context(self) -> ComputeContext:
+        """The context of a fetch that says nothing about it."""
+        lag = self.live_max_lag_s if self.domain is Domain.LIVE else None
+        return ComputeContext(world_id=self.world_id, domain=self.domain, max_lag_s=lag)
+
+    def to_dict(self) -> dict[str, object]:
+        """Every value by dotted key, credentials masked; JSON-ready."""
+        return {name: show(self.values[name]) for name in sorted(self.values)}
+
+
+def resolve_settings(
+    *,
+    config_file: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    overrides: Mapping[str, object] | None = None,
+) -> Settings:
+    """Read and check all sources once.
+
+    Parameters
+    ----------
+    config_file
+        A YAML file, or None for none. `config_sources.config_file` finds the user's.
+    env
+        The environment; None is an empty one.
+    overrides
+        Keyword arguments and command line options, by dotted key or as nested mappings.
+
+    Raises
+    ------
+    ConfigError
+        The first error found, with file and line, value, what is allowed, and how many more there are.
+    NotAvailableYet
+        The same, for a documented value that this version would not carry out.
+
+    Examples
+    --------
+    >>> settings = resolve_settings(overrides={"preset": "baseline", "seamless.sla.total_deadline_ms": 2_000})
+    >>> settings.sla.total_deadline_ms, str(settings.origins["seamless.sla.max_wait_storage_ms"])
+    (2000, 'preset baseline')
+    """
+    settings, findings = _load(config_file, env or {}, overrides or {})
+    require(findings)
+    if settings is None:  # pragma: no cover  # without settings there is an error, which was just raised
+        raise ConfigError("The configuration could not be resolved.")
+    return settings
+
+
+def validate_settings(
+    *,
+    config_file: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    overrides: Mapping[str, object] | None = None,
+) -> ConfigReport:
+    """All that is wrong or worth knowing, errors first; raises nothing that a configuration can cause."""
+    try:
+        settings, findings = _load(config_file, env or {}, overrides or {})
+    except ConfigError as error:
+        key = str(error.facts.get("key", ""))
+        settings, findings = None, (Finding(Level.ERROR, key, error.message, error.hint, f"file {config_file}"),)
+    profile = str(settings.profile) if settings is not None else ""
+    ordered = tuple(sorted(findings, key=lambda finding: list(Level).index(finding.level)))
+    return ConfigReport(profile, str(config_file or ""), ordered)
+
+
+def _load(
+    config_file: Path | None, env: Mapping[str, str], overrides: Mapping[str, object]
+) -> tuple[Settings | None, tuple[Finding, ...]]:
+    sources = [
+        from_file(config_file, env) if config_file is not None else [],
+        from_environment(env),
+        from_arguments(overrides),
+    ]
+    found = resolve(sources)
+    for name, near in unknown_environment(env):
+        hint = near[0].upper() + near[1:] if near else "Remove it if it was meant for this program."
+        found.findings.append(Finding(Level.WARNING, name, f"The environment sets {name}, which nothing reads.", hint))
+    try:
+        settings = _settings(found, config_file)
+    except ConfigError as error:  # values that are good one by one and impossible together
+        key = str(error.facts.get("key", ""))
+        found.findings.append(Finding(Level.ERROR, key, error.message, error.hint))
+        return None, tuple(found.findings)
+    findings = (*found.findings, *check(found))
+    return dataclasses.replace(settings, findings=findings), findings
+
+
+def _settings(found: Resolution, config_file: Path | None) -> Settings:
+    exchanges = {name: _section(found, ExchangeSettings, f"exchanges.{name}") for name in sorted(found.exchanges)}
+    values = dict(found.values)
+    for name in exchanges:
+        for key in KEYS:
+            if key.name.startswith("exchanges.*."):
+                values.setdefault(key.name.replace("*", name), key.default)
+    top = {
+        "profile": "profile",
+        "render": "render",
+        "now_ms": "now",
+        "strategy": "seamless.strategy",
+        "domain": "seamless.domain",
+        "world_id": "seamless.world_id",
+        "sla_preset": "seamless.sla_preset",
+        "conformance_preset": "seamless.conformance_preset",
+        "segments_max_bytes": "segments.max_bytes",
+        "live_max_lag_s": "domains.live.max_lag_sec",
+    }
+    return Settings(
+        **{name: found.value(key) for name, key in top.items()},  # type: ignore[arg-type]  # the kinds return these types
+        sla=_section(found, SLAPolicy, "seamless.sla"),
+        backfill=_section(found, BackfillPolicy, "seamless.backfill"),
+        conformance=_section(found, ConformanceSettings, "seamless.conformance"),
+        rate_limit=_section(found, RateLimitSettings, "seamless.rate_limit"),
+        artifact=_section(found, ArtifactSettings, "seamless.artifact"),
+        observability=_section(found, ObservabilitySettings, "seamless.observability"),
+        cache=_section(found, CacheSettings, "cache"),
+        exchanges=MappingProxyType(exchanges),
+        values=MappingProxyType(values),
+        origins=MappingProxyType(dict(found.origins)),
+        findings=(),
+        file=config_file,
+    )
+
+
+def _section(found: Resolution, section: type[Section], prefix: str) -> Section:
+    """A dataclass from the keys of a section that have its fields' names."""
+    names = [member.name for member in dataclasses.fields(section)]  # type: ignore[arg-type]  # sections are dataclasses
+    return section(**{name: found.value(f"{prefix}.{name}") for name in names})
