@@ -9,13 +9,13 @@ import polars as pl
 
 from seamless_lab.app.results import ArtifactList, CoverageResult, GapTable, SlaReport, VerifyReport
 from seamless_lab.app.wiring import Wiring
-from seamless_lab.core.coverage import Cause, classify, stable_until
+from seamless_lab.core.coverage import Cause
 from seamless_lab.core.digest import Header
 from seamless_lab.core.identity import NodeId
-from seamless_lab.core.observed import merge, settled
-from seamless_lab.core.reference import Latest, Reference
+from seamless_lab.core.reference import Reference
 from seamless_lab.core.time import TimeRange, format_time
-from seamless_lab.core.version import Version
+from seamless_lab.core.version import Commit
+from seamless_lab.engine.ports import FetchRecord
 from seamless_lab.errors import NotFound
 
 _UTC_S = pl.Datetime("us", "UTC")
@@ -23,17 +23,10 @@ _UTC_S = pl.Datetime("us", "UTC")
 
 def coverage(wiring: Wiring, header: Header, window: TimeRange) -> CoverageResult:
     """The coverage of a window: the head overlaid by the hot store."""
-    head = wiring.sealed.head(header.node)
-    hot = wiring.hot.load(header, window)
-    bars = hot.bars
-    observed = settled(hot.observed, header.grid, stabilization_bars=wiring.stabilization_bars)
-    bars = bars.within(observed.answered)
-    if head is not None:
-        sealed = wiring.sealed.read(head, window)
-        bars, observed, _ = merge(sealed.bars, head.commit.observed.clip(window), bars, observed)
-    stable = stable_until(wiring.clock.now_ms() // 1000, header.grid, stabilization_bars=wiring.stabilization_bars)
-    found = classify(window, header.grid, bars=bars.slots, answered=observed.answered, failed=hot.failed, stable_until_s=stable)
-    return CoverageResult(header.node, found, hot.before_listing & found.quiet, hot.attempts, head.tree.fingerprint if head else "")
+    known = wiring.stores.know(header, window)
+    found = wiring.stores.classify(known)
+    fingerprint = known.head.tree.fingerprint if known.head else ""
+    return CoverageResult(header.node, found, known.hot.before_listing & found.quiet, known.hot.attempts, fingerprint)
 
 
 def gaps(wiring: Wiring, header: Header, window: TimeRange) -> GapTable:
@@ -49,7 +42,10 @@ def gaps(wiring: Wiring, header: Header, window: TimeRange) -> GapTable:
         for gap in found
     ]
     listed = result.before_listing.contains(starts)
-    notes = ["before the market was listed" if before else error for before, error in zip(listed.tolist(), errors, strict=True)]
+    notes = [
+        "before the market was listed" if before else error
+        for before, error in zip(listed.tolist(), errors, strict=True)
+    ]
     frame = pl.DataFrame(
         {
             "start": starts,
@@ -68,7 +64,9 @@ def gaps(wiring: Wiring, header: Header, window: TimeRange) -> GapTable:
     return GapTable(header.node, window, frame)
 
 
-def _latest_attempts(attempts: pl.DataFrame, starts: np.ndarray[tuple[int], np.dtype[np.int64]]) -> tuple[list[int | None], list[str]]:
+def _latest_attempts(
+    attempts: pl.DataFrame, starts: np.ndarray[tuple[int], np.dtype[np.int64]]
+) -> tuple[list[int | None], list[str]]:
     """When each time was last asked for, and the error that came back; attempts are oldest first."""
     place = np.full(starts.shape, -1, dtype=np.int64)
     begins, ends = attempts["start"].to_numpy(), attempts["end"].to_numpy()
@@ -105,38 +103,32 @@ def nodes(wiring: Wiring) -> Sequence[str]:
 
 def catalogue(wiring: Wiring) -> ArtifactList:
     """The head of every sealed dataset."""
-    heads = [head for node in wiring.sealed.nodes() if (head := wiring.sealed.head(node)) is not None]
-    return ArtifactList(wiring.sealed.url, "", _listed([(head, head.commit.seq) for head in heads]))
+    heads = [(node, head.commit) for node in wiring.sealed.nodes() if (head := wiring.sealed.head(node)) is not None]
+    return ArtifactList(wiring.sealed.url, "", _listed(heads))
 
 
 def history(wiring: Wiring, node: NodeId) -> ArtifactList:
     """All versions of one dataset, oldest first."""
-    versions = wiring.sealed.history(node)
-    if not versions:
-        wiring.sealed.resolve(node, Latest())  # raises with the names that exist
-    return ArtifactList(wiring.sealed.url, str(node), _listed([(version, len(versions)) for version in versions]))
+    commits = list(wiring.sealed.history(node))[::-1]
+    if not commits:
+        wiring.sealed.resolve(node)  # raises, and says what there is
+    return ArtifactList(wiring.sealed.url, str(node), _listed([(node, commit) for commit in commits]))
 
 
-def _listed(versions: Sequence[tuple[Version, int]]) -> pl.DataFrame:
-    rows = [
+def _listed(commits: Sequence[tuple[NodeId, Commit]]) -> pl.DataFrame:
+    bounds = [commit.bounds for _, commit in commits]
+    return pl.DataFrame(
         {
-            "node": str(version.header.node),
-            "ref": f"{version.header.node}@sha256:{version.tree.fingerprint[:16]}",
-            "fingerprint": version.tree.fingerprint,
-            "seq": version.commit.seq,
-            "rows": version.tree.rows,
-            "start": version.commit.bounds.start if version.commit.bounds else None,
-            "end": version.commit.bounds.end if version.commit.bounds else None,
-            "as_of": version.commit.as_of_ms,
-            "versions": count,
+            "node": pl.Series([str(node) for node, _ in commits], dtype=pl.String),
+            "ref": pl.Series([f"{node}@sha256:{commit.fingerprint[:16]}" for node, commit in commits], dtype=pl.String),
+            "fingerprint": pl.Series([commit.fingerprint for _, commit in commits], dtype=pl.String),
+            "seq": pl.Series([commit.seq for _, commit in commits], dtype=pl.Int64),
+            "rows": pl.Series([commit.rows for _, commit in commits], dtype=pl.Int64),
+            "start": pl.Series([bound.start if bound else None for bound in bounds], dtype=pl.Int64),
+            "end": pl.Series([bound.end if bound else None for bound in bounds], dtype=pl.Int64),
+            "as_of": pl.Series([commit.as_of_ms for _, commit in commits], dtype=pl.Int64),
         }
-        for version, count in versions
-    ]
-    schema = {
-        "node": pl.String, "ref": pl.String, "fingerprint": pl.String, "seq": pl.Int64, "rows": pl.Int64,
-        "start": pl.Int64, "end": pl.Int64, "as_of": pl.Int64, "versions": pl.Int64,
-    }  # fmt: skip
-    return pl.DataFrame(rows, schema=schema, orient="row").with_columns(
+    ).with_columns(
         pl.from_epoch("start", time_unit="s").cast(_UTC_S),
         pl.from_epoch("end", time_unit="s").cast(_UTC_S),
         pl.from_epoch("as_of", time_unit="ms").cast(_UTC_S),
@@ -161,39 +153,52 @@ def verify(wiring: Wiring, reference: Reference | None) -> VerifyReport:
 def sla(wiring: Wiring, node: NodeId | None, since_ms: int) -> SlaReport:
     """Fetches since a moment, and percentiles per phase."""
     records = wiring.fetch_log.since(since_ms, str(node) if node else None)
-    rows = [
-        {
-            "at": record.at_ms, "node": record.node, "domain": record.domain, "world": record.world, "strategy": record.strategy,
-            "verdict": record.verdict, "violated": record.violated, "rows": record.rows, "ratio": record.ratio,
-            **{f"{phase}_ms": record.phases_ms.get(phase) for phase in PHASES},
-        }
-        for record in records
-    ]  # fmt: skip
-    schema: dict[str, pl.DataType] = {
-        "at": pl.Int64(), "node": pl.String(), "domain": pl.String(), "world": pl.String(), "strategy": pl.String(), "verdict": pl.String(),
-        "violated": pl.String(), "rows": pl.Int64(), "ratio": pl.Float64(), **{f"{phase}_ms": pl.Float64() for phase in PHASES},
-    }  # fmt: skip
-    fetches = pl.DataFrame(rows, schema=schema, orient="row").with_columns(pl.from_epoch("at", time_unit="ms").cast(_UTC_S))
-    phases = pl.DataFrame(
-        [
-            {
-                "phase": phase,
-                "count": fetches[f"{phase}_ms"].drop_nulls().len(),
-                **{f"p{q}_ms": fetches[f"{phase}_ms"].quantile(q / 100, interpolation="nearest") for q in (50, 95, 99)},
-                "max_ms": fetches[f"{phase}_ms"].max(),
-                "budget_ms": next((record.budgets_ms[phase] for record in reversed(records) if phase in record.budgets_ms), None),
-                "violations": fetches.filter(pl.col("violated") == phase).height,
-            }
-            for phase in PHASES
-        ],
-        schema={
-            "phase": pl.String(), "count": pl.Int64(), "p50_ms": pl.Float64(), "p95_ms": pl.Float64(), "p99_ms": pl.Float64(),
-            "max_ms": pl.Float64(), "budget_ms": pl.Int64(), "violations": pl.Int64(),
-        },
-        orient="row",
-    )  # fmt: skip
+    fetches = pl.DataFrame(
+        [_logged(record) for record in records],
+        schema={**_LOGGED, **{f"{phase}_ms": pl.Float64() for phase in PHASES}},
+    ).with_columns(pl.from_epoch("at", time_unit="ms").cast(_UTC_S))
+    phases = pl.DataFrame([_phase(phase, fetches, records) for phase in PHASES], schema=_PHASE)
     return SlaReport(fetches, phases, since_ms)
+
+
+def _logged(record: FetchRecord) -> dict[str, object]:
+    phases = {f"{phase}_ms": record.phases_ms.get(phase) for phase in PHASES}
+    return {"at": record.at_ms, **{name: getattr(record, name) for name in _LOGGED if name != "at"}, **phases}
+
+
+def _phase(phase: str, fetches: pl.DataFrame, records: Sequence[FetchRecord]) -> dict[str, object]:
+    spent = fetches[f"{phase}_ms"].drop_nulls()
+    budget = next((record.budgets_ms[phase] for record in reversed(records) if phase in record.budgets_ms), None)
+    return {
+        "phase": phase,
+        "count": spent.len(),
+        **{f"p{q}_ms": spent.quantile(q / 100, interpolation="nearest") for q in (50, 95, 99)},
+        "max_ms": spent.max(),
+        "budget_ms": budget,
+        "violations": fetches.filter(pl.col("violated") == phase).height,
+    }
 
 
 PHASES = ("storage", "backfill", "live", "total")
 
+_LOGGED: dict[str, pl.DataType] = {
+    "at": pl.Int64(),
+    "node": pl.String(),
+    "domain": pl.String(),
+    "world": pl.String(),
+    "strategy": pl.String(),
+    "verdict": pl.String(),
+    "violated": pl.String(),
+    "rows": pl.Int64(),
+    "ratio": pl.Float64(),
+}
+_PHASE: dict[str, pl.DataType] = {
+    "phase": pl.String(),
+    "count": pl.Int64(),
+    "p50_ms": pl.Float64(),
+    "p95_ms": pl.Float64(),
+    "p99_ms": pl.Float64(),
+    "max_ms": pl.Float64(),
+    "budget_ms": pl.Int64(),
+    "violations": pl.Int64(),
+}

@@ -37,13 +37,14 @@ Work = Callable[[], Coroutine[None, None, T]]
 class Lab:
     """A researcher's door to market data that can vouch for itself.
 
-    Every method has an awaitable twin where it may wait (`afetch`, `abackfill`). Thread-safe; any number of labs, in any number of processes, may
-    share one home.
+    Every method has an awaitable twin where it may wait (`afetch`, `abackfill`). Thread-safe; any number of labs, in
+    any number of processes, may share one home.
 
     Parameters
     ----------
     home
-        Folder of the stores; by default `SEAMLESS_HOME`, the nearest ancestor with `.seamless/` or `seamless.lock`, or the user's data folder.
+        Folder of the stores; by default `SEAMLESS_HOME`, the nearest ancestor with `.seamless/` or `seamless.lock`, or
+        the user's data folder.
     config
         A YAML file; by default `SEAMLESS_CONFIG`, or `seamless.yaml` in the home.
     overrides
@@ -87,7 +88,8 @@ class Lab:
         node
             `ohlcv:exchange:symbol:timeframe`, or a reference `NODE@SELECTOR` to a sealed version.
         start, end
-            The half-open window `[start, end)`; see `core.time.parse_time`. `end` may be left out when `start` is a day, week, month or year.
+            The half-open window `[start, end)`; see `core.time.parse_time`. `end` may be left out when `start` is a
+            day, week, month or year.
         as_of
             Read what was known then: a time, `seq:N` or `sha256:…`. Same as writing it behind `@`.
         domain
@@ -131,12 +133,18 @@ class Lab:
     # -- look -----------------------------------------------------------------------------------------------------
 
     def coverage(self, node: str, start: TimeLike | None = None, end: TimeLike | None = None) -> CoverageResult:
-        """What is known about a window, by cause; without a window, from the first to the last answered slot. Asks no source."""
+        """What is known about a window, by cause; without a window, from the first to the last answered slot.
+
+        Asks no source.
+        """
         header, window = self._known_window(node, start, end)
         return inspect.coverage(self._wiring, header, window)
 
     def gaps(self, node: str, start: TimeLike | None = None, end: TimeLike | None = None) -> GapTable:
-        """Stretches without a bar, each with its cause, its evidence and the command that repairs it. Asks no source."""
+        """Stretches without a bar, each with its cause, its evidence and the command that repairs it.
+
+        Asks no source.
+        """
         header, window = self._known_window(node, start, end)
         return inspect.gaps(self._wiring, header, window)
 
@@ -147,7 +155,7 @@ class Lab:
     def manifest(self, ref: str) -> Manifest:
         """The manifest of one version; of the newest when `ref` is a bare node."""
         reference = self._reference(ref)
-        return Manifest(self._wiring.sealed.resolve(reference.node, reference.selector or Latest()))
+        return Manifest(self._wiring.stores.resolve(reference.node, reference.selector or Latest()))
 
     def verify(self, ref: str | None = None) -> VerifyReport:
         """Rehash everything that a version (or a node, or the whole store) consists of."""
@@ -161,21 +169,42 @@ class Lab:
     # -- act ------------------------------------------------------------------------------------------------------
 
     def plan(
-        self, node: str, start: TimeLike, end: TimeLike | None = None, *, refresh: bool = False, on_event: Emit | None = None
+        self,
+        node: str,
+        start: TimeLike,
+        end: TimeLike | None = None,
+        *,
+        refresh: bool = False,
+        on_event: Emit | None = None,
     ) -> BackfillPlan:
         """The requests and the time a backfill would take; asks for no bars."""
         header, window = self._header(self._node(node)), self._window(node, start, end)
         return self._portal.call(lambda: self._wiring.jobs.plan(header, window, refresh=refresh), on_event)
 
     def backfill(
-        self, node: str, start: TimeLike, end: TimeLike | None = None, *, refresh: bool = False, on_event: Emit | None = None
+        self,
+        node: str,
+        start: TimeLike,
+        end: TimeLike | None = None,
+        *,
+        refresh: bool = False,
+        on_event: Emit | None = None,
     ) -> BackfillResult:
-        """Fill what is missing and seal it; `refresh` asks for answered slots again, and changes become restatements."""
+        """Fill what is missing and seal it.
+
+        `refresh` asks for answered slots again, and changes become restatements.
+        """
         header, window = self._header(self._node(node)), self._window(node, start, end)
         return self._portal.call(lambda: self._wiring.jobs.backfill(header, window, refresh=refresh), on_event)
 
     async def abackfill(
-        self, node: str, start: TimeLike, end: TimeLike | None = None, *, refresh: bool = False, on_event: Emit | None = None
+        self,
+        node: str,
+        start: TimeLike,
+        end: TimeLike | None = None,
+        *,
+        refresh: bool = False,
+        on_event: Emit | None = None,
     ) -> BackfillResult:
         """`backfill` for async code."""
         header, window = self._header(self._node(node)), self._window(node, start, end)
@@ -259,7 +288,9 @@ class Lab:
             return reference.selector
         if reference.selector is not None:
             raise RequestError(
-                f"The version is named twice: behind @ and by as_of {as_of!r}.", hint="Keep one of the two.", as_of=str(as_of)
+                f"The version is named twice: behind @ and by as_of {as_of!r}.",
+                hint="Keep one of the two.",
+                as_of=str(as_of),
             )
         return parse_selector(as_of, now_ms=self._wiring.clock.now_ms())
 
@@ -281,4 +312,6 @@ class Lab:
 
     def _known_window(self, node: str, start: TimeLike | None, end: TimeLike | None) -> tuple[Header, TimeRange]:
         header = self._header(self._node(node))
-        return header, self._window(node, start, end) if start is not None else inspect.known_bounds(self._wiring, header)
+        return header, self._window(node, start, end) if start is not None else inspect.known_bounds(
+            self._wiring, header
+        )

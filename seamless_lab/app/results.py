@@ -67,8 +67,9 @@ class _Rendered:
 class FetchResult(_Rendered):
     """Bars, and everything needed to vouch for them.
 
-    `frame` has the columns `ts` (Int64, epoch seconds), `time` (UTC datetime of the open), `open, high, low, close, volume` (Float64), sorted by time.
-    Can be handed to anything that reads Arrow (`duckdb`, `polars`, `pyarrow`) as it is.
+    `frame` has the columns `ts` (Int64, epoch seconds), `time` (UTC datetime of the open), `open, high, low, close,
+    volume` (Float64), sorted by time. Can be handed to anything that reads Arrow (`duckdb`, `polars`, `pyarrow`) as it
+    is.
     """
 
     answer: Answer
@@ -203,7 +204,8 @@ def coverage_dict(coverage: Coverage, unsealed: Ranges | None = None) -> Json:
 class CoverageResult(_Rendered):
     """Coverage of one series over a window, by cause, as the stores know it now; nothing was asked of the source.
 
-    `attempts` are the asks that touched the window (columns of `HotState.attempts`); `before_listing` the quiet slots that precede the market's listing.
+    `attempts` are the asks that touched the window (columns of `HotState.attempts`); `before_listing` the quiet slots
+    that precede the market's listing.
     """
 
     node: NodeId
@@ -229,8 +231,8 @@ class CoverageResult(_Rendered):
 class GapTable(_Rendered):
     """Stretches without a bar: when, why, what the source said, and the command that repairs it.
 
-    `frame`: `start, end` (UTC datetimes), `cause` (String), `bars` (Int64), `asked_at` (UTC datetime or null), `error` (String),
-    `repair` (String), in time order.
+    `frame`: `start, end` (UTC datetimes), `cause` (String), `bars` (Int64), `asked_at` (UTC datetime or null), `error`
+    (String), `repair` (String), in time order.
     """
 
     node: NodeId
@@ -282,7 +284,10 @@ class BackfillPlan(_Rendered):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class BackfillResult(_Rendered):
-    """What a backfill did, and the coverage afterwards. `errors` are the distinct messages of blocks that got nothing."""
+    """What a backfill did, and the coverage afterwards.
+
+    `errors` are the distinct messages of blocks that got nothing.
+    """
 
     node: NodeId
     coverage: Coverage
@@ -354,8 +359,8 @@ class Manifest(_Rendered):
 class ArtifactList(_Rendered):
     """Datasets of a store, or the versions of one.
 
-    `frame`: `node, ref, fingerprint` (String), `seq, rows` (Int64), `start, end, as_of` (UTC datetimes), `versions` (Int64), sorted by node,
-    or by `seq` for a history.
+    `frame`: `node, ref, fingerprint` (String), `seq, rows` (Int64), `start, end, as_of` (UTC datetimes), sorted by
+    node, or by `seq` for a history.
     """
 
     store: str
@@ -402,9 +407,9 @@ class VerifyReport(_Rendered):
 class SlaReport(_Rendered):
     """How fetches did against their budgets.
 
-    `fetches`: one row a fetch (`at` UTC datetime, `node, domain, world, strategy, verdict, violated` String, `rows` Int64, `ratio` Float64,
-    `<phase>_ms` Float64); `phases`: per phase `count`, `p50_ms, p95_ms, p99_ms, max_ms`, `budget_ms` (the newest one, null for none) and
-    `violations`.
+    `fetches`: one row a fetch (`at` UTC datetime, `node, domain, world, strategy, verdict, violated` String, `rows`
+    Int64, `ratio` Float64, `<phase>_ms` Float64); `phases`: per phase `count`, `p50_ms, p95_ms, p99_ms, max_ms`,
+    `budget_ms` (the newest one, null for none) and `violations`.
     """
 
     fetches: pl.DataFrame

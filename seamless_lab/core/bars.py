@@ -24,9 +24,9 @@ DTYPES = {"ts": "int64", **dict.fromkeys(VALUES, "float64")}
 class Bars:
     """Bars of one node.
 
-    `frame` has the columns `ts` (Int64, open time in epoch seconds, on the grid, strictly increasing), `open, high, low, close`
-    (Float64, never null) and `volume` (Float64, null when the source gave no number). Build with `validated`, or with the constructor
-    where the frame is known to hold.
+    `frame` has the columns `ts` (Int64, open time in epoch seconds, on the grid, strictly increasing), `open, high,
+    low, close` (Float64, never null) and `volume` (Float64, null when the source gave no number). Build with
+    `validated`, or with the constructor where the frame is known to hold.
     """
 
     node: NodeId
@@ -48,7 +48,9 @@ class Bars:
         if ts.size and not (np.diff(ts) > 0).all():
             raise DataError(f"{node}: ts is not strictly increasing.", node=str(node))
         if ((ts - grid.anchor_s) % grid.step_s != 0).any():
-            raise DataError(f"{node}: some ts are off the grid of {grid.step_s} s anchored at {grid.anchor_s}.", node=str(node))
+            raise DataError(
+                f"{node}: some ts are off the grid of {grid.step_s} s anchored at {grid.anchor_s}.", node=str(node)
+            )
         if any(frame[name].null_count() for name in ("ts", *PRICES)):
             raise DataError(f"{node}: a bar without a price is no bar.", node=str(node))
         return cls(node, grid, frame)

@@ -18,8 +18,8 @@ _NUMPY_UNIT = {"hour": "h", "day": "D", "month": "M", "year": "Y"}
 class Cells:
     """One way to cut time into calendar cells: `hour`, `day`, `month`, `year` or `decade`, UTC.
 
-    A cell is named by its calendar start. Its *slots* are those of the grid that open inside the calendar cell, so that cells
-    partition the slots whatever the grid's anchor.
+    A cell is named by its calendar start. Its *slots* are those of the grid that open inside the calendar cell, so that
+    cells partition the slots whatever the grid's anchor.
     """
 
     unit: str
@@ -59,7 +59,9 @@ class Cells:
 def leaf_cells(grid: Grid) -> Cells:
     """The leaves of a grid: hours below 1m, days below 15m, months below 1d, else years."""
     step = grid.step_s
-    return Cells("hour" if step < _MINUTE else "day" if step < _QUARTER_HOUR else "month" if step < DAY else "year", grid)
+    return Cells(
+        "hour" if step < _MINUTE else "day" if step < _QUARTER_HOUR else "month" if step < DAY else "year", grid
+    )
 
 
 def pack_cells(grid: Grid) -> Cells:

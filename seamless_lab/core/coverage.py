@@ -95,7 +95,9 @@ class Coverage:
     def gaps(self, *causes: Cause) -> Iterator[Gap]:
         """Stretches without a bar, in time order; by default the missing and failed ones."""
         wanted = causes or (Cause.MISSING, Cause.FAILED)
-        found = [Gap(window, cause, window.seconds // self.grid.step_s) for cause in wanted for window in self.of(cause)]
+        found = [
+            Gap(window, cause, window.seconds // self.grid.step_s) for cause in wanted for window in self.of(cause)
+        ]
         return iter(sorted(found, key=lambda gap: gap.window))
 
 
@@ -135,8 +137,8 @@ def classify(
 def stable_until(now_s: int, grid: Grid, *, stabilization_bars: int, exchange_s: int | None = None) -> int:
     """End of the last slot that is final at a moment, in epoch seconds on the grid.
 
-    A bar is stable when `min(local clock, exchange clock) >= its end + min(stabilization_bars * step, 6 h)`. At 12:00:30 with 1m bars and
-    two stabilization bars the last stable bar opens at 11:57 and this returns 11:58.
+    A bar is stable when `min(local clock, exchange clock) >= its end + min(stabilization_bars * step, 6 h)`. At
+    12:00:30 with 1m bars and two stabilization bars the last stable bar opens at 11:57 and this returns 11:58.
     """
     clock = now_s if exchange_s is None else min(now_s, exchange_s)
     return grid.floor(clock - min(stabilization_bars * grid.step_s, SIX_HOURS_S))

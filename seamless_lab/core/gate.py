@@ -13,8 +13,9 @@ from seamless_lab.errors import NotSealed
 class Admission:
     """What one fetch may do.
 
-    `sealed_only`: read one commit and nothing else. `fill`: ask the source for what is missing before answering. `fill_behind`: answer first
-    and ask afterwards. `publish`: seal what is stable, and answer from that commit. `deliver_tail`: add closed bars that are too young to be sealed.
+    `sealed_only`: read one commit and nothing else. `fill`: ask the source for what is missing before answering.
+    `fill_behind`: answer first and ask afterwards. `publish`: seal what is stable, and answer from that commit.
+    `deliver_tail`: add closed bars that are too young to be sealed.
     """
 
     sealed_only: bool
@@ -43,7 +44,9 @@ def admit(domain: Domain, strategy: Strategy, selector: Selector | None, *, near
         what = "without a version" if selector is None else "as `latest`, which moves"
         raise NotSealed(
             f"The {domain} domain reads sealed data only, and was asked {what}.",
-            hint=f"Name a version: {nearest}" if nearest else "Seal it first: fetch the window in the default domain, then use the ref it prints.",
+            hint=f"Name a version: {nearest}"
+            if nearest
+            else "Seal it first: fetch the window in the default domain, then use the ref it prints.",
             domain=str(domain),
         )
     if selector is not None and domain is not Domain.LIVE:

@@ -11,8 +11,8 @@ from seamless_lab.errors import InvalidNode
 DAY, WEEK = SECONDS["d"], SECONDS["w"]
 MONDAY_S = 4 * DAY  # 1970-01-05, the first Monday of the epoch
 
-# Where weekly bars open, by exchange, as seconds after the epoch (which began on a Thursday). Others open on Monday 00:00 UTC.
-# Source: Kraken REST documentation, "Get OHLC Data": intervals are counted from the epoch, so 10080 minutes open on Thursday.
+# Where weekly bars open, by exchange, in seconds after the epoch, which began on a Thursday. Others open on Monday.
+# Kraken's REST documentation ("Get OHLC Data") counts intervals from the epoch, so 10080 minutes open on Thursday.
 WEEK_ANCHOR_S = {"kraken": 0, "krakenfutures": 0}
 
 _TIMEFRAME = re.compile(r"([1-9]\d*)([smhdwMy])")
@@ -30,7 +30,9 @@ class Grid:
 
     def __post_init__(self) -> None:
         if self.step_s <= 0 or not 0 <= self.anchor_s < self.step_s:
-            raise ValueError(f"a grid needs step_s > 0 and 0 <= anchor_s < step_s, not {self.step_s} and {self.anchor_s}")
+            raise ValueError(
+                f"a grid needs step_s > 0 and 0 <= anchor_s < step_s, not {self.step_s} and {self.anchor_s}"
+            )
 
     def floor(self, seconds: int) -> int:
         """Open time of the slot that holds `seconds`."""
@@ -60,7 +62,9 @@ def parse_timeframe(text: str) -> int:
     found = _TIMEFRAME.fullmatch(text)
     if found is None:
         raise InvalidNode(
-            f"{text!r} is no timeframe; write a number and s, m, h, d or w, such as 1m, 4h or 1d.", hint=_month_hint(text), value=text
+            f"{text!r} is no timeframe; write a number and s, m, h, d or w, such as 1m, 4h or 1d.",
+            hint=_month_hint(text),
+            value=text,
         )
     if found[2] in "My":
         raise InvalidNode(

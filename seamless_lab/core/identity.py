@@ -53,10 +53,14 @@ def parse_node(text: str) -> NodeId:
     kind, _, rest = text.strip().partition(":")
     exchange, _, rest = rest.partition(":")
     if kind not in ("ohlcv", "trades"):
-        raise InvalidNode(f"{text!r} is no node: its kind is {kind!r}, not ohlcv or trades.", hint=f"Write {_FORM}.", value=text)
+        raise InvalidNode(
+            f"{text!r} is no node: its kind is {kind!r}, not ohlcv or trades.", hint=f"Write {_FORM}.", value=text
+        )
     if not _EXCHANGE.fullmatch(exchange):
         raise InvalidNode(
-            f"{text!r} is no node: {exchange!r} is no exchange id (lower-case letters, digits, _).", hint=f"Write {_FORM}.", value=text
+            f"{text!r} is no node: {exchange!r} is no exchange id (lower-case letters, digits, _).",
+            hint=f"Write {_FORM}.",
+            value=text,
         )
     symbol, _, timeframe = rest.rpartition(":") if kind == "ohlcv" else (rest, "", "")
     if kind == "ohlcv" and not symbol:

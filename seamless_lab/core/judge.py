@@ -29,8 +29,9 @@ class Judgement:
 class Facts:
     """What a verdict is based on besides coverage.
 
-    `lag_s` is how far the delivered data end behind now, None outside the live domain; `violated` the SLA phase that used up its budget, or empty;
-    `as_of_floor_ms` the newest `as_of` this world has seen, `as_of_ms` the one offered now.
+    `lag_s` is how far the delivered data end behind now, None outside the live domain; `violated` the SLA phase that
+    used up its budget, or empty; `as_of_floor_ms` the newest `as_of` this world has seen, `as_of_ms` the one offered
+    now.
     """
 
     lag_s: int | None = None
@@ -45,21 +46,38 @@ def judge(coverage: Coverage, facts: Facts) -> Judgement:
     """Weigh coverage, lag, budgets and knowledge time."""
     reasons: list[Reason] = []
     if facts.as_of_ms and facts.as_of_ms < facts.as_of_floor_ms:
-        reasons.append(Reason("as_of_regressed", Verdict.HOLD, "the version offered is older than one this world has already seen"))
+        reasons.append(
+            Reason("as_of_regressed", Verdict.HOLD, "the version offered is older than one this world has already seen")
+        )
     if facts.lag_s is not None and facts.max_lag_s is not None and facts.lag_s > facts.max_lag_s:
-        reasons.append(Reason("stale", Verdict.HOLD, f"the data end {facts.lag_s} s behind now, more than max_lag {facts.max_lag_s} s"))
+        reasons.append(
+            Reason(
+                "stale", Verdict.HOLD, f"the data end {facts.lag_s} s behind now, more than max_lag {facts.max_lag_s} s"
+            )
+        )
     if facts.min_coverage is not None and coverage.ratio < facts.min_coverage:
-        reasons.append(Reason("coverage", Verdict.HOLD, f"coverage {coverage.ratio:.4f} is below min_coverage {facts.min_coverage:g}"))
+        reasons.append(
+            Reason(
+                "coverage", Verdict.HOLD, f"coverage {coverage.ratio:.4f} is below min_coverage {facts.min_coverage:g}"
+            )
+        )
     if facts.violated:
         reasons.append(Reason("sla", Verdict.PARTIAL, f"the {facts.violated} budget was used up"))
-    for cause in (Cause.MISSING, Cause.FAILED):
-        if slots := coverage.slots(cause):
-            reasons.append(Reason(str(cause), Verdict.PARTIAL, f"{slots:,} bars {cause}"))
+    reasons.extend(
+        Reason(str(cause), Verdict.PARTIAL, f"{slots:,} bars {cause}")
+        for cause in (Cause.MISSING, Cause.FAILED)
+        if (slots := coverage.slots(cause))
+    )
     verdicts = {reason.verdict for reason in reasons}
     verdict = Verdict.HOLD if Verdict.HOLD in verdicts else Verdict.PARTIAL if verdicts else Verdict.PASS
     return Judgement(verdict, tuple(reasons))
 
 
 def accepted(verdict: Verdict, strategy: Strategy) -> bool:
-    """Whether a strategy is satisfied with a verdict: PASS always, PARTIAL where partial answers are its purpose, HOLD never."""
-    return verdict is Verdict.PASS or (verdict is Verdict.PARTIAL and strategy in (Strategy.PARTIAL_FILL, Strategy.SEAMLESS))
+    """Whether a strategy is satisfied with a verdict.
+
+    PASS always, PARTIAL where partial answers are its purpose, HOLD never.
+    """
+    return verdict is Verdict.PASS or (
+        verdict is Verdict.PARTIAL and strategy in (Strategy.PARTIAL_FILL, Strategy.SEAMLESS)
+    )

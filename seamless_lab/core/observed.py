@@ -19,8 +19,8 @@ from seamless_lab.core.time import TimeRange
 class Observed:
     """Answered slots as runs `[starts[i], ends[i])`, each observed at `at_ms[i]`.
 
-    Runs are sorted, disjoint and maximal (touching runs differ in `at_ms`); bounds are epoch seconds on the grid, `at_ms` epoch
-    milliseconds; all int64. A slot outside every run has never been answered.
+    Runs are sorted, disjoint and maximal (touching runs differ in `at_ms`); bounds are epoch seconds on the grid,
+    `at_ms` epoch milliseconds; all int64. A slot outside every run has never been answered.
     """
 
     starts: Ints
@@ -109,7 +109,9 @@ def overlay(base: Observed, newcomer: Observed, *, only: Ranges | None = None) -
     return Overlay(result, Ranges.normalised(left[newer], right[newer]))
 
 
-def merge(base: Bars, base_observed: Observed, newcomer: Bars, newcomer_observed: Observed) -> tuple[Bars, Observed, Ranges]:
+def merge(
+    base: Bars, base_observed: Observed, newcomer: Bars, newcomer_observed: Observed
+) -> tuple[Bars, Observed, Ranges]:
     """Bars and knowledge after per-slot precedence, and the slots that were taken from the newcomer.
 
     A slot that the newcomer answered with nothing (quiet) removes the base's bar when the newcomer was observed later.
@@ -135,7 +137,8 @@ def _joined(starts: Ints, ends: Ints, at_ms: Ints) -> Observed:
 def settled(observed: Observed, grid: Grid, *, stabilization_bars: int) -> Observed:
     """The part that was observed late enough to be final: at least the stabilization time after each slot's end.
 
-    A bar that was asked for right after its close may still be restated; it stays provisional until it is asked for again.
+    A bar that was asked for right after its close may still be restated; it stays provisional until it is asked for
+    again.
     """
     wait_s = min(stabilization_bars * grid.step_s, SIX_HOURS_S)
     latest = observed.at_ms // 1000 - wait_s

@@ -24,7 +24,10 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What filling will cost. `requests` counts pages of bars; confirming a hole that a source leaves costs one more each."""
+    """What filling will cost. `requests` counts pages of bars.
+
+    Confirming a hole that a source leaves costs one more each.
+    """
 
     blocks: int
     slots: int
@@ -60,10 +63,18 @@ def plan_blocks(gaps: Ranges, grid: Grid, *, window_bars: int) -> tuple[Block, .
     return tuple(Block(block, gaps.clip(block)) for block in blocks)
 
 
-def predict(blocks: tuple[Block, ...], grid: Grid, *, page_bars: int, request_weight: float, rate: RateShape) -> Prediction:
+def predict(
+    blocks: tuple[Block, ...], grid: Grid, *, page_bars: int, request_weight: float, rate: RateShape
+) -> Prediction:
     """Requests, weight and a lower bound on time for filling some blocks from a source that pages by `page_bars`."""
-    lengths = np.concatenate([block.gaps.ends - block.gaps.starts for block in blocks]) // grid.step_s if blocks else np.zeros(0, np.int64)
+    lengths = (
+        np.concatenate([block.gaps.ends - block.gaps.starts for block in blocks]) // grid.step_s
+        if blocks
+        else np.zeros(0, np.int64)
+    )
     requests = int(np.ceil(lengths / page_bars).sum())
     weight = requests * request_weight
     refill_s = max(0.0, weight - rate.burst_tokens) * rate.interval_ms / 1000 / rate.tokens_per_interval
-    return Prediction(len(blocks), int(lengths.sum()), requests, weight, max(refill_s, requests * rate.min_interval_ms / 1000))
+    return Prediction(
+        len(blocks), int(lengths.sum()), requests, weight, max(refill_s, requests * rate.min_interval_ms / 1000)
+    )

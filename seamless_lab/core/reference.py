@@ -62,7 +62,9 @@ def parse_reference(text: str, *, now_ms: int) -> Reference:
         With the part that is wrong.
     """
     if text.startswith("pin:"):
-        raise NotAvailableYet(f"{text!r}: named pins are not available yet.", hint="Use NODE@sha256:… as `artifacts` prints it.")
+        raise NotAvailableYet(
+            f"{text!r}: named pins are not available yet.", hint="Use NODE@sha256:… as `artifacts` prints it."
+        )
     node, at, selector = text.rpartition("@")
     if not at:
         return Reference(parse_node(text), None)
@@ -77,7 +79,9 @@ def parse_selector(value: TimeLike, *, now_ms: int) -> Selector:
     if text == "latest":
         return Latest()
     if text == "lock":
-        raise NotAvailableYet("@lock: lockfiles are not available yet.", hint="Use NODE@sha256:… as `artifacts` prints it.")
+        raise NotAvailableYet(
+            "@lock: lockfiles are not available yet.", hint="Use NODE@sha256:… as `artifacts` prints it."
+        )
     if found := _FINGERPRINT.fullmatch(text):
         return Fingerprint(found[1])
     if text.startswith("seq:") and text[4:].isdigit():

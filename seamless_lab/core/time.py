@@ -63,15 +63,16 @@ def parse_time(value: TimeLike, *, now_s: int) -> int:
     Parameters
     ----------
     value
-        ISO-8601 text (naive means UTC), `2024`, `2024-03`, `2024-W09`, `now`, `-7d` or `now-90m`, an epoch in whole seconds
-        (int or digits, at least six of them), a `date`, or a `datetime` (naive means UTC).
+        ISO-8601 text (naive means UTC), `2024`, `2024-03`, `2024-W09`, `now`, `-7d` or `now-90m`, an epoch in whole
+        seconds (int or digits, at least six of them), a `date`, or a `datetime` (naive means UTC).
     now_s
         What `now` means, in epoch seconds.
 
     Raises
     ------
     InvalidTime
-        For anything else, for fractions of a second, and outside 1970 to 2100. An epoch in milliseconds is refused, not guessed.
+        For anything else, for fractions of a second, and outside 1970 to 2100. An epoch in milliseconds is refused, not
+        guessed.
     """
     match value:
         case bool():
@@ -88,7 +89,10 @@ def parse_time(value: TimeLike, *, now_s: int) -> int:
 
 
 def parse_window(start: TimeLike, end: TimeLike | None, *, now_s: int) -> TimeRange:
-    """The window between two user-written times; without `end`, the natural length of `start` (`2024-03`, `2024-W09`, a date)."""
+    """The window between two user-written times.
+
+    Without `end`, the natural length of `start` (`2024-03`, `2024-W09`, a date).
+    """
     begin = parse_time(start, now_s=now_s)
     return TimeRange(begin, _natural_end(start, begin) if end is None else parse_time(end, now_s=now_s))
 
@@ -97,7 +101,9 @@ def parse_duration(text: str) -> int:
     """Seconds in `90s`, `5m`, `2h`, `7d` or `1w`."""
     found = re.fullmatch(r"(\d+)\s*([smhdw])", text.strip())
     if found is None or int(found[1]) == 0:
-        raise InvalidTime(f"{text!r} is no duration; write a whole number with s, m, h, d or w, such as 90s or 7d.", value=text)
+        raise InvalidTime(
+            f"{text!r} is no duration; write a whole number with s, m, h, d or w, such as 90s or 7d.", value=text
+        )
     return int(found[1]) * SECONDS[found[2]]
 
 
@@ -114,7 +120,10 @@ def format_time_ms(milliseconds: int) -> str:
 
 
 def parse_time_ms(value: TimeLike, *, now_ms: int) -> int:
-    """Like `parse_time` for knowledge times, which are kept in milliseconds: fractions of a second are allowed in ISO text."""
+    """Like `parse_time` for knowledge times, which are kept in milliseconds.
+
+    Fractions of a second are allowed in ISO text.
+    """
     if isinstance(value, str) and "." in value:
         try:
             moment = dt.datetime.fromisoformat(value.strip())
@@ -136,9 +145,9 @@ def _parse_text(value: str, now_s: int) -> int:
         return _bounded(int(text), value)
     try:
         if found := _YEAR.fullmatch(text):
-            return _from_datetime(dt.datetime(int(found[1]), 1, 1), value)
+            return _from_datetime(dt.datetime(int(found[1]), 1, 1, tzinfo=dt.UTC), value)
         if found := _MONTH.fullmatch(text):
-            return _from_datetime(dt.datetime(int(found[1]), int(found[2]), 1), value)
+            return _from_datetime(dt.datetime(int(found[1]), int(found[2]), 1, tzinfo=dt.UTC), value)
         if found := _WEEK.fullmatch(text):
             return _from_datetime(dt.datetime.fromisocalendar(int(found[1]), int(found[2]), 1), value)
         return _from_datetime(dt.datetime.fromisoformat(text), value)
@@ -158,7 +167,8 @@ def _natural_end(start: TimeLike, begin: int) -> int:
     if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text) or (isinstance(start, dt.date) and not isinstance(start, dt.datetime)):
         return begin + SECONDS["d"]
     raise InvalidTime(
-        f"The window starting at {start!r} has no end.", hint="Add --end, or start with a day, week, month or year, such as 2024-03."
+        f"The window starting at {start!r} has no end.",
+        hint="Add --end, or start with a day, week, month or year, such as 2024-03.",
     )
 
 

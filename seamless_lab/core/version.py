@@ -11,11 +11,15 @@ from seamless_lab.core.identity import parse_node
 from seamless_lab.core.observed import Observed
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange
-from seamless_lab.errors import Corrupted
+from seamless_lab.errors import Corrupted, RequestError
 
 TREE_FORMAT = "seamless.tree/1"
 PACK_FORMAT = "seamless.pack/1"
 COMMIT_FORMAT = "seamless.commit/1"
+
+# What a file with other content can raise while it is read: wrong types, names or numbers, a node or range that is
+# none.
+_UNREADABLE = (ValueError, KeyError, TypeError, OverflowError, RequestError)
 
 Json = dict[str, object]
 
@@ -77,13 +81,19 @@ def tree_from_bytes(data: bytes, *, fingerprint: str, path: str) -> Tree:
     try:
         found = json.loads(data)
         header = _header(found)
-        packs = tuple(PackRef(cell, digest, rows, Ranges.from_pairs(pairs)) for cell, digest, rows, pairs in found["packs"])
+        packs = tuple(
+            PackRef(cell, digest, rows, Ranges.from_pairs(pairs)) for cell, digest, rows, pairs in found["packs"]
+        )
         tree = Tree.of(header, packs)
-    except (ValueError, KeyError, TypeError) as error:
+    except _UNREADABLE as error:
         raise Corrupted(f"{path} is no tree.", hint="Run verify, then restore the file.", path=path) from error
     if tree.fingerprint != fingerprint or tree.to_bytes() != data:
         raise Corrupted(
-            f"{path} does not match its fingerprint.", hint="Restore the file from a copy.", path=path, expected=fingerprint, found=tree.fingerprint
+            f"{path} does not match its fingerprint.",
+            hint="Restore the file from a copy.",
+            path=path,
+            expected=fingerprint,
+            found=tree.fingerprint,
         )
     return tree
 
@@ -104,7 +114,13 @@ def pack_from_bytes(data: bytes, *, digest: str, path: str) -> Pack:
     """
     header, pack = _pack_json(data, path)
     if pack.digest != digest or pack_to_bytes(header, pack) != data:
-        raise Corrupted(f"{path} does not match its digest.", hint="Restore the file from a copy.", path=path, expected=digest, found=pack.digest)
+        raise Corrupted(
+            f"{path} does not match its digest.",
+            hint="Restore the file from a copy.",
+            path=path,
+            expected=digest,
+            found=pack.digest,
+        )
     return pack
 
 
@@ -112,8 +128,8 @@ def pack_from_bytes(data: bytes, *, digest: str, path: str) -> Pack:
 class Commit:
     """One sealed version of a node: the evidence around a tree.
 
-    Nothing here enters a fingerprint. `as_of_ms` is the knowledge time, strictly increasing with `seq`; `observed` says when each slot was answered
-    (exact for what recent commits changed, the latest moment of a pack for what is older).
+    Nothing here enters a fingerprint. `as_of_ms` is the knowledge time, strictly increasing with `seq`; `observed` says
+    when each slot was answered (exact for what recent commits changed, the latest moment of a pack for what is older).
     """
 
     seq: int
@@ -173,7 +189,7 @@ def commit_from_bytes(data: bytes, *, path: str) -> Commit:
             watermark_ms=found["publication_watermark_ms"],
             provenance=found["provenance"],
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except _UNREADABLE as error:
         raise Corrupted(f"{path} is no commit.", hint="Restore the file from a copy.", path=path) from error
 
 
@@ -191,15 +207,19 @@ class Version:
 
 
 def _header(found: dict[str, object]) -> Header:
-    step, anchor = found["grid"]  # type: ignore[misc]  # a malformed file raises here and is reported as corrupted
-    return Header(parse_node(str(found["node"])), Grid(int(step), int(anchor)), str(found["conformance"]))
+    match found["grid"]:
+        case [int(step), int(anchor)]:
+            return Header(parse_node(str(found["node"])), Grid(step, anchor), str(found["conformance"]))
+    raise ValueError(f"no grid: {found['grid']!r}")
 
 
 def _pack_json(data: bytes, path: str) -> tuple[Header, Pack]:
     try:
         found = json.loads(data)
         header = _header(found)
-        leaves = tuple(Leaf(cell, digest, rows, Ranges.from_pairs(pairs)) for cell, digest, rows, pairs in found["leaves"])
+        leaves = tuple(
+            Leaf(cell, digest, rows, Ranges.from_pairs(pairs)) for cell, digest, rows, pairs in found["leaves"]
+        )
         return header, pack_of(header, found["cell"], leaves)
-    except (ValueError, KeyError, TypeError) as error:
+    except _UNREADABLE as error:
         raise Corrupted(f"{path} is no pack.", hint="Run verify, then restore the file.", path=path) from error

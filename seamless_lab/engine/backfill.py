@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import reduce
 
-from seamless_lab.core.conformance import Conformed, ConformancePolicy, ConformanceReport, conform, require
+from seamless_lab.core.conformance import ConformancePolicy, ConformanceReport, Conformed, conform
 from seamless_lab.core.coverage import stable_until
 from seamless_lab.core.digest import Header
 from seamless_lab.core.observed import settled
@@ -40,7 +40,10 @@ from seamless_lab.errors import (
 )
 
 GIVE_UP_AFTER = 3
-"""So many blocks in a row that the source did not answer end a fill: an exchange that is down is not asked a thousand times."""
+"""So many blocks in a row that the source did not answer end a fill.
+
+An exchange that is down is not asked a thousand times.
+"""
 
 WAIT_POLL_S = 0.1
 """How often a block that another process holds is tried again."""
@@ -48,7 +51,10 @@ WAIT_POLL_S = 0.1
 
 @dataclass(slots=True)
 class FillOutcome:
-    """What a fill did: requests made, rows written, reports of what was received, and the errors of blocks that got nothing."""
+    """What a fill did.
+
+    Requests made, rows written, reports of what was received, and the errors of blocks that got nothing.
+    """
 
     requests: int = 0
     rows: int = 0
@@ -78,9 +84,20 @@ class BackfillPorts:
 
 
 class Backfiller:
-    """Fills gaps of any node; bound to one loop. Overlapping fills, in this process or another, never ask for the same slot twice."""
+    """Fills gaps of any node; bound to one loop.
 
-    def __init__(self, ports: BackfillPorts, policy: BackfillPolicy, conformance: ConformancePolicy, *, owner: str, stabilization_bars: int) -> None:
+    Overlapping fills, in this process or another, never ask for the same slot twice.
+    """
+
+    def __init__(
+        self,
+        ports: BackfillPorts,
+        policy: BackfillPolicy,
+        conformance: ConformancePolicy,
+        *,
+        owner: str,
+        stabilization_bars: int,
+    ) -> None:
         self._ports = ports
         self._policy = policy
         self._conformance = conformance
@@ -152,7 +169,9 @@ class Backfiller:
                 scheduled=run.scheduled,
                 failed=len(run.outcome.errors),
                 rows=run.outcome.rows,
-                ratio=1.0 if not run.scheduled else (run.scheduled - run.blocks_left - len(run.outcome.errors)) / run.scheduled,
+                ratio=1.0
+                if not run.scheduled
+                else (run.scheduled - run.blocks_left - len(run.outcome.errors)) / run.scheduled,
             )
             if run.outcome.rejected is not None or run.unanswered_in_a_row >= GIVE_UP_AFTER:
                 return
@@ -186,7 +205,9 @@ class Backfiller:
             nonlocal held
             while True:
                 await asyncio.sleep(self._policy.embedded_renew_ms / 1000)
-                with suppress(CoordinatorUnavailable):  # tried again at the next turn; the lease outlives one missed renewal
+                with suppress(
+                    CoordinatorUnavailable
+                ):  # tried again at the next turn; the lease outlives one missed renewal
                     held = await self._ports.coordinator.renew(held)
 
         keeper = asyncio.create_task(keep())
@@ -211,7 +232,9 @@ class Backfiller:
                     return lease
                 case HeldElsewhere(owner=owner, expires_at_ms=expires_at_ms):
                     if not announced:
-                        self._emit("seamless.backfill.waiting", header, window, owner=owner, expires_at_ms=expires_at_ms)
+                        self._emit(
+                            "seamless.backfill.waiting", header, window, owner=owner, expires_at_ms=expires_at_ms
+                        )
                         announced = True
                     await asyncio.sleep(WAIT_POLL_S)
 
@@ -224,9 +247,13 @@ class Backfiller:
             conformed = await asyncio.to_thread(self._keep, run, gap, fetched, lease, asked_at_ms)
         except (SourceUnavailable, SourceRejected, ConformancePipelineError) as error:
             outcome = "rejected" if isinstance(error, SourceRejected) else "failed"
-            attempt = Attempt(header.node, gap, asked_at_ms, outcome, 0, 0, f"{error.code}: {error.message}", header.node.exchange)
+            attempt = Attempt(
+                header.node, gap, asked_at_ms, outcome, 0, 0, f"{error.code}: {error.message}", header.node.exchange
+            )
             await asyncio.to_thread(hot.record_attempt, attempt)
-            self._emit("seamless.backfill.fail", header, gap, lease_key=str(lease.key), error=error.code, message=error.message)
+            self._emit(
+                "seamless.backfill.fail", header, gap, lease_key=str(lease.key), error=error.code, message=error.message
+            )
             raise
         run.outcome.requests += fetched.requests
         run.outcome.rows += len(conformed.bars)
@@ -245,13 +272,15 @@ class Backfiller:
         """Conform and write one answer; runs on a worker thread."""
         header = run.header
         by_both = stable_until(
-            asked_at_ms // 1000, header.grid, stabilization_bars=self._stabilization_bars, exchange_s=fetched.server_time_ms // 1000
+            asked_at_ms // 1000,
+            header.grid,
+            stabilization_bars=self._stabilization_bars,
+            exchange_s=fetched.server_time_ms // 1000,
         )
         by_both = gap.end if run.provisional else min(gap.end, by_both)
         final = Ranges.normalised([gap.start], [by_both])
         answered = fetched.answered & final
         conformed = conform(fetched.rows, header, gap, answered=answered, policy=self._conformance)
-        require(conformed.report, self._conformance)
         answered = answered - conformed.unpriced
         self._ports.hot.write(
             HotWrite(
@@ -261,7 +290,14 @@ class Backfiller:
                 answered=answered,
                 observed_at_ms=asked_at_ms,
                 attempt=Attempt(
-                    header.node, gap, asked_at_ms, "answered", len(conformed.bars), fetched.requests, "", header.node.exchange
+                    header.node,
+                    gap,
+                    asked_at_ms,
+                    "answered",
+                    len(conformed.bars),
+                    fetched.requests,
+                    "",
+                    header.node.exchange,
                 ),
                 before_listing=fetched.before_listing & answered,
                 unpriced=conformed.unpriced,

@@ -14,8 +14,8 @@ from seamless_lab.errors import SeamlessSLAExceeded
 class Budget:
     """The clockwork of one fetch.
 
-    A phase may be entered several times and at most once at a time; its time adds up. Every wait is cut by the smaller of what is left of its phase and of the
-    total. `spent_ms` has the phases entered so far.
+    A phase may be entered several times and at most once at a time; its time adds up. Every wait is cut by the smaller
+    of what is left of its phase and of the total. `spent_ms` has the phases entered so far.
     """
 
     def __init__(self, sla: SLAPolicy, clock: Clock) -> None:
@@ -36,7 +36,8 @@ class Budget:
         Raises
         ------
         SeamlessSLAExceeded
-            When the budget of the phase, or of the whole, ran out: the body was cancelled and has finished its clean-up.
+            When the budget of the phase, or of the whole, ran out: the body was cancelled and has finished its
+            clean-up.
         """
         begun_s = self._clock.monotonic_s()
         spent = self.spent_ms.get(phase, 0.0)
@@ -54,7 +55,8 @@ class Budget:
                 raise
             budget_ms = self._sla.budget(binding) or 0
             raise SeamlessSLAExceeded(
-                f"The {binding} budget of {budget_ms} ms ran out in the {phase} phase, {self.elapsed_ms:.0f} ms into the fetch.",
+                f"The {binding} budget of {budget_ms} ms ran out in the {phase} phase, {self.elapsed_ms:.0f} ms into "
+                "the fetch.",
                 phase=str(binding),
                 budget_ms=budget_ms,
                 elapsed_ms=round(self.elapsed_ms),

@@ -25,7 +25,10 @@ class CacheKey:
 
 
 class ReadCache:
-    """The latest `max_entries` sealed reads, none older than `ttl_ms`; entries of a domain are dropped when its world moves to another domain."""
+    """The latest `max_entries` sealed reads, none older than `ttl_ms`.
+
+    Entries of a domain are dropped when its world moves to another domain.
+    """
 
     def __init__(self, clock: Clock, emit: Emit, *, max_entries: int, ttl_ms: int) -> None:
         self._clock, self._emit = clock, emit

@@ -12,8 +12,8 @@ Field = str | int | float | bool | None
 class Event:
     """Something that happened.
 
-    `name` is dotted and stable (`seamless.backfill.attempt`); `at_ms` epoch milliseconds; `fields` JSON scalars with the documents' names
-    (`node_id`, `interval`, `start`, `end` in epoch seconds, ...).
+    `name` is dotted and stable (`seamless.backfill.attempt`); `at_ms` epoch milliseconds; `fields` JSON scalars with
+    the documents' names (`node_id`, `interval`, `start`, `end` in epoch seconds, ...).
     """
 
     name: str

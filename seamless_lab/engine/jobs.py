@@ -7,19 +7,25 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from seamless_lab.core.coverage import Coverage, classify, stable_until
+from seamless_lab.core.coverage import Coverage
 from seamless_lab.core.digest import Header
-from seamless_lab.core.observed import merge, settled
 from seamless_lab.core.plan import Block, Prediction, RateShape, plan_blocks, predict
-from seamless_lab.core.policy import BackfillPolicy
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import Version
-from seamless_lab.engine.artifacts import SealedStore
 from seamless_lab.engine.backfill import Backfiller, FillOutcome
-from seamless_lab.engine.ports import Clock, Fetcher, HotStore
+from seamless_lab.engine.knowledge import Known, Stores
+from seamless_lab.engine.ports import Fetcher
 from seamless_lab.engine.publish import Publisher
 from seamless_lab.errors import NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class JobShape:
+    """The numbers a prediction needs: the size of a block, and the rate limit."""
+
+    window_bars: int
+    rate: RateShape
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,28 +52,23 @@ class Jobs:
     """Plan, backfill and publish; bound to one loop."""
 
     def __init__(
-        self,
-        clock: Clock,
-        fetcher: Fetcher,
-        hot: HotStore,
-        sealed: SealedStore,
-        backfiller: Backfiller,
-        publisher: Publisher,
-        policy: BackfillPolicy,
-        rate: RateShape,
-        *,
-        stabilization_bars: int,
+        self, stores: Stores, fetcher: Fetcher, backfiller: Backfiller, publisher: Publisher, shape: JobShape
     ) -> None:
-        self._clock, self._fetcher, self._hot, self._sealed = clock, fetcher, hot, sealed
-        self._backfiller, self._publisher = backfiller, publisher
-        self._policy, self._rate, self._stabilization_bars = policy, rate, stabilization_bars
+        self._stores, self._fetcher = stores, fetcher
+        self._backfiller, self._publisher, self._shape = backfiller, publisher, shape
 
     async def plan(self, header: Header, window: TimeRange, *, refresh: bool) -> Planned:
         """What `backfill` would ask for; asks for no bars."""
         traits = await self._fetcher.traits(header.node)
-        gaps, _ = await asyncio.to_thread(self._gaps, header, window, refresh)
-        blocks = plan_blocks(gaps, header.grid, window_bars=self._policy.window_bars)
-        prediction = predict(blocks, header.grid, page_bars=traits.page_bars, request_weight=traits.request_weight, rate=self._rate)
+        gaps, _ = await self._gaps(header, window, refresh)
+        blocks = plan_blocks(gaps, header.grid, window_bars=self._shape.window_bars)
+        prediction = predict(
+            blocks,
+            header.grid,
+            page_bars=traits.page_bars,
+            request_weight=traits.request_weight,
+            rate=self._shape.rate,
+        )
         return Planned(window, gaps, blocks, prediction)
 
     async def backfill(self, header: Header, window: TimeRange, *, refresh: bool) -> Backfilled:
@@ -78,12 +79,11 @@ class Jobs:
         SourceRejected
             The source refuses, and nothing at all is known about the window.
         """
-        gaps, before = await asyncio.to_thread(self._gaps, header, window, refresh)
-        sealed = before.tree.answered if before else Ranges.empty()
+        gaps, before = await self._gaps(header, window, refresh)
         outcome = FillOutcome()
-        await self._backfiller.fill(header, gaps, sealed=sealed, refresh=refresh, outcome=outcome)
+        await self._backfiller.fill(header, gaps, sealed=before.sealed, refresh=refresh, outcome=outcome)
         version = await self._publisher.publish(header, window, reports=outcome.reports)
-        return await asyncio.to_thread(self._finished, header, window, outcome, before, version)
+        return await asyncio.to_thread(self._finished, header, window, outcome, before.head, version)
 
     async def publish(self, header: Header, window: TimeRange | None) -> Version:
         """Seal what is known for good; without a window, all that the hot store holds.
@@ -93,8 +93,11 @@ class Jobs:
         NotFound
             Nothing is known about the node.
         """
-        window = window or await asyncio.to_thread(self._hot.bounds, header)
-        version = await self._publisher.publish(header, window) if window else await asyncio.to_thread(self._sealed.head, header.node)
+        window = window or await asyncio.to_thread(self._stores.hot.bounds, header)
+        if window is not None:
+            version = await self._publisher.publish(header, window)
+        else:
+            version = await asyncio.to_thread(self._stores.sealed.head, header.node)
         if version is None:
             raise NotFound(
                 f"There is nothing to seal for {header.node}: no bar of it is final in this home.",
@@ -103,38 +106,22 @@ class Jobs:
             )
         return version
 
-    def _gaps(self, header: Header, window: TimeRange, refresh: bool) -> tuple[Ranges, Version | None]:
-        head = self._sealed.head(header.node)
-        final = Ranges.normalised([window.start], [min(window.end, self._stable_s(header))])
-        if refresh:
-            return final, head
-        hot = self._hot.load(header, window)
-        known = settled(hot.observed, header.grid, stabilization_bars=self._stabilization_bars).answered
-        return final - known - (head.tree.answered if head else Ranges.empty()), head
+    async def _gaps(self, header: Header, window: TimeRange, refresh: bool) -> tuple[Ranges, Known]:
+        known = await asyncio.to_thread(self._stores.know, header, window)
+        final = self._stores.final_part(header, window)
+        return final if refresh else final - known.answered, known
 
     def _finished(
         self, header: Header, window: TimeRange, outcome: FillOutcome, before: Version | None, version: Version | None
     ) -> Backfilled:
-        state = self._hot.load(header, window)
-        bars = state.bars
-        observed = settled(state.observed, header.grid, stabilization_bars=self._stabilization_bars)
-        bars = bars.within(observed.answered)
-        if version is not None:
-            sealed = self._sealed.read(version, window)
-            bars, observed, _ = merge(sealed.bars, version.commit.observed.clip(window), bars, observed)
-        coverage = classify(
-            window, header.grid, bars=bars.slots, answered=observed.answered, failed=state.failed, stable_until_s=self._stable_s(header)
-        )
+        known = self._stores.know(header, window)
+        if outcome.rejected is not None and not len(known.answered):
+            raise outcome.rejected
         restated = Ranges.empty()
         if before is not None and version is not None and before.tree.fingerprint != version.tree.fingerprint:
-            old, new = self._sealed.read(before, window), self._sealed.read(version, window)
+            old, new = self._stores.sealed.read(before, window), self._stores.sealed.read(version, window)
             restated = changed_slots(old.bars.frame, new.bars.frame, header.grid.step_s) & old.answered
-        if outcome.rejected is not None and not len(observed.answered):
-            raise outcome.rejected
-        return Backfilled(coverage, outcome, version, restated)
-
-    def _stable_s(self, header: Header) -> int:
-        return stable_until(self._clock.now_ms() // 1000, header.grid, stabilization_bars=self._stabilization_bars)
+        return Backfilled(self._stores.classify(known), outcome, version, restated)
 
 
 def changed_slots(old: pl.DataFrame, new: pl.DataFrame, step_s: int) -> Ranges:

@@ -1,4 +1,4 @@
-"""What the engine needs from the outside world; adapters implement these and pass the contract suites in `tests/contracts`.
+"""What the engine needs from the outside world; adapters implement it and pass the suites in `tests/contracts`.
 
 Ports marked *blocking* are called through `asyncio.to_thread`; the others are awaited on the engine's loop.
 """
@@ -40,10 +40,11 @@ class Clock(Protocol):
 class SourceTraits:
     """What is known about asking one source for one node.
 
-    `page_bars` rows a request gives at most; `request_weight` what one costs in the rate limiter's tokens; `forward_complete`: a short page
-    proves that nothing more exists up to the server's time; `since_honoured`: a page starts at the first bar at or after what
-    was asked, so that leading slots without a row are proven empty; `history_bars` how many of its latest bars the source
-    serves at all, None for all; `listed_s` when the market opened, if the source says so.
+    `page_bars` rows a request gives at most; `request_weight` what one costs in the rate limiter's tokens;
+    `forward_complete`: a short page proves that nothing more exists up to the server's time; `since_honoured`: a page
+    starts at the first bar at or after what was asked, so that leading slots without a row are proven empty;
+    `history_bars` how many of its latest bars the source serves at all, None for all; `listed_s` when the market
+    opened, if the source says so.
     """
 
     page_bars: int
@@ -58,9 +59,9 @@ class SourceTraits:
 class Fetched:
     """What a source gave for a window.
 
-    `rows` in the order of receipt; `answered`: slots for which the pages *prove* an answer (a row, or that there is none), before the rule of
-    age is applied; `server_time_ms` the exchange's clock; `requests` how many were made; `before_listing`: the part of `answered` that
-    precedes the market's listing.
+    `rows` in the order of receipt; `answered`: slots for which the pages *prove* an answer (a row, or that there is
+    none), before the rule of age is applied; `server_time_ms` the exchange's clock; `requests` how many were made;
+    `before_listing`: the part of `answered` that precedes the market's listing.
     """
 
     rows: RawBars
@@ -135,7 +136,10 @@ class LeaseKey:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """The caller holds the lease until `expires_at_ms` unless renewed. `token` grows with every new holder of the key (fencing)."""
+    """The caller holds the lease until `expires_at_ms` unless renewed.
+
+    `token` grows with every new holder of the key (fencing).
+    """
 
     key: LeaseKey
     owner: str
@@ -177,7 +181,10 @@ class Coordinator(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Attempt:
-    """One ask: what was asked when, and what came back. `outcome` is `answered`, `failed` or `rejected`; `answered` what it proved."""
+    """One ask: what was asked when, and what came back. `outcome` is `answered`, `failed` or `rejected`.
+
+    `answered` what it proved.
+    """
 
     node: NodeId
     window: TimeRange
@@ -211,8 +218,9 @@ class HotWrite:
 class HotState:
     """What the hot store knows about a window.
 
-    `attempts` has the columns `start, end, asked_at_ms` (Int64), `outcome, error, source` (String), `rows, requests` (Int64), oldest first; `failed` the
-    slots whose latest attempt failed or whose row had no price; `before_listing` the quiet slots that precede a listing.
+    `attempts` has the columns `start, end, asked_at_ms` (Int64), `outcome, error, source` (String), `rows, requests`
+    (Int64), oldest first; `failed` the slots whose latest attempt failed or whose row had no price; `before_listing`
+    the quiet slots that precede a listing.
     """
 
     bars: Bars
@@ -230,7 +238,9 @@ class HotStore(Protocol):
         ...
 
     def write(self, write: HotWrite) -> None:
-        """Record bars, answered slots and the attempt, in one transaction; per slot the later `observed_at_ms` wins, ties go to what is stored.
+        """Record bars, answered slots and the attempt in one transaction.
+
+        Per slot the later `observed_at_ms` wins; ties go to what is stored.
 
         Raises
         ------
@@ -252,7 +262,7 @@ class HotStore(Protocol):
         ...
 
     def evict(self, header: Header, sealed: Observed, *, before_s: int) -> int:
-        """Drop bars older than `before_s` that `sealed` (a commit's knowledge) contains at least as new; returns slots dropped.
+        """Drop what is older than `before_s` and in `sealed` (a commit's knowledge) at least as new; returns slots dropped.
 
         Coverage as seen through head and hot together never changes.
         """
@@ -299,7 +309,10 @@ class WorldLedger(Protocol):
     """Sessions of worlds: per world and node, `as_of` never goes back. *Blocking.*"""
 
     def advance(self, world: str, node: str, as_of_ms: int) -> int:
-        """Raise the floor to `as_of_ms`; returns the floor before, 0 if none. Raises `AsOfRegressed` when it is below the floor."""
+        """Raise the floor to `as_of_ms`; returns the floor before, 0 if none.
+
+        Raises `AsOfRegressed` when it is below the floor.
+        """
         ...
 
     def floor(self, world: str, node: str) -> int:
@@ -314,7 +327,10 @@ class ObjectStore(Protocol):
     """Named immutable bytes: a folder, a bucket. *Blocking.* Paths are relative, with `/`."""
 
     def create(self, path: str, data: bytes) -> bool:
-        """Store durably if absent. True if this call created it, False if it already existed (its bytes untouched). Never torn."""
+        """Store durably if absent. True if this call created it, False if it already existed (its bytes untouched).
+
+        Never torn.
+        """
         ...
 
     def read(self, path: str) -> bytes:

@@ -9,12 +9,11 @@ from functools import reduce
 
 from seamless_lab.core.conformance import ConformanceReport
 from seamless_lab.core.digest import CONFORMANCE_VERSION, Header
-from seamless_lab.core.observed import settled
 from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import Version
-from seamless_lab.engine.artifacts import Candidate, SealedStore
+from seamless_lab.engine.artifacts import Candidate
 from seamless_lab.engine.events import Emit, Event
-from seamless_lab.engine.ports import Clock, HotStore
+from seamless_lab.engine.knowledge import Stores
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +28,8 @@ class Producer:
 class Publisher:
     """Publishes the stable part of the hot store, always on top of the head."""
 
-    def __init__(
-        self, clock: Clock, hot: HotStore, sealed: SealedStore, emit: Emit, producer: Producer, *, stabilization_bars: int
-    ) -> None:
-        self._clock, self._hot, self._sealed, self._emit = clock, hot, sealed, emit
-        self._producer = producer
-        self._stabilization_bars = stabilization_bars
+    def __init__(self, stores: Stores, emit: Emit, producer: Producer) -> None:
+        self._stores, self._emit, self._producer = stores, emit, producer
 
     async def publish(
         self, header: Header, window: TimeRange, *, world: str = "default", reports: Sequence[ConformanceReport] = ()
@@ -50,17 +45,19 @@ class Publisher:
         """
         return await asyncio.to_thread(self._publish, header, window, world, reports)
 
-    def _publish(self, header: Header, window: TimeRange, world: str, reports: Sequence[ConformanceReport]) -> Version | None:
-        begun_s = self._clock.monotonic_s()
-        state = self._hot.load(header, window)
-        firm = settled(state.observed, header.grid, stabilization_bars=self._stabilization_bars)
+    def _publish(
+        self, header: Header, window: TimeRange, world: str, reports: Sequence[ConformanceReport]
+    ) -> Version | None:
+        clock, begun_s = self._stores.clock, self._stores.clock.monotonic_s()
+        known = self._stores.know(header, window)
+        firm = known.firm
         if not len(firm):
-            return self._sealed.head(header.node)
+            return known.head
         report = reduce(ConformanceReport.merge, reports) if reports else None
-        published = self._sealed.publish(
+        published = self._stores.sealed.publish(
             Candidate(
                 header=header,
-                bars=state.bars.within(firm.answered),
+                bars=known.hot.bars.within(firm.answered),
                 observed=firm,
                 conformance={
                     "version": CONFORMANCE_VERSION,
@@ -79,13 +76,12 @@ class Publisher:
                 provenance={"window": [window.start, window.end], "upstream": header.node.exchange},
                 watermark_ms=int(firm.ends[-1]) * 1000,
             ),
-            clock=self._clock,
         )
         commit = published.version.commit
         self._emit(
             Event(
                 "seamless.artifact.published" if published.created else "seamless.artifact.unchanged",
-                self._clock.now_ms(),
+                clock.now_ms(),
                 {
                     "node_id": str(header.node),
                     "interval": header.grid.step_s,
@@ -95,8 +91,8 @@ class Publisher:
                     "fingerprint": commit.fingerprint,
                     "seq": commit.seq,
                     "as_of_ms": commit.as_of_ms,
-                    "bytes": published.bytes_written,
-                    "latency_ms": (self._clock.monotonic_s() - begun_s) * 1000,
+                    "retries": published.retries,
+                    "latency_ms": (clock.monotonic_s() - begun_s) * 1000,
                 },
             )
         )

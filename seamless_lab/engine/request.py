@@ -32,8 +32,8 @@ class FetchRequest:
 class Provenance:
     """Where an answer comes from.
 
-    `fingerprint`, `seq`, `as_of_ms` name the commit it was read from (empty and 0 when there is none yet); `content` is the digest of what was delivered; `sources`
-    what was touched, in order: cache, artifact, hot, the exchange.
+    `fingerprint`, `seq`, `as_of_ms` name the commit it was read from (empty and 0 when there is none yet); `content` is
+    the digest of what was delivered; `sources` what was touched, in order: cache, artifact, hot, the exchange.
     """
 
     content: str
@@ -47,8 +47,9 @@ class Provenance:
 class Answer:
     """What a fetch delivers.
 
-    `unsealed` are delivered slots that no commit holds (live domain only); `evidence` the attempts behind missing and failed slots, columns as in
-    `HotState.attempts`; `flags` and `warnings` what conformance found in what was received for this answer; `timings_ms` by phase, with `total`.
+    `unsealed` are delivered slots that no commit holds (live domain only); `evidence` the attempts behind missing and
+    failed slots, columns as in `HotState.attempts`; `flags` and `warnings` what conformance found in what was received
+    for this answer; `timings_ms` by phase, with `total`; `lag_s` how far the data end behind now, live only.
     """
 
     request: FetchRequest
@@ -64,4 +65,5 @@ class Answer:
     warnings: dict[str, int] = field(default_factory=dict)
     timings_ms: dict[str, float] = field(default_factory=dict)
     violated: str = ""
+    lag_s: int | None = None
     before_listing: Ranges = field(default_factory=Ranges.empty)

@@ -1,0 +1,163 @@
+"""From what was delivered to an answer: the verdict, the world's floor, the log, the closing events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from seamless_lab.core.bars import Bars
+from seamless_lab.core.coverage import Coverage
+from seamless_lab.core.judge import Facts, judge
+from seamless_lab.core.policy import Domain, Phase, Verdict
+from seamless_lab.core.ranges import Ranges
+from seamless_lab.core.version import Version
+from seamless_lab.engine.backfill import FillOutcome
+from seamless_lab.engine.events import Emit, Event, Field
+from seamless_lab.engine.ports import Clock, FetchLog, FetchRecord, WorldLedger
+from seamless_lab.engine.request import Answer, FetchRequest, Provenance
+from seamless_lab.errors import AsOfRegressed
+
+NO_EVIDENCE = pl.DataFrame(
+    schema={
+        "start": pl.Int64,
+        "end": pl.Int64,
+        "asked_at_ms": pl.Int64,
+        "outcome": pl.String,
+        "error": pl.String,
+        "source": pl.String,
+        "rows": pl.Int64,
+        "requests": pl.Int64,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Delivery:
+    """What a fetch hands over, before it is judged."""
+
+    bars: Bars
+    coverage: Coverage
+    version: Version | None
+    content: str
+    unsealed: Ranges = field(default_factory=Ranges.empty)
+    evidence: pl.DataFrame = NO_EVIDENCE
+    before_listing: Ranges = field(default_factory=Ranges.empty)
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """Judges deliveries and records them. *Blocking*."""
+
+    clock: Clock
+    ledger: WorldLedger
+    log: FetchLog
+    emit: Emit
+
+    def answer(
+        self, request: FetchRequest, delivery: Delivery, outcome: FillOutcome, sources: tuple[str, ...], violated: str
+    ) -> Answer:
+        """The answer, without timings. In the live domain the world's floor moves up to the version delivered."""
+        context, version = request.context, delivery.version
+        as_of_ms = version.commit.as_of_ms if version else 0
+        floor_ms, lag_s = 0, None
+        if context.domain is Domain.LIVE:
+            floor_ms = self._advance(request, as_of_ms)
+            delivered = delivery.coverage.answered.bounds
+            lag_s = self.clock.now_ms() // 1000 - (delivered.end if delivered else request.window.start)
+        facts = Facts(lag_s, context.max_lag_s, context.min_coverage, violated, as_of_ms, floor_ms)
+        judgement = judge(delivery.coverage, facts)
+        report = outcome.merged_report()
+        return Answer(
+            request=request,
+            bars=delivery.bars,
+            coverage=delivery.coverage,
+            unsealed=delivery.unsealed,
+            provenance=Provenance(
+                content=delivery.content,
+                fingerprint=version.tree.fingerprint if version else "",
+                seq=version.commit.seq if version else 0,
+                as_of_ms=as_of_ms,
+                sources=sources,
+            ),
+            verdict=judgement.verdict,
+            reasons=judgement.reasons,
+            evidence=delivery.evidence,
+            requests=outcome.requests,
+            flags=dict(report.flags) if report else {},
+            warnings=dict(report.warnings) if report else {},
+            violated=violated,
+            lag_s=lag_s,
+            before_listing=delivery.before_listing,
+        )
+
+    def record(self, answer: Answer) -> None:
+        """Append the answer to the fetch log and emit its closing events."""
+        request, now_ms = answer.request, self.clock.now_ms()
+        reasons = tuple(reason.code for reason in answer.reasons)
+        self.log.append(
+            FetchRecord(
+                at_ms=now_ms,
+                node=str(request.header.node),
+                start=request.window.start,
+                end=request.window.end,
+                domain=str(request.context.domain),
+                world=request.context.world_id,
+                strategy=str(request.strategy),
+                verdict=str(answer.verdict),
+                reasons=reasons,
+                rows=len(answer.bars),
+                ratio=answer.coverage.ratio,
+                phases_ms=answer.timings_ms,
+                budgets_ms={str(phase): budget for phase in Phase if (budget := request.sla.budget(phase)) is not None},
+                violated=answer.violated,
+            )
+        )
+        timings: dict[str, Field] = {f"{phase}_ms": spent for phase, spent in answer.timings_ms.items()}
+        facts: dict[str, Field] = {
+            "verdict": str(answer.verdict),
+            "domain": str(request.context.domain),
+            "rows": len(answer.bars),
+            "ratio": answer.coverage.ratio,
+            "requests": answer.requests,
+            "violated": answer.violated,
+            "staleness_s": answer.lag_s,
+        }
+        self.emit(Event("seamless.fetch.done", now_ms, where(request) | facts | timings))
+        closing = {Verdict.HOLD: "seamless.domain.hold", Verdict.PARTIAL: "seamless.domain.partial"}.get(answer.verdict)
+        if closing is not None:
+            provenance = answer.provenance
+            cited: dict[str, Field] = {"fingerprint": provenance.fingerprint, "as_of_ms": provenance.as_of_ms}
+            self.emit(Event(closing, now_ms, where(request) | cited | {"reasons": ",".join(reasons)}))
+        for flag, count in answer.flags.items():
+            self.emit(Event("seamless.conformance.flag", now_ms, where(request) | {"flag_type": flag, "count": count}))
+        for warning, count in answer.warnings.items():
+            self.emit(
+                Event(
+                    "seamless.conformance.warning", now_ms, where(request) | {"warning_type": warning, "count": count}
+                )
+            )
+
+    def _advance(self, request: FetchRequest, as_of_ms: int) -> int:
+        """The world's floor before this answer; it moves up to `as_of_ms` unless that is below it."""
+        world, node = request.context.world_id, str(request.header.node)
+        try:
+            floor_ms = self.ledger.advance(world, node, as_of_ms)
+        except AsOfRegressed:
+            return self.ledger.floor(world, node)
+        if as_of_ms > floor_ms:
+            self.emit(
+                Event("seamless.world.as_of_advanced", self.clock.now_ms(), where(request) | {"as_of_ms": as_of_ms})
+            )
+        return floor_ms
+
+
+def where(request: FetchRequest) -> dict[str, Field]:
+    """The fields that every event about a request carries."""
+    return {
+        "node_id": str(request.header.node),
+        "interval": request.header.grid.step_s,
+        "start": request.window.start,
+        "end": request.window.end,
+        "world_id": request.context.world_id,
+    }

@@ -1,0 +1,135 @@
+"""What the stores know about a window: the head, overlaid by what the hot store has observed later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seamless_lab.core.bars import Bars
+from seamless_lab.core.coverage import Coverage, classify, stable_until
+from seamless_lab.core.digest import Header
+from seamless_lab.core.identity import NodeId
+from seamless_lab.core.observed import Observed, merge, overlay, settled
+from seamless_lab.core.ranges import Ranges
+from seamless_lab.core.reference import AsOf, Fingerprint, Latest, Selector, Seq
+from seamless_lab.core.time import TimeRange
+from seamless_lab.core.version import Version
+from seamless_lab.engine.artifacts import SealedStore
+from seamless_lab.engine.ports import Clock, HotState, HotStore
+from seamless_lab.errors import NotSealed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """One consistent view of a window.
+
+    `firm` is what the hot store has observed late enough to be final; `observed` the joint knowledge of head and hot;
+    `fresh` the slots that hot knows better than the head, which a publish would seal.
+    """
+
+    header: Header
+    window: TimeRange
+    head: Version | None
+    hot: HotState
+    firm: Observed
+    observed: Observed
+    fresh: Ranges
+
+    @property
+    def answered(self) -> Ranges:
+        """Slots with a final answer."""
+        return self.observed.answered
+
+    @property
+    def sealed(self) -> Ranges:
+        """Slots that the head answers, inside the window and out."""
+        return self.head.tree.answered if self.head is not None else Ranges.empty()
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """The two stores and the rule of age. *Blocking*: call from a worker thread."""
+
+    clock: Clock
+    hot: HotStore
+    sealed: SealedStore
+    stabilization_bars: int
+
+    def resolve(self, node: NodeId, selector: Selector) -> Version:
+        """The version that a selector names.
+
+        Raises
+        ------
+        NotFound
+            Naming the first or nearest version.
+        """
+        match selector:
+            case Latest():
+                return self.sealed.resolve(node)
+            case AsOf(at_ms=at_ms):
+                return self.sealed.resolve(node, as_of_ms=at_ms)
+            case Seq(number=number):
+                return self.sealed.resolve(node, seq=number)
+            case Fingerprint(prefix=prefix):
+                return self.sealed.resolve(node, fingerprint=prefix)
+
+    def know(self, header: Header, window: TimeRange) -> Known:
+        """Everything known about a window, without reading sealed bars.
+
+        Raises
+        ------
+        NotSealed
+            The node was sealed on another grid.
+        """
+        head = self.sealed.head(header.node)
+        if head is not None:
+            require_same_grid(header, head)
+        hot = self.hot.load(header, window)
+        firm = settled(hot.observed, header.grid, stabilization_bars=self.stabilization_bars)
+        decided = overlay(head.commit.observed.clip(window) if head else Observed.none(), firm)
+        return Known(header, window, head, hot, firm, decided.result, decided.won)
+
+    def overlaid(self, known: Known) -> Bars:
+        """The bars behind `known.observed`."""
+        hot = known.hot.bars.within(known.firm.answered)
+        if known.head is None:
+            return hot
+        sealed = self.sealed.read(known.head, known.window)
+        bars, _, _ = merge(sealed.bars, known.head.commit.observed.clip(known.window), hot, known.firm)
+        return bars
+
+    def classify(self, known: Known) -> Coverage:
+        """The coverage of the window by cause."""
+        return classify(
+            known.window,
+            known.header.grid,
+            bars=self.overlaid(known).slots,
+            answered=known.answered,
+            failed=known.hot.failed,
+            stable_until_s=self.stable_s(known.header),
+        )
+
+    def stable_s(self, header: Header) -> int:
+        """End of the last slot that is final now."""
+        now_s = self.clock.now_ms() // 1000
+        return stable_until(now_s, header.grid, stabilization_bars=self.stabilization_bars)
+
+    def final_part(self, header: Header, window: TimeRange) -> Ranges:
+        """The slots of a window that are final now."""
+        return Ranges.normalised([window.start], [min(window.end, self.stable_s(header))])
+
+
+def require_same_grid(header: Header, version: Version) -> None:
+    """Refuse to mix bars of different grids.
+
+    Raises
+    ------
+    NotSealed
+        The version's bars open elsewhere.
+    """
+    if version.header.grid != header.grid:
+        raise NotSealed(
+            f"{header.node} was sealed with bars of {version.header.grid.step_s} s anchored at {version.header.grid.anchor_s} s, and is now "
+            f"configured as {header.grid.step_s} s anchored at {header.grid.anchor_s} s.",
+            hint=f"Correct exchanges.{header.node.exchange}.anchors in the configuration.",
+            node=str(header.node),
+        )
