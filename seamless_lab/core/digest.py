@@ -3,40 +3,45 @@
 Layout of the bytes hashed with SHA-256 (integers little-endian int64, text UTF-8 after its length in bytes):
 
 leaf
-    `"seamless.leaf/1"`, header, cell start, number of answered ranges, their starts, their ends, number of rows, then for each column in
-    the order `ts, open, high, low, close, volume`: its name, its dtype, one byte that says whether nulls follow, the null
-    mask (one byte a row) if so, and the values.
+    `"seamless.leaf/1"`, header, cell start, number of answered ranges, their starts, their ends, number of rows, then
+    for each column in the order `ts, open, high, low, close, volume`: its name, its dtype, one byte that says whether
+    nulls follow, the null mask (one byte a row) if so, and the values.
 pack, tree
-    `"seamless.pack/1"` or `"seamless.tree/1"`, header, number of children, then for each child in time order its cell start and its
-    32-byte digest. A pack also hashes its own cell start. The digest of a tree is the *fingerprint* of a dataset version.
+    `"seamless.pack/1"` or `"seamless.tree/1"`, header, number of children, then for each child in time order its cell
+    start and its 32-byte digest. A pack also hashes its own cell start. The digest of a tree is the *fingerprint* of a
+    dataset version.
 
-Values are canonical before they are hashed: nulls are zero under the mask, -0.0 is 0.0, NaN has one payload. Cells in which nothing is
-answered do not exist. The *content* of a window is the tree digest of what the window holds, its edge leaves clipped; so the content of a
-window that holds all of a version is that version's fingerprint.
+Values are canonical before they are hashed: nulls are zero under the mask, -0.0 is 0.0, NaN has one payload. Cells in
+which nothing is answered do not exist. The *content* of a window is the tree digest of what the window holds, its edge
+leaves clipped; so the content of a window that holds all of a version is that version's fingerprint.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import struct
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import partial
 from itertools import groupby
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from seamless_lab.core.bars import COLUMNS, DTYPES, Bars
 from seamless_lab.core.cells import leaf_cells, pack_cells
 from seamless_lab.core.grid import Grid
 from seamless_lab.core.identity import NodeId
-from seamless_lab.core.ranges import Ranges
-from seamless_lab.core.time import TimeRange
+from seamless_lab.core.ranges import Ints, Ranges
 
 FORMAT = "seamless.bars/1"
 CONFORMANCE_VERSION = "v2"
+
+_BATCH_ROWS = 131_072  # enough that threads rarely meet, few enough to share out evenly
+_INFINITY_BITS = np.uint64(0x7FF0_0000_0000_0000)
+_TWO = struct.Struct("<qq")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,8 @@ class Pack:
     def answered(self) -> Ranges:
         """Answered slots."""
         return Ranges.normalised(
-            np.concatenate([leaf.answered.starts for leaf in self.leaves]), np.concatenate([leaf.answered.ends for leaf in self.leaves])
+            np.concatenate([leaf.answered.starts for leaf in self.leaves]),
+            np.concatenate([leaf.answered.ends for leaf in self.leaves]),
         )
 
 
@@ -117,18 +123,14 @@ def leaves_of(header: Header, bars: Bars, answered: Ranges, *, executor: Executo
     starts = cells.starts(bounds)
     edges = cells.edges(starts)
     rows = np.searchsorted(bars.ts, edges)
-    columns = [_canonical(bars.frame[name]) for name in COLUMNS]
-    head = header.to_bytes()
-    work = []
-    for place, cell in enumerate(starts[:-1].tolist()):
-        begin, end = int(edges[place]), int(edges[place + 1])
-        inside = answered.clip(TimeRange(begin, end)) if begin < end else Ranges.empty()
-        if len(inside):
-            work.append(partial(_leaf, head, cell, inside, columns, int(rows[place]), int(rows[place + 1])))
-    if executor is None:
-        return tuple(run() for run in work)
-    batches = [work[place : place + 64] for place in range(0, len(work), 64)]
-    return tuple(leaf for batch in executor.map(_run_all, batches) for leaf in batch)
+    pieces, counts = answered.cut(edges)
+    marks = np.column_stack((starts[:-1], rows[:-1], rows[1:], np.cumsum(counts) - counts, np.cumsum(counts)))[
+        counts > 0
+    ]
+    batch = max(1, _BATCH_ROWS * len(marks) // max(1, len(bars)))
+    work = [_Batch(header.to_bytes(), bars.frame, pieces, marks[at : at + batch]) for at in range(0, len(marks), batch)]
+    done = map(_leaves, work) if executor is None else executor.map(_leaves, work)
+    return tuple(leaf for leaves in done for leaf in leaves)
 
 
 def packs_of(header: Header, leaves: Iterable[Leaf]) -> tuple[Pack, ...]:
@@ -148,51 +150,64 @@ def pack_of(header: Header, cell: int, leaves: tuple[Leaf, ...]) -> Pack:
 
 
 def root_of(header: Header, packs: Iterable[tuple[int, str]]) -> str:
-    """The digest of a tree, from `(cell, digest)` of its packs in time order; of no packs, the digest of the empty series."""
+    """The digest of a tree, from `(cell, digest)` of its packs in time order.
+
+    The empty series has one too.
+    """
     return _digest_children(hashlib.sha256(_text("seamless.tree/1") + _bytes(header.to_bytes())), list(packs))
 
 
-def content_of(header: Header, bars: Bars, answered: Ranges) -> str:
+def content_of(header: Header, bars: Bars, answered: Ranges, *, executor: Executor | None = None) -> str:
     """The content digest of some bars and answered slots, computed from nothing else."""
-    packs = packs_of(header, leaves_of(header, bars, answered))
+    packs = packs_of(header, leaves_of(header, bars, answered, executor=executor))
     return root_of(header, [(pack.cell, pack.digest) for pack in packs])
 
 
-def _leaf(head: bytes, cell: int, answered: Ranges, columns: Sequence[_Column], first: int, last: int) -> Leaf:
-    own = hashlib.sha256(_text("seamless.leaf/1") + _bytes(head) + _int(cell) + _int(len(answered)))
-    own.update(answered.starts.astype("<i8").tobytes() + answered.ends.astype("<i8").tobytes() + _int(last - first))
-    for column in columns:
-        own.update(column.title)
-        if column.nulls is not None and column.nulls[first:last].any():
-            own.update(b"\x01")
-            own.update(column.nulls[first:last].tobytes())
-        else:
-            own.update(b"\x00")
-        own.update(column.values[first:last])
-    return Leaf(cell, own.hexdigest(), last - first, answered)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
-class _Column:
-    title: bytes
-    nulls: np.ndarray[tuple[int, ...], np.dtype[np.bool_]] | None
-    values: np.ndarray[tuple[int, ...], np.dtype[np.int64 | np.float64]]
+class _Batch:
+    """Some leaves to hash; `marks` has for each its cell, its first and last row, its first and last answered range."""
+
+    head: bytes
+    frame: pl.DataFrame
+    pieces: Ranges
+    marks: Ints
 
 
-def _canonical(column: pl.Series) -> _Column:
+def _leaves(batch: _Batch) -> list[Leaf]:
+    first, last = int(batch.marks[0, 1]), int(batch.marks[-1, 2])
+    rows = batch.frame.slice(first, last - first)
+    columns = [_canonical(rows[name]) for name in COLUMNS]
+    starts, ends = _memory(batch.pieces.starts), _memory(batch.pieces.ends)
+    lead = _text("seamless.leaf/1") + _bytes(batch.head)
+    leaves = []
+    for cell, begin, end, low, high in batch.marks.tolist():
+        answered = Ranges(batch.pieces.starts[low:high], batch.pieces.ends[low:high])
+        parts: list[bytes | memoryview] = [lead, _TWO.pack(cell, high - low)]
+        parts += (starts[8 * low : 8 * high], ends[8 * low : 8 * high], _int(end - begin))
+        mine = slice(begin - first, end - first)
+        value_bytes = slice(8 * mine.start, 8 * mine.stop)
+        for title, nulls, values in columns:
+            mask = b"" if nulls is None else bytes(nulls[mine])
+            parts += (title, b"\x01", mask, values[value_bytes]) if 1 in mask else (title, b"\x00", values[value_bytes])
+        # One call per leaf: several threads would wait for each other's lock between the columns.
+        leaves.append(Leaf(cell, hashlib.sha256(b"".join(parts)).hexdigest(), end - begin, answered))
+    return leaves
+
+
+def _canonical(column: pl.Series) -> tuple[bytes, memoryview | None, memoryview]:
     nulls = column.is_null().to_numpy() if column.null_count() else None
-    plain = column.fill_null(0) if nulls is not None else column
-    little = plain.to_numpy()
-    if column.dtype == pl.Float64:
-        little = little + 0.0  # folds -0.0 into 0.0
-        if np.isnan(little).any():
-            little[np.isnan(little)] = np.nan
-    kind = "<f8" if column.dtype == pl.Float64 else "<i8"
-    return _Column(_text(column.name) + _text(DTYPES[column.name]), nulls, np.ascontiguousarray(little, dtype=kind))
+    values = (column if nulls is None else column.fill_null(0)).to_numpy()
+    # Every float that is canonical as it stands sorts below as an unsigned number: not negative, no NaN.
+    if values.dtype == np.float64 and values.size and values.view(np.uint64).max() > _INFINITY_BITS:
+        values = values + 0.0  # folds -0.0 into 0.0
+        values[np.isnan(values)] = np.nan
+    title = _text(column.name) + _text(DTYPES[column.name])
+    return title, None if nulls is None else _memory(nulls), _memory(values)
 
 
-def _run_all(batch: Sequence[partial[Leaf]]) -> list[Leaf]:
-    return [run() for run in batch]
+def _memory(values: npt.NDArray[np.generic]) -> memoryview:
+    little = values.astype(values.dtype.newbyteorder("<"), copy=False)
+    return np.ascontiguousarray(little).view(np.uint8).data
 
 
 def _digest_children(own: hashlib._Hash, children: Sequence[tuple[int, str]]) -> str:

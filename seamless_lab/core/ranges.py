@@ -29,7 +29,7 @@ class Ranges:
 
     @classmethod
     def normalised(cls, starts: npt.ArrayLike, ends: npt.ArrayLike) -> Ranges:
-        """The set covered by any ranges: unsorted, overlapping or touching; empty and reversed ones count for nothing."""
+        """The set covered by any ranges, unsorted, overlapping or touching; empty and reversed ones are ignored."""
         begin = np.asarray(starts, dtype=np.int64)
         finish = np.asarray(ends, dtype=np.int64)
         real = begin < finish
@@ -126,6 +126,23 @@ class Ranges:
         starts, ends = self.starts[first:last].copy(), self.ends[first:last].copy()
         starts[0], ends[-1] = max(starts[0], window.start), min(ends[-1], window.end)
         return Ranges(_sealed(starts), _sealed(ends))
+
+    def cut(self, edges: Ints) -> tuple[Ranges, Ints]:
+        """The set cut at some edges (increasing, from its first to its last second at least).
+
+        Returns
+        -------
+        tuple
+            The pieces in time order (those on both sides of an edge touch, so together they are not normalised), and
+            how many of them lie between each two edges, shape `(edges - 1,)`.
+        """
+        first = np.searchsorted(self.ends, edges[:-1], side="right")
+        counts = np.maximum(np.searchsorted(self.starts, edges[1:], side="left") - first, 0)
+        cell = np.repeat(np.arange(counts.size), counts)
+        mine = np.arange(cell.size) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(first, counts)
+        starts = np.maximum(self.starts[mine], edges[cell])
+        ends = np.minimum(self.ends[mine], edges[cell + 1])
+        return Ranges(_sealed(starts), _sealed(ends)), counts
 
     def contains(self, seconds: Ints) -> npt.NDArray[np.bool_]:
         """Whether each time lies in the set; same shape as `seconds`."""

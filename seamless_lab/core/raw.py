@@ -21,8 +21,8 @@ class TimeUnit(StrEnum):
 class RawBars:
     """Received rows in the order of receipt.
 
-    `frame` should have the columns of `bars.COLUMNS` in any order and of any dtype; `ts` holds integers of `time_unit`, text, or datetimes (naive
-    means UTC). Anything else is for conformance to report.
+    `frame` should have the columns of `bars.COLUMNS` in any order and of any dtype; `ts` holds integers of `time_unit`,
+    text, or datetimes (naive means UTC). Anything else is for conformance to report.
     """
 
     frame: pl.DataFrame

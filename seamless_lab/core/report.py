@@ -200,7 +200,8 @@ def require(report: ConformanceReport, policy: ConformancePolicy, *, node: str =
 def merge_reports(reports: Iterable[ConformanceReport]) -> ConformanceReport:
     """One report of several blocks, associative.
 
-    Counts add up, the first example stays, and the worst verdict on a column counts. The blocks' windows should be disjoint; where they overlap, the slots of the overlap count in each.
+    Counts add up, the first example stays, and the worst verdict on a column counts. The blocks' windows should be
+    disjoint; where they overlap, the slots of the overlap count in each.
     """
     merged = ConformanceReport()
     for report in reports:
