@@ -72,7 +72,7 @@ class ArrowSegmentCache:
         return frame
 
     def store(self, digest: str, frame: pl.DataFrame) -> pl.DataFrame:
-        """Keep a segment that the caller has verified; returns it mapped, or as given when the folder cannot be written."""
+        """Keep a segment that the caller has verified; returns it mapped, or as given when it cannot be written."""
         path = self._path(digest)
         temporary = f"{self._folder}/.{secrets.token_hex(8)}.tmp"
         try:

@@ -1,8 +1,8 @@
 """Names of a store's objects, and the checksum that every JSON document of it carries.
 
-A document is canonical JSON whose last key, `sha256`, is the digest of the document without that key. Trees and packs
-are named by digests of what they list by digest; the checksum covers the rest (rows, answered slots, evidence), so
-that any flipped byte is found in its own file.
+A document is canonical JSON whose last key, `sha256`, is the digest of its path in the store, a line feed and the
+document without that key. Trees and packs are named by digests of what they list by digest; the checksum covers the
+rest (rows, answered slots, evidence), so that any flipped byte is found in its own file.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ def data_path(node: NodeId, digest: str) -> str:
     return f"{node.path}/data/{digest}.parquet"
 
 
-def with_checksum(body: bytes) -> bytes:
-    """A canonical JSON object with its checksum as the last key."""
-    return body[:-1] + _OPENING + checksum(body).encode() + _CLOSING
+def with_checksum(path: str, body: bytes) -> bytes:
+    """A canonical JSON object with its checksum as the last key, to be stored at `path`."""
+    return body[:-1] + _OPENING + checksum(path, body).encode() + _CLOSING
 
 
-def checksum(body: bytes) -> str:
-    """The checksum of a document without its checksum; of a commit, what its successor calls `previous`."""
-    return hashlib.sha256(body).hexdigest()
+def checksum(path: str, body: bytes) -> str:
+    """The checksum of a document (without it) at a path; of a commit, what its successor calls `previous`."""
+    return hashlib.sha256(path.encode() + b"\n" + body).hexdigest()
 
 
-def without_checksum(data: bytes, *, path: str) -> bytes:
+def without_checksum(path: str, data: bytes) -> bytes:
     """The document in `data` without its checksum, which was right.
 
     Raises
@@ -50,12 +50,12 @@ def without_checksum(data: bytes, *, path: str) -> bytes:
         If it was wrong or absent.
     """
     body = data[:-_SEAL_BYTES] + b"}"
-    if with_checksum(body) != data:
+    if with_checksum(path, body) != data:
         raise Corrupted(
             f"{path} does not match its checksum.",
             hint="Run verify to see what else is damaged, then restore the file from a copy.",
             path=path,
             expected=data[-_SEAL_BYTES + len(_OPENING) : -len(_CLOSING)].decode("ascii", "replace"),
-            found=checksum(body),
+            found=checksum(path, body),
         )
     return body

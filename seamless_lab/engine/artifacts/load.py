@@ -65,7 +65,7 @@ class Loader:
     def read_commit(self, node: NodeId, seq: int) -> StoredCommit:
         """One commit as it is stored now."""
         path = commit_path(node, seq)
-        body = without_checksum(self.objects.read(path), path=path)
+        body = without_checksum(path, self.objects.read(path))
         commit = commit_from_bytes(body, path=path)
         if commit.seq != seq:
             raise Corrupted(
@@ -75,7 +75,7 @@ class Loader:
                 expected=seq,
                 found=commit.seq,
             )
-        return StoredCommit(commit, checksum(body))
+        return StoredCommit(commit, checksum(path, body))
 
     def remember_commit(self, node: NodeId, stored: StoredCommit) -> StoredCommit:
         """Keep a commit at hand that was just read or written."""
@@ -104,7 +104,7 @@ class Loader:
     def read_tree(self, node: NodeId, fingerprint: str) -> Tree:
         """One tree as it is stored now."""
         path = tree_path(node, fingerprint)
-        return tree_from_bytes(without_checksum(self.objects.read(path), path=path), fingerprint=fingerprint, path=path)
+        return tree_from_bytes(without_checksum(path, self.objects.read(path)), fingerprint=fingerprint, path=path)
 
     def remember_tree(self, tree: Tree) -> Tree:
         """Keep a tree at hand that was just read or written."""
@@ -122,7 +122,7 @@ class Loader:
             data = self.objects.read(path)
         except NotFound as error:
             raise _missing(path, digest) from error
-        return pack_from_bytes(without_checksum(data, path=path), digest=digest, path=path)
+        return pack_from_bytes(without_checksum(path, data), digest=digest, path=path)
 
     def remember_pack(self, pack: Pack) -> Pack:
         """Keep a pack at hand that was just read or written."""
@@ -159,8 +159,13 @@ class Loader:
 
     def _leaf_frames(self, header: Header, digest: str, window: TimeRange | None) -> list[pl.DataFrame] | None:
         wanted = leaves_in(header, self.pack(header, digest).leaves, window)
-        found = [self._leaf(header, leaf) for leaf in wanted if leaf.rows]
-        return None if any(part is None for part in found) else [part for part in found if part is not None]
+        found = []
+        for leaf in wanted:
+            part = self._leaf(header, leaf) if leaf.rows else pl.DataFrame(schema=SCHEMA)
+            if part is None:
+                return None
+            found.append(part)
+        return found
 
     def _leaf(self, header: Header, leaf: Leaf) -> pl.DataFrame | None:
         held = self._frames.get(leaf.digest)

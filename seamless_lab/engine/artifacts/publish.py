@@ -72,13 +72,13 @@ def publish(loader: Loader, resolver: Resolver, candidate: Candidate, clock: Clo
         now_ms = _now_after(clock, head, candidate.header)
         _write(loader, writer, merged, now_ms // 1_000)
         commit = _commit(head, candidate, merged, now_ms)
-        body = commit.to_bytes()
-        if loader.objects.create(commit_path(node, commit.seq), with_checksum(body)):
+        path, body = commit_path(node, commit.seq), commit.to_bytes()
+        if loader.objects.create(path, with_checksum(path, body)):
             break
         retries += 1
     writer.confirm()
     loader.remember_tree(merged.tree)
-    resolver.saw(node, StoredCommit(commit, checksum(body)))
+    resolver.saw(node, StoredCommit(commit, checksum(path, body)))
     return Published(Version(commit, merged.tree), created=True, retries=retries)
 
 
@@ -185,10 +185,10 @@ def _write(loader: Loader, writer: Writer, merged: _Merged, now_s: int) -> None:
     header = merged.tree.header
     rows = chain.from_iterable(_rows(loader, merged, change, now_s) for change in merged.changes)
     documents: list[tuple[str, bytes]] = [
-        (tree_path(header.node, change.pack.digest), with_checksum(pack_to_bytes(header, change.pack)))
+        _document(tree_path(header.node, change.pack.digest), pack_to_bytes(header, change.pack))
         for change in merged.changes
     ]
-    documents.append((tree_path(header.node, merged.tree.fingerprint), with_checksum(merged.tree.to_bytes())))
+    documents.append(_document(tree_path(header.node, merged.tree.fingerprint), merged.tree.to_bytes()))
     for change in merged.changes:
         loader.remember_pack(change.pack)
     writer.write_all(documents, rows, loader.codec)
@@ -223,6 +223,10 @@ def _rows(loader: Loader, merged: _Merged, change: _Change, now_s: int) -> Itera
         rest = old.within(Ranges.single(slots) - merged.touched)
         bars = Bars(node, header.grid, joined([rest.frame, bars.frame]).sort("ts", maintain_order=True))
     return [(data_path(node, change.pack.digest), bars)]
+
+
+def _document(path: str, body: bytes) -> tuple[str, bytes]:
+    return path, with_checksum(path, body)
 
 
 def _now_after(clock: Clock, head: StoredCommit | None, header: Header) -> int:

@@ -8,11 +8,15 @@ from concurrent.futures import Executor
 from seamless_lab.core.identity import NodeId
 from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import Commit, Version
+from seamless_lab.engine.artifacts.compact import compact
+from seamless_lab.engine.artifacts.diff import Difference, diff
 from seamless_lab.engine.artifacts.load import Loader
 from seamless_lab.engine.artifacts.publish import Candidate, Published, publish
 from seamless_lab.engine.artifacts.read import Sealed, read
 from seamless_lab.engine.artifacts.resolve import Resolver
 from seamless_lab.engine.artifacts.segments import SegmentCache, SegmentCodec
+from seamless_lab.engine.artifacts.sweep import OLDER_THAN_S, Swept, sweep
+from seamless_lab.engine.artifacts.verify import Verification, verify, verify_version
 from seamless_lab.engine.ports import Clock, ObjectStore
 
 
@@ -54,7 +58,7 @@ class SealedStore:
     def resolve(
         self, node: NodeId, *, as_of_ms: int | None = None, seq: int | None = None, fingerprint: str | None = None
     ) -> Version:
-        """One version: by moment (the newest with `as_of <= as_of_ms`), `seq` or fingerprint prefix, or else the newest.
+        """One version: by moment (newest with `as_of <= as_of_ms`), `seq` or fingerprint prefix, or else the newest.
 
         Raises
         ------
@@ -111,6 +115,42 @@ class SealedStore:
             If bars open in unanswered slots, or the node is sealed with another grid or conformance version.
         """
         return publish(self._loader, self._resolver, candidate, self._clock)
+
+    def diff(self, old: Version, new: Version) -> Difference:
+        """What changed from one version of a node to another; opens only the leaves that differ.
+
+        Raises
+        ------
+        RequestError
+            If they are of different nodes, grids or conformance versions.
+        """
+        return diff(self._loader, old, new)
+
+    def verify(self, node: NodeId) -> Verification:
+        """Read all of a node again and check every byte, whatever was remembered; offenders are listed, not raised."""
+        return verify(self._loader, node)
+
+    def verify_version(self, version: Version) -> Verification:
+        """Like `verify`, for what one version is made of."""
+        return verify_version(self._loader, version)
+
+    def compact(self, node: NodeId) -> tuple[str, ...]:
+        """Fold leaf files of the newest version's finished packs into one file each; returns the paths written.
+
+        Changes no digest. Safe beside readers and publishers, and when killed.
+        """
+        head = self.head(node)
+        return () if head is None else compact(self._loader, head, now_s=self._clock.now_ms() // 1_000)
+
+    def sweep(self, node: NodeId, *, older_than_s: int = OLDER_THAN_S) -> Swept:
+        """Delete a node's files that no commit reaches and that are older than `older_than_s`. Safe beside publishers.
+
+        Raises
+        ------
+        Corrupted
+            If a commit, tree or pack cannot be read; then nothing is deleted.
+        """
+        return sweep(self._loader, self._resolver, node, now_ms=self._clock.now_ms(), older_than_s=older_than_s)
 
     def forget(self) -> None:
         """Drop what this process holds of immutable objects, so that the next read opens files again."""

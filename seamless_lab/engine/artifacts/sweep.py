@@ -1,0 +1,97 @@
+"""Deleting what no version reaches: leftovers of publishers that were killed or lost a race."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from seamless_lab.core.identity import NodeId
+from seamless_lab.engine.artifacts.documents import commit_path, data_path, tree_path
+from seamless_lab.engine.artifacts.load import Loader
+from seamless_lab.engine.artifacts.resolve import FIRST_SEQ, Resolver
+from seamless_lab.errors import NotFound
+
+OLDER_THAN_S = 86_400
+"""A publisher that is at work is younger than this."""
+
+_BATCH = 64
+_KINDS = (".parquet", ".json", ".tmp")
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep deleted."""
+
+    paths: tuple[str, ...]
+    size_bytes: int
+
+
+def sweep(loader: Loader, resolver: Resolver, node: NodeId, *, now_ms: int, older_than_s: int = OLDER_THAN_S) -> Swept:
+    """Delete a node's files that no commit reaches and that are older than `older_than_s`.
+
+    A publisher may take up an old leftover at the very moment it is swept. Both sides look again afterwards, the
+    publisher for its files, the sweep for new commits, and whoever sees the other puts the file back; so nothing that
+    a commit names is lost.
+
+    Raises
+    ------
+    Corrupted
+        If a commit, tree or pack cannot be read; then nothing is deleted.
+    """
+    reachable = _Reachable(loader, resolver, node)
+    reachable.extend()
+    limit_ms = now_ms - older_than_s * 1_000
+    old = iter(
+        [
+            (path, size)
+            for path, size, modified_ms in loader.objects.list(node.path)
+            if modified_ms < limit_ms and path.endswith(_KINDS) and path not in reachable.paths
+        ]
+    )
+    paths: list[str] = []
+    size_bytes = 0
+    while batch := list(islice(old, _BATCH)):
+        gone = dict(_taken(loader, batch))
+        reachable.extend()
+        for path in reachable.paths & gone.keys():
+            loader.objects.create(path, gone.pop(path))
+        paths += gone
+        size_bytes += sum(size for path, size in batch if path in gone)
+    return Swept(tuple(paths), size_bytes)
+
+
+def _taken(loader: Loader, batch: list[tuple[str, int]]) -> Iterator[tuple[str, bytes]]:
+    for path, _ in batch:
+        try:
+            data = loader.objects.read(path)
+        except NotFound:  # another sweep was faster
+            continue
+        loader.objects.delete(path)
+        yield path, data
+
+
+class _Reachable:
+    """The paths that a node's commits name, directly or not; grows with the commits."""
+
+    def __init__(self, loader: Loader, resolver: Resolver, node: NodeId) -> None:
+        self.paths: set[str] = set()
+        self._loader = loader
+        self._resolver = resolver
+        self._node = node
+        self._next_seq = FIRST_SEQ
+
+    def extend(self) -> None:
+        """Take in the commits made since the last call."""
+        head = self._resolver.head(self._node)
+        last = head.commit.seq if head is not None else FIRST_SEQ - 1
+        for seq in range(self._next_seq, last + 1):
+            version = self._loader.version(self._node, seq)
+            self.paths |= {commit_path(self._node, seq), tree_path(self._node, version.tree.fingerprint)}
+            for ref in version.tree.packs:
+                pack_file = tree_path(self._node, ref.digest)
+                if pack_file not in self.paths:
+                    leaves = self._loader.pack(version.header, ref.digest).leaves
+                    self.paths |= {pack_file, data_path(self._node, ref.digest)}
+                    self.paths |= {data_path(self._node, leaf.digest) for leaf in leaves}
+        self._next_seq = last + 1
