@@ -43,7 +43,7 @@ def diff(loader: Loader, old: Version, new: Version) -> Difference:
     """The differences between two versions of one node. Raises `RequestError` when they cannot be compared."""
     if old.header != new.header:
         raise RequestError(
-            f"{old.header.node} and {new.header.node} cannot be compared: node, grid and conformance version must agree.",
+            f"{old.header.node} and {new.header.node} are not comparable: node, grid and conformance must agree.",
             old=str(old.header.node),
             new=str(new.header.node),
         )
