@@ -1,1 +1,23 @@
 """The sealed store: versions of series as commits, trees and segments in an object store. Synchronous, thread-safe."""
+
+from seamless_lab.engine.artifacts.diff import Difference
+from seamless_lab.engine.artifacts.publish import Candidate, Published
+from seamless_lab.engine.artifacts.read import Sealed
+from seamless_lab.engine.artifacts.segments import NoSegmentCache, SegmentCache, SegmentCodec
+from seamless_lab.engine.artifacts.store import SealedStore
+from seamless_lab.engine.artifacts.sweep import Swept
+from seamless_lab.engine.artifacts.verify import Offender, Verification
+
+__all__ = [
+    "Candidate",
+    "Difference",
+    "NoSegmentCache",
+    "Offender",
+    "Published",
+    "Sealed",
+    "SealedStore",
+    "SegmentCache",
+    "SegmentCodec",
+    "Swept",
+    "Verification",
+]
