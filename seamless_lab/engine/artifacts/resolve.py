@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from seamless_lab.core.identity import NodeId
+from seamless_lab.core.reference import AsOf, Fingerprint, Latest, Selector, Seq
 from seamless_lab.core.time import format_time_ms
-from seamless_lab.core.version import Commit, Version
+from seamless_lab.core.version import Commit
 from seamless_lab.engine.artifacts.documents import commit_path
 from seamless_lab.engine.artifacts.load import Loader, StoredCommit
 from seamless_lab.errors import InvalidReference, NotFound
@@ -52,6 +53,21 @@ class Resolver:
         """Remember a commit that was just read or written."""
         self._loader.remember_commit(node, stored)
         self._seen.setdefault(node, _Seen()).add(stored.commit)
+
+    def select(self, node: NodeId, selector: Selector) -> Commit:
+        """The commit that a selector names; raises as `at`, `seq` and `fingerprint` do."""
+        match selector:
+            case Latest():
+                head = self.head(node)
+                if head is None:
+                    raise self.nothing(node)
+                return head.commit
+            case AsOf(at_ms=at_ms):
+                return self.at(node, at_ms)
+            case Seq(number=number):
+                return self.seq(node, number)
+            case Fingerprint(prefix=prefix):
+                return self.fingerprint(node, prefix)
 
     def head(self, node: NodeId) -> StoredCommit | None:
         """The newest commit now, or None when there is none."""
@@ -157,10 +173,6 @@ class Resolver:
         for path in paths:
             if objects.exists(f"{path}/commits/{FIRST_SEQ:010d}.json"):
                 yield NodeId.from_path(path)
-
-    def version(self, commit: Commit, node: NodeId) -> Version:
-        """A commit joined with its tree."""
-        return self._loader.version(node, commit.seq)
 
     def nothing(self, node: NodeId) -> NotFound:
         """The error of a node without a version, naming nodes that look like it."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 
 from seamless_lab.core.identity import NodeId
+from seamless_lab.core.reference import AsOf, Fingerprint, Latest, Selector, Seq
 from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import Commit, Version
 from seamless_lab.engine.artifacts.compact import compact
@@ -16,7 +17,7 @@ from seamless_lab.engine.artifacts.read import Sealed, read
 from seamless_lab.engine.artifacts.resolve import Resolver
 from seamless_lab.engine.artifacts.segments import SegmentCache, SegmentCodec
 from seamless_lab.engine.artifacts.sweep import OLDER_THAN_S, Swept, sweep
-from seamless_lab.engine.artifacts.verify import Verification, verify, verify_version
+from seamless_lab.engine.artifacts.verify import Verification, verify
 from seamless_lab.engine.ports import Clock, ObjectStore
 
 
@@ -67,20 +68,16 @@ class SealedStore:
         InvalidReference
             If a prefix is malformed or starts several fingerprints, which are listed.
         """
-        if sum(selector is not None for selector in (as_of_ms, seq, fingerprint)) > 1:
+        selector: Selector = Latest()
+        if sum(value is not None for value in (as_of_ms, seq, fingerprint)) > 1:
             raise ValueError("resolve takes one selector")
         if as_of_ms is not None:
-            commit = self._resolver.at(node, as_of_ms)
+            selector = AsOf(as_of_ms)
         elif seq is not None:
-            commit = self._resolver.seq(node, seq)
+            selector = Seq(seq)
         elif fingerprint is not None:
-            commit = self._resolver.fingerprint(node, fingerprint)
-        else:
-            head = self._resolver.head(node)
-            if head is None:
-                raise self._resolver.nothing(node)
-            commit = head.commit
-        return self._loader.version(node, commit.seq)
+            selector = Fingerprint(fingerprint)
+        return self._loader.version(node, self._resolver.select(node, selector).seq)
 
     def history(self, node: NodeId) -> Iterator[Commit]:
         """All commits of a node, newest first, read as they are asked for."""
@@ -126,13 +123,14 @@ class SealedStore:
         """
         return diff(self._loader, old, new)
 
-    def verify(self, node: NodeId) -> Verification:
-        """Read all of a node again and check every byte, whatever was remembered; offenders are listed, not raised."""
-        return verify(self._loader, node)
+    def verify(self, node: NodeId, selector: Selector | None = None) -> Verification:
+        """Read one version (by default all of a node's) again and check every byte, whatever was remembered.
 
-    def verify_version(self, version: Version) -> Verification:
-        """Like `verify`, for what one version is made of."""
-        return verify_version(self._loader, version)
+        Offenders are listed, not raised. Raises `NotFound` when there is no such version.
+        """
+        if selector is None:
+            return verify(self._loader, node)
+        return verify(self._loader, node, self._resolver.select(node, selector))
 
     def compact(self, node: NodeId) -> tuple[str, ...]:
         """Fold leaf files of the newest version's finished packs into one file each; returns the paths written.

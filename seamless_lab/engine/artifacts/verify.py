@@ -10,7 +10,8 @@ from typing import TypeVar
 from seamless_lab.core.cells import pack_cells
 from seamless_lab.core.digest import Header, Leaf, Pack
 from seamless_lab.core.identity import NodeId
-from seamless_lab.core.version import Commit, PackRef, Tree, Version
+from seamless_lab.core.time import TimeRange
+from seamless_lab.core.version import Commit, PackRef, Tree
 from seamless_lab.engine.artifacts.documents import commit_path, data_path, tree_path
 from seamless_lab.engine.artifacts.load import Loader, StoredCommit, check_rows
 from seamless_lab.engine.artifacts.resolve import FIRST_SEQ
@@ -28,15 +29,23 @@ class Offender:
     expected: str = ""
     found: str = ""
 
+    def __str__(self) -> str:
+        values = f" Expected {self.expected}, found {self.found or 'nothing'}." if self.expected else ""
+        return f"{self.problem}{values}"
+
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What verifying found. Counts are of files that were read; `ok` when there is no offender."""
+    """What verifying a node found; `ok` when there is no offender.
+
+    `versions` commits, `objects` files and `bytes_read` bytes were read again; `rows` were hashed again, those stored
+    in two files twice.
+    """
 
     node: NodeId
-    commits: int
-    documents: int
-    data_files: int
+    versions: int
+    objects: int
+    bytes_read: int
     rows: int
     offenders: tuple[Offender, ...]
 
@@ -46,26 +55,13 @@ class Verification:
         return not self.offenders
 
 
-def verify(loader: Loader, node: NodeId) -> Verification:
-    """Check all versions of a node: the chain of commits, and every tree, pack and data file they name."""
+def verify(loader: Loader, node: NodeId, commit: Commit | None = None) -> Verification:
+    """Check what one commit names; by default all versions of a node and the chain of their commits."""
     check = _Check(loader, node)
-    check.chain()
-    check.trees()
-    check.data()
-    return check.result()
-
-
-def verify_version(loader: Loader, version: Version) -> Verification:
-    """Check one version: its commit, its tree, and the packs and data files these name."""
-    check = _Check(loader, version.header.node)
-    seq = version.commit.seq
-    stored = check.attempt(lambda: loader.read_commit(check.node, seq), commit_path(check.node, seq))
-    if stored is not None:
-        check.commits[seq] = stored
-        if stored.commit.fingerprint != version.tree.fingerprint:
-            check.blame(
-                commit_path(check.node, seq), "names another tree", version.tree.fingerprint, stored.commit.fingerprint
-            )
+    if commit is None:
+        check.chain()
+    else:
+        check.commit(commit.seq)
     check.trees()
     check.data()
     return check.result()
@@ -73,128 +69,117 @@ def verify_version(loader: Loader, version: Version) -> Verification:
 
 class _Check:
     def __init__(self, loader: Loader, node: NodeId) -> None:
-        self.node = node
-        self.commits: dict[int, StoredCommit] = {}
+        self._node = node
         self._loader = loader
-        self._files = {path for path, _, _ in loader.objects.list(node.path)}
-        self._offenders: dict[str, Offender] = {}
+        self._sizes = {path: size for path, size, _ in loader.objects.list(node.path)}
+        self._commits: dict[int, Commit] = {}
         self._packs: dict[str, tuple[Header, Pack]] = {}
-        self._documents = 0
-        self._data_files = 0
+        self._read: set[str] = set()
         self._rows = 0
+        self._offenders: dict[str, Offender] = {}
 
     def result(self) -> Verification:
         offenders = tuple(self._offenders[path] for path in sorted(self._offenders))
-        return Verification(self.node, len(self.commits), self._documents, self._data_files, self._rows, offenders)
+        bytes_read = sum(self._sizes.get(path, 0) for path in self._read)
+        return Verification(self._node, len(self._commits), len(self._read), bytes_read, self._rows, offenders)
 
-    def blame(self, path: str, problem: str, expected: str = "", found: str = "") -> None:
-        self._offenders.setdefault(path, Offender(path, problem, expected, found))
+    def _blame(self, path: str, problem: str, expected: object = "", found: object = "") -> None:
+        said = problem if path in problem else f"{path} {problem}"
+        self._offenders.setdefault(path, Offender(path, said, str(expected), str(found)))
 
-    def attempt(self, read: Callable[[], T], path: str) -> T | None:
+    def _attempt(self, read: Callable[[], T], path: str) -> T | None:
+        self._read.add(path)
         try:
-            found = read()
+            return read()
         except NotFound:
-            self.blame(path, "is missing")
+            self._blame(path, "is missing.")
         except Corrupted as error:
-            at = str(error.facts.get("path") or path)
-            expected, seen = error.facts.get("expected"), error.facts.get("found")
-            self.blame(at, error.message, "" if expected is None else str(expected), "" if seen is None else str(seen))
-        else:
-            return found
+            expected, found = (error.facts.get(name) for name in ("expected", "found"))
+            self._blame(path, error.message, "" if expected is None else expected, "" if found is None else found)
         return None
 
+    def commit(self, seq: int) -> StoredCommit | None:
+        """Read one commit."""
+        stored = self._attempt(partial(self._loader.read_commit, self._node, seq), commit_path(self._node, seq))
+        if stored is not None:
+            self._commits[seq] = stored.commit
+        return stored
+
     def chain(self) -> None:
-        folder = f"{self.node.path}/commits/"
-        names = [
-            path.removeprefix(folder) for path in self._files if path.startswith(folder) and path.endswith(".json")
-        ]
-        seqs = sorted(int(name.removesuffix(".json")) for name in names if name.removesuffix(".json").isdigit())
-        before: Commit | None = None
-        before_checksum: str | None = ""
-        for seq in range(FIRST_SEQ, seqs[-1] + 1 if seqs else FIRST_SEQ):
-            path = commit_path(self.node, seq)
-            stored = self.attempt(partial(self._loader.read_commit, self.node, seq), path)
-            if stored is None:
-                before, before_checksum = None, None
-                continue
-            self.commits[seq] = stored
-            if before_checksum is not None and stored.commit.previous != before_checksum:
-                self.blame(path, "does not follow the commit before it", before_checksum, stored.commit.previous)
-            if before is not None and stored.commit.as_of_ms <= before.as_of_ms:
-                self.blame(
-                    path, "is not later than the commit before it", f"> {before.as_of_ms}", str(stored.commit.as_of_ms)
-                )
-            before, before_checksum = stored.commit, stored.checksum
+        """Read all commits; each names the one before it."""
+        folder = f"{self._node.path}/commits/"
+        names = [path[len(folder) : -len(".json")] for path in self._sizes if path.startswith(folder)]
+        last = max((int(name) for name in names if name.isdigit()), default=FIRST_SEQ - 1)
+        before: StoredCommit | None = None
+        for seq in range(FIRST_SEQ, last + 1):
+            stored = self.commit(seq)
+            path = commit_path(self._node, seq)
+            if stored is not None and seq == FIRST_SEQ and stored.commit.previous:
+                self._blame(path, "follows another commit, though it is the first.", "", stored.commit.previous)
+            if stored is not None and before is not None:
+                previous, earlier_ms = stored.commit.previous, before.commit.as_of_ms
+                if previous != before.checksum:
+                    self._blame(path, "does not follow the commit before it.", before.checksum, previous)
+                if stored.commit.as_of_ms <= earlier_ms:
+                    self._blame(path, "is not later than the one before.", f"> {earlier_ms}", stored.commit.as_of_ms)
+            before = stored
 
     def trees(self) -> None:
+        """Read the trees that the commits name, and the packs that these name."""
         seen: dict[str, Tree | None] = {}
-        for seq, stored in self.commits.items():
-            commit = stored.commit
-            path = tree_path(self.node, commit.fingerprint)
-            if commit.fingerprint not in seen:
-                tree = self.attempt(partial(self._loader.read_tree, self.node, commit.fingerprint), path)
-                seen[commit.fingerprint] = tree
-                if tree is not None:
-                    self._documents += 1
-                    self._refs(path, tree)
-            tree = seen[commit.fingerprint]
+        for seq, commit in self._commits.items():
+            fingerprint = commit.fingerprint
+            path = tree_path(self._node, fingerprint)
+            if fingerprint not in seen:
+                seen[fingerprint] = self._attempt(partial(self._loader.read_tree, self._node, fingerprint), path)
+            tree = seen[fingerprint]
             if tree is None:
                 continue
-            if tree.header.node != self.node:
-                self.blame(path, "is of another node", str(self.node), str(tree.header.node))
+            if tree.header.node != self._node:
+                self._blame(path, "is of another node.", self._node, tree.header.node)
             if (commit.rows, commit.bounds, commit.observed.answered) != (tree.rows, tree.bounds, tree.answered):
-                self.blame(
-                    commit_path(self.node, seq),
-                    "says other rows or answered slots than its tree",
-                    str(tree.rows),
-                    str(commit.rows),
-                )
+                own = commit_path(self._node, seq)
+                self._blame(own, "has other rows or answered slots than its tree.", tree.rows, commit.rows)
+            for ref in tree.packs:
+                self._pack(path, tree.header, ref)
 
-    def _refs(self, path: str, tree: Tree) -> None:
-        for ref in tree.packs:
-            if ref.digest not in self._packs:
-                pack = self.attempt(
-                    partial(self._loader.read_pack, tree.header, ref.digest), tree_path(self.node, ref.digest)
-                )
-                if pack is None:
-                    continue
-                self._documents += 1
-                self._packs[ref.digest] = (tree.header, pack)
-            self._compare(path, ref, self._packs[ref.digest][1])
-
-    def _compare(self, path: str, ref: PackRef, pack: Pack) -> None:
+    def _pack(self, tree: str, header: Header, ref: PackRef) -> None:
+        path = tree_path(self._node, ref.digest)
+        if ref.digest not in self._packs:
+            if path in self._read:
+                return
+            pack = self._attempt(partial(self._loader.read_pack, header, ref.digest), path)
+            if pack is None:
+                return
+            self._packs[ref.digest] = (header, pack)
+            slots = pack_cells(header.grid).slots(pack.cell)
+            if not slots.contains(TimeRange(int(pack.answered.starts[0]), int(pack.answered.ends[-1]))):
+                self._blame(path, "has answered slots outside its cell.", slots)
+        pack = self._packs[ref.digest][1]
         if (ref.cell, ref.rows) != (pack.cell, pack.rows) or ref.answered != pack.answered:
-            self.blame(
-                path, f"says other rows or answered slots than the pack {ref.digest}", str(pack.rows), str(ref.rows)
-            )
-        cells = pack_cells(self._packs[ref.digest][0].grid)
-        slots = cells.slots(pack.cell)
-        if any(
-            not (slots.start <= leaf.answered.starts[0] and leaf.answered.ends[-1] <= slots.end) for leaf in pack.leaves
-        ):
-            self.blame(tree_path(self.node, pack.digest), "has answered slots outside its cell")
+            self._blame(tree, f"has other rows or answered slots than {path}.", pack.rows, ref.rows)
 
     def data(self) -> None:
+        """Hash all rows of the packs."""
         work = list(self._work())
-        for rows in self._loader.executor.map(self._hash, *zip(*work, strict=True)) if work else ():
-            self._data_files += 1
-            self._rows += rows
+        if work:
+            self._rows = sum(self._loader.executor.map(self._hash, *zip(*work, strict=True)))
 
     def _work(self) -> Iterator[tuple[Header, str, tuple[Leaf, ...]]]:
         queued: set[str] = set()
         for header, pack in self._packs.values():
-            whole = data_path(self.node, pack.digest)
-            if whole in self._files:
+            whole = data_path(self._node, pack.digest)
+            if whole in self._sizes:
                 yield header, whole, pack.leaves
             for leaf in pack.leaves:
-                path = data_path(self.node, leaf.digest)
+                path = data_path(self._node, leaf.digest)
                 if path in queued or not leaf.rows:
                     continue
-                if path in self._files:
+                if path in self._sizes:
                     queued.add(path)
                     yield header, path, (leaf,)
-                elif whole not in self._files:
-                    self.blame(path, f"is missing, and so is {whole}", leaf.digest)
+                elif whole not in self._sizes:
+                    self._blame(path, f"is missing, and so is {whole}.", leaf.digest)
 
     def _hash(self, header: Header, path: str, leaves: tuple[Leaf, ...]) -> int:
         def read() -> int:
@@ -202,4 +187,4 @@ class _Check:
             check_rows(header, frame, leaves, path)
             return frame.height
 
-        return self.attempt(read, path) or 0
+        return self._attempt(read, path) or 0
