@@ -41,7 +41,7 @@ class Delivery:
     version: Version | None
     content: str
     unsealed: Ranges = field(default_factory=Ranges.empty)
-    evidence: pl.DataFrame = NO_EVIDENCE
+    evidence: pl.DataFrame = field(default_factory=lambda: NO_EVIDENCE)
     before_listing: Ranges = field(default_factory=Ranges.empty)
 
 
@@ -67,7 +67,7 @@ class Answering:
             lag_s = self.clock.now_ms() // 1000 - (delivered.end if delivered else request.window.start)
         facts = Facts(lag_s, context.max_lag_s, context.min_coverage, violated, as_of_ms, floor_ms)
         judgement = judge(delivery.coverage, facts)
-        report = outcome.merged_report()
+        report = outcome.report
         return Answer(
             request=request,
             bars=delivery.bars,
@@ -84,8 +84,8 @@ class Answering:
             reasons=judgement.reasons,
             evidence=delivery.evidence,
             requests=outcome.requests,
-            flags=dict(report.flags) if report else {},
-            warnings=dict(report.warnings) if report else {},
+            flags=dict(report.flags),
+            warnings=dict(report.warnings),
             violated=violated,
             lag_s=lag_s,
             before_listing=delivery.before_listing,

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from functools import reduce
 
 from seamless_lab.core.conformance import ConformancePolicy, ConformanceReport, Conformed, conform
 from seamless_lab.core.coverage import stable_until
@@ -15,6 +14,7 @@ from seamless_lab.core.observed import settled
 from seamless_lab.core.plan import Block, plan_blocks
 from seamless_lab.core.policy import BackfillPolicy
 from seamless_lab.core.ranges import Ranges
+from seamless_lab.core.report import ConformancePolicy, ConformanceReport, merge_reports
 from seamless_lab.core.time import TimeRange
 from seamless_lab.engine.events import Emit, Event, Field
 from seamless_lab.engine.ports import (
@@ -62,9 +62,10 @@ class FillOutcome:
     reports: list[ConformanceReport] = field(default_factory=list)
     errors: list[SeamlessError] = field(default_factory=list)
 
-    def merged_report(self) -> ConformanceReport | None:
-        """One report over everything received, or None when nothing was."""
-        return reduce(ConformanceReport.merge, self.reports) if self.reports else None
+    @property
+    def report(self) -> ConformanceReport:
+        """One report over everything received."""
+        return merge_reports(self.reports)
 
     @property
     def rejected(self) -> SourceRejected | None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 
-from seamless_lab.core.conformance import ConformanceReport
+from seamless_lab.core.report import ConformanceReport, merge_reports
 from seamless_lab.core.digest import CONFORMANCE_VERSION, Header
 from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import Version
@@ -53,7 +52,7 @@ class Publisher:
         firm = known.firm
         if not len(firm):
             return known.head
-        report = reduce(ConformanceReport.merge, reports) if reports else None
+        report = merge_reports(reports)
         published = self._stores.sealed.publish(
             Candidate(
                 header=header,
@@ -61,8 +60,8 @@ class Publisher:
                 observed=firm,
                 conformance={
                     "version": CONFORMANCE_VERSION,
-                    "flags": dict(report.flags) if report else {},
-                    "report": report.to_dict() if report else {},
+                    "flags": dict(report.flags),
+                    "report": report.to_dict(),
                 },
                 producer={
                     "identity": self._producer.identity,
