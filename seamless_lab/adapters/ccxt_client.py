@@ -1,0 +1,185 @@
+"""One ccxt exchange, guarded: what is no answer raises, rows are kept as they came, markets are loaded once."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+import polars as pl
+
+from seamless_lab.adapters.ccxt_errors import BadAnswer, Call, judged
+from seamless_lab.adapters.ccxt_paging import Ask
+from seamless_lab.adapters.ccxt_rows import to_frame
+from seamless_lab.core.identity import NodeId
+from seamless_lab.errors import SourceRejected, UnknownMarket
+
+Result = TypeVar("Result")
+_JSON_STARTS = ("{", "[", '"')
+_call: ContextVar[Call | None] = ContextVar("ccxt_call", default=None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """Rows of one request as columns, times in milliseconds, and the exchange's used weight if it tells."""
+
+    frame: pl.DataFrame
+    used_weight: int | None
+
+
+def _on_rest_response(
+    self: Any, code: int, reason: str, url: str, method: str, headers: Mapping[str, str], body: str, *_: Any
+) -> str:
+    call = _call.get()
+    if call is not None:
+        call.status = code
+        call.headers = {name.lower(): value for name, value in headers.items()}
+    if code in (418, 429, 451):
+        raise BadAnswer(f"{code} {reason} {body[:200]}")
+    text = body.strip()
+    if code < 400 and not text.startswith(_JSON_STARTS):
+        kind = "a web page" if text[:1] == "<" else "an empty body" if not text else "no JSON"
+        raise BadAnswer(f"the answer is {kind} instead of data: {text[:80]!r}")
+    return text
+
+
+def _parse_json(self: Any, body: str) -> Any:
+    try:
+        return self.on_json_response(body)
+    except ValueError as error:
+        call = _call.get()
+        if call is None or call.status < 400:
+            raise BadAnswer(f"the answer is broken JSON of {len(body)} characters: {error}") from error
+        return None  # an error page: ccxt judges it by its status
+
+
+def _parse_ohlcvs(self: Any, rows: list[object] | None, *_: Any, **__: Any) -> list[object]:
+    call = _call.get()
+    if call is not None and rows:
+        call.rows.extend(rows)
+    return []  # whatever ccxt does afterwards, it has nothing to do
+
+
+def _guarded(exchange_class: type) -> type:
+    """A subclass of a ccxt exchange that notes what came over the wire and lets nothing pass that is no answer."""
+    overrides = {"on_rest_response": _on_rest_response, "parse_json": _parse_json, "parse_ohlcvs": _parse_ohlcvs}
+    return type(exchange_class.__name__, (exchange_class,), {**overrides, "timeout_on_exit": 0})
+
+
+async def known_exchanges() -> list[str]:
+    """The ids that ccxt knows. The first call imports ccxt, in a thread: it takes half a second."""
+    ccxt = await asyncio.to_thread(importlib.import_module, "ccxt.async_support")
+    return list(ccxt.exchanges)
+
+
+class CcxtClient:
+    """One ccxt instance for one exchange and market family, bound to the loop it is made on.
+
+    Build with `open_client`, end with `close`.
+    """
+
+    def __init__(self, exchange: Any) -> None:
+        self._exchange = exchange
+        self.exchange_id: str = exchange.id
+        self.loop = asyncio.get_running_loop()
+
+    async def load_markets(self) -> None:
+        """Load the exchange's markets; a no-op once they are there. Errors as `page`."""
+        await self._guard(self._exchange.load_markets)
+
+    def require(self, node: NodeId) -> None:
+        """Raise `UnknownMarket` with near matches unless the loaded exchange has the node's symbol and timeframe."""
+        exchange = self._exchange
+        if not exchange.has.get("fetchOHLCV") or exchange.has["fetchOHLCV"] == "emulated":
+            raise SourceRejected(
+                f"{exchange.id} serves no bars.", hint="Choose another exchange.", exchange=exchange.id
+            )
+        if node.symbol not in exchange.markets:
+            near = get_close_matches(node.symbol.upper(), list(exchange.markets), n=3, cutoff=0.5)
+            raise UnknownMarket(
+                f"{exchange.id} has no market {node.symbol!r}.",
+                hint=f"Did you mean {', '.join(near)}?" if near else f"It lists {len(exchange.markets)} others.",
+                exchange=exchange.id,
+                symbol=node.symbol,
+            )
+        if node.timeframe not in self.timeframes:
+            raise UnknownMarket(
+                f"{exchange.id} has no {node.timeframe!r} bars of {node.symbol}.",
+                hint=f"Its timeframes are {', '.join(self.timeframes)}.",
+                exchange=exchange.id,
+                timeframe=node.timeframe,
+            )
+
+    @property
+    def timeframes(self) -> list[str]:
+        """The timeframes of the exchange, as ccxt writes them."""
+        return list(self._exchange.timeframes or {})
+
+    def page_bars(self, symbol: str) -> int | None:
+        """How many bars a request gives at most according to ccxt, None if it does not say."""
+        limit = self._exchange.feature_value(symbol, "fetchOHLCV", "limit")
+        return int(limit) if limit else None
+
+    @property
+    def tells_time(self) -> bool:
+        """Whether the exchange has an endpoint for its time."""
+        return bool(self._exchange.has.get("fetchTime"))
+
+    async def time_ms(self) -> int | None:
+        """The exchange's clock, epoch milliseconds."""
+        told = await self._guard(self._exchange.fetch_time)
+        return int(told) if told is not None else None
+
+    async def page(self, symbol: str, timeframe: str, ask: Ask) -> Answer:
+        """The rows of one request, in the order of receipt, nothing dropped.
+
+        Raises
+        ------
+        SourceUnavailable, SourceRejected
+            See `ccxt_errors.judged`.
+        """
+        call = Call()
+        since = None if ask.since_s is None else ask.since_s * 1000
+        params = {} if ask.until_s is None else {"until": ask.until_s * 1000 - 1}
+        await self._guard(lambda: self._exchange.fetch_ohlcv(symbol, timeframe, since, ask.limit, params), call)
+        market = self._exchange.market(symbol)
+        frame = to_frame(call.rows, lambda row: self._exchange.parse_ohlcv(row, market))
+        used = call.headers.get("x-mbx-used-weight-1m", "")
+        return Answer(frame, int(used) if used.isdigit() else None)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._exchange.close()
+
+    async def _guard(self, act: Callable[[], Awaitable[Result]], call: Call | None = None) -> Result:
+        call = Call() if call is None else call
+        token = _call.set(call)
+        try:
+            return await act()
+        except Exception as error:  # whatever ccxt raises is judged; a cancellation is no Exception and passes
+            raise judged(error, call, self.exchange_id) from error
+        finally:
+            _call.reset(token)
+
+
+async def open_client(
+    exchange_id: str, family: str, options: Mapping[str, object], timeout_ms: int, *, test_network: bool = False
+) -> CcxtClient:
+    """A client of a known exchange; ours is the rate limit, ours are the retries.
+
+    `options` go to ccxt's constructor as they are; `family` narrows the markets that are loaded, where it is not empty.
+    """
+    ccxt = await asyncio.to_thread(importlib.import_module, "ccxt.async_support")
+    exchange_class = getattr(ccxt, exchange_id)
+    defaults: dict[str, object] = {"enableRateLimit": False, "timeout": timeout_ms}
+    quiet: dict[str, object] = dict.fromkeys(("enableLastHttpResponse", "enableLastJsonResponse"), False)
+    exchange = _guarded(exchange_class)({**defaults, **options, **quiet})
+    if test_network:
+        exchange.set_sandbox_mode(True)
+    if family:
+        exchange.options["fetchMarkets"] = {"types": [family]}
+    return CcxtClient(exchange)

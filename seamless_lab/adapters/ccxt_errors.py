@@ -1,0 +1,93 @@
+"""ccxt's exceptions as errors that say what to do: try again (`SourceUnavailable`) or do not (`SourceRejected`).
+
+Classes of ccxt and aiohttp go by their names here: importing either costs more than the rest of the program.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from seamless_lab.errors import SeamlessError, SourceRejected, SourceUnavailable, UnknownMarket
+
+_FINAL_STATUSES = frozenset({400, 401, 404, 405, 407, 410, 422})
+_QUOTE_CHARS = 160
+
+
+class BadAnswer(Exception):
+    """An answer that the guard did not let through to ccxt."""
+
+
+class RateLimited(SourceUnavailable):
+    """The exchange asks for fewer requests; `retry_after_s` is its wish, None when it named none."""
+
+
+@dataclass(slots=True)
+class Call:
+    """What one call saw on the wire; filled in while it runs. `status` is 0 until an answer came."""
+
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    rows: list[object] = field(default_factory=list)
+
+    @property
+    def retry_after_s(self) -> float | None:
+        """Seconds of the Retry-After header; None when there is none, or a date."""
+        text = self.headers.get("retry-after", "")
+        return float(text) if text.replace(".", "", 1).isdigit() else None
+
+
+def judged(error: BaseException, call: Call, exchange: str) -> SeamlessError:
+    """What an exception of a call means.
+
+    Notes
+    -----
+    ccxt raises `ExchangeNotAvailable`, which looks temporary, for any page without JSON, a geoblock's included; and
+    `ExchangeError`, which looks final, when a body ends early. So HTTP status and the cause decide before the class.
+    """
+    where = f"{exchange} (HTTP {call.status})" if call.status else exchange
+    text, kinds = _short(error), _kinds(error)
+    if call.status in (418, 429) or kinds & {"RateLimitExceeded", "DDoSProtection"}:
+        return RateLimited(
+            f"{where} asks for fewer requests: {text}",
+            hint="Lower rate_limit.tokens_per_interval, or wait.",
+            retry_after_s=call.retry_after_s,
+            exchange=exchange,
+            status=call.status,
+        )
+    if call.status == 451 or "RestrictedLocation" in kinds:
+        return SourceRejected(
+            f"{where} does not serve this region: {text}",
+            hint=f"Use another exchange, or a proxy by exchanges.{exchange}.ccxt.",
+            exchange=exchange,
+            status=call.status,
+        )
+    if "BadSymbol" in kinds:
+        return UnknownMarket(f"{where} does not know the symbol: {text}", exchange=exchange)
+    if _may_pass(error, call):
+        return SourceUnavailable(f"{where} did not answer: {text}", exchange=exchange, status=call.status)
+    return SourceRejected(f"{where} refused: {text}", exchange=exchange, status=call.status)
+
+
+def _may_pass(error: BaseException, call: Call) -> bool:
+    if isinstance(error, BadAnswer) or call.status >= 500 or any(map(_is_of_the_line, (error, error.__cause__))):
+        return True
+    kinds = _kinds(error)
+    if "BaseError" in kinds:  # ccxt's root
+        return "OperationFailed" in kinds and call.status not in _FINAL_STATUSES
+    return True  # ccxt stumbled over a body of another shape than documented
+
+
+def _is_of_the_line(error: BaseException | None) -> bool:
+    return error is not None and (
+        isinstance(error, OSError) or "ClientError" in _kinds(error)
+    )  # TimeoutError is an OSError
+
+
+def _kinds(error: BaseException) -> set[str]:
+    return {kind.__name__ for kind in type(error).__mro__}
+
+
+def _short(error: BaseException) -> str:
+    said = " ".join(str(error).split()) or type(error).__name__
+    cause = f" ({type(error.__cause__).__name__})" if error.__cause__ is not None else ""
+    return (said if len(said) <= _QUOTE_CHARS else said[: _QUOTE_CHARS - 1] + "…") + cause

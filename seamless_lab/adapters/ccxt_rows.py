@@ -1,0 +1,116 @@
+"""Rows of an exchange's JSON as columns, without ccxt's row parser, which is most of the cost of a page.
+
+Where each value stands is learned from ccxt itself: its parser is given one row whose values say their own places.
+The first row of every page is still parsed both ways; where they differ, or no layout can be learned, ccxt's parser
+is used for every row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import isnan
+from typing import Any
+
+import polars as pl
+
+from seamless_lab.core.bars import COLUMNS, VALUES
+
+RowParser = Callable[[object], Sequence[object]]
+"""ccxt's: one raw row to `[ts_ms, open, high, low, close, volume]`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the six values of `bars.COLUMNS` stand in a raw row (positions or keys), and its unit of time."""
+
+    places: tuple[int, ...] | tuple[str, ...]
+    unit_ms: int
+
+
+def learn_layout(row: object, parse: RowParser) -> Layout | None:
+    """The layout of rows like `row`, or None when ccxt's parser does more than pick values."""
+    keys: list[int] | list[str]
+    probe: object
+    if isinstance(row, list):
+        keys = list(range(len(row)))
+        probe = [str(place + 1) for place in keys]
+    elif isinstance(row, dict):
+        keys = [str(key) for key in row]
+        probe = {key: str(place + 1) for place, key in enumerate(keys)}
+    else:
+        return None
+    seen = [value if isinstance(value, int | float) else 0 for value in parse(probe)]
+    unit_ms = 1000 if seen and seen[0] >= 1000 else 1
+    numbers = [int(seen[0] / unit_ms), *(int(value) for value in seen[1:])] if seen else []
+    if len(numbers) != len(COLUMNS) or not all(1 <= number <= len(keys) for number in numbers):
+        return None
+    places = tuple(keys[number - 1] for number in numbers)
+    return Layout(places, unit_ms)  # type: ignore[arg-type]  # all places are of one kind, as keys are
+
+
+def to_frame(rows: Sequence[object], parse: RowParser) -> pl.DataFrame:
+    """Columns of a page in the order of receipt: `ts` in milliseconds, the rest Float64.
+
+    A column with text that is no number stays text.
+    """
+    if not rows:
+        return pl.DataFrame(schema={"ts": pl.Int64, **dict.fromkeys(VALUES, pl.Float64)})
+    layout = learn_layout(rows[0], parse)
+    columns = None if layout is None else _columns(rows, layout)
+    if columns is not None and layout is not None:
+        frame = pl.DataFrame([_times(columns[0], layout.unit_ms), *map(_numbers, VALUES, columns[1:])])
+        if _agrees(frame.row(0), parse(rows[0])):
+            return frame
+    parsed = [[*parse(row), *[None] * len(COLUMNS)][: len(COLUMNS)] for row in rows]
+    columns = list(zip(*parsed, strict=True))
+    return pl.DataFrame([_times(columns[0], 1), *map(_numbers, VALUES, columns[1:])])
+
+
+def _columns(rows: Sequence[Any], layout: Layout) -> list[tuple[object, ...]] | None:
+    try:
+        if isinstance(layout.places[0], int):
+            every = list(zip(*rows, strict=True))
+            return [every[int(place)] for place in layout.places]
+        return [tuple(row[place] for row in rows) for place in layout.places]
+    except (TypeError, ValueError, LookupError):  # rows of another shape than the first
+        return None
+
+
+def _agrees(ours: tuple[object, ...], theirs: Sequence[object]) -> bool:
+    pairs = list(zip(ours, theirs, strict=False))
+    return len(pairs) == len(COLUMNS) and all(our == their or their is None or _is_nan(our) for our, their in pairs)
+
+
+def _is_nan(value: object) -> bool:
+    return isinstance(value, float) and isnan(value)
+
+
+def _series(name: str, values: Sequence[object]) -> pl.Series:
+    try:
+        series = pl.Series(name, values)
+    except (TypeError, OverflowError, pl.exceptions.PolarsError):  # values of several kinds
+        series = pl.Series(name, [None if value is None else str(value) for value in values], dtype=pl.String)
+    if series.dtype == pl.Boolean or series.dtype.is_nested() or series.dtype == pl.Object:
+        return pl.Series(name, [None if value is None else str(value) for value in values], dtype=pl.String)
+    return series
+
+
+def _numbers(name: str, values: Sequence[object]) -> pl.Series:
+    series = _series(name, values)
+    try:
+        return series.cast(pl.Float64)  # correctly rounded, as float() is
+    except pl.exceptions.PolarsError:
+        return series
+
+
+def _times(values: Sequence[object], unit_ms: int) -> pl.Series:
+    series = _series("ts", values)
+    try:
+        if series.dtype.is_float() or (series.dtype == pl.String and series.str.contains(".", literal=True).any()):
+            exact = series.cast(pl.Float64)
+            whole = (exact * unit_ms).round(0)
+            return whole.cast(pl.Int64) if (whole == exact * unit_ms).all() else series
+        return series.cast(pl.Int64) * unit_ms
+    except pl.exceptions.PolarsError:
+        return series.cast(pl.String)

@@ -1,0 +1,157 @@
+"""One exchange in use: its client behind the rate limiter, with retries and the exchange's clock."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import TypeVar
+
+from seamless_lab.adapters.ccxt_client import Answer, CcxtClient, known_exchanges, open_client
+from seamless_lab.adapters.ccxt_errors import RateLimited
+from seamless_lab.adapters.ccxt_paging import Ask
+from seamless_lab.adapters.ccxt_settings import CcxtSettings
+from seamless_lab.adapters.ccxt_traits import BarApi, bar_api, family_of
+from seamless_lab.core.identity import NodeId
+from seamless_lab.engine.events import Emit, Event, Field
+from seamless_lab.engine.ports import Clock, RateLimiter
+from seamless_lab.errors import SourceUnavailable, UnknownMarket
+
+MARKETS_WEIGHT = 20.0  # Binance's exchangeInfo, the dearest known
+CLOCK_TRUSTED_S = 600.0
+"""How long a measured difference between the exchange's clock and ours is believed."""
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every source shares. `sleep` and `uniform` stand for `asyncio.sleep` and `random.random`."""
+
+    limiter: RateLimiter
+    clock: Clock
+    emit: Emit
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    uniform: Callable[[], float] = random.random
+
+
+@dataclass(slots=True, eq=False)
+class CcxtSource:
+    """One exchange family in use, its markets loaded. Open with `open_source`, end with `close`.
+
+    `listed_s` and `earliest_s` remember, by node, when the first bar ever opened and the earliest one seen.
+    """
+
+    exchange: str
+    client: CcxtClient
+    settings: CcxtSettings
+    around: Surroundings
+    limiter_key: str
+    gate: asyncio.Semaphore
+    listed_s: dict[NodeId, int] = field(default_factory=dict)
+    earliest_s: dict[NodeId, int] = field(default_factory=dict)
+    clock_ahead_ms: int = 0
+    clock_seen_s: float | None = None
+
+    def bar_api(self, node: NodeId) -> BarApi:
+        """How the node's bars can be asked for."""
+        return bar_api(node.exchange, family_of(node.exchange, node.symbol), self.client.page_bars(node.symbol))
+
+    async def page(self, node: NodeId, timeframe: str, ask: Ask) -> tuple[Answer, int]:
+        """An answer and the number of requests it took."""
+        weight = self.bar_api(node).request_weight
+        return await self.retrying(weight, lambda: self.client.page(node.symbol, timeframe, ask))
+
+    async def read_clock(self) -> int:
+        """Measure the exchange's clock if that is due; returns the number of requests made.
+
+        An exchange without a time endpoint is taken to have our time.
+        """
+        clock = self.around.clock
+        if not self.client.tells_time:
+            return 0
+        if self.clock_seen_s is not None and clock.monotonic_s() - self.clock_seen_s < CLOCK_TRUSTED_S:
+            return 0
+        seen_s = clock.monotonic_s()
+        told_ms, requests = await self.retrying(1.0, self.client.time_ms)
+        if told_ms is not None:  # told before it arrived here, so the exchange's clock shows at least this
+            self.clock_ahead_ms, self.clock_seen_s = told_ms - clock.now_ms(), seen_s
+        return requests
+
+    @property
+    def exchange_now_ms(self) -> int:
+        """The exchange's clock."""
+        return self.around.clock.now_ms() + self.clock_ahead_ms
+
+    @property
+    def earlier_now_s(self) -> int:
+        """The earlier of the local and the exchange's clock, epoch seconds."""
+        return (self.around.clock.now_ms() + min(0, self.clock_ahead_ms)) // 1000
+
+    async def retrying(self, weight: float, act: Callable[[], Awaitable[Result]]) -> tuple[Result, int]:
+        """The result of a request, and how many were made; what may succeed is tried again."""
+        settings, attempt = self.settings, 1
+        while True:
+            try:
+                async with self.gate:
+                    await self.around.limiter.acquire(self.limiter_key, weight)
+                    return await act(), attempt
+            except SourceUnavailable as error:
+                pause_s = settings.pause_s(attempt, self.around.uniform())
+                if isinstance(error, RateLimited):
+                    pause_s = max(pause_s, await self._penalise(error))
+                if attempt >= settings.max_attempts or (error.retry_after_s or 0) > settings.longest_wait_s:
+                    error.facts["attempts"] = attempt
+                    raise
+                self.notify("seamless.source.retry", attempt=attempt, pause_s=pause_s, error=error.message)
+                await self.around.sleep(pause_s)
+                attempt += 1
+
+    async def _penalise(self, error: RateLimited) -> float:
+        asked_s = error.retry_after_s
+        pause_s = self.settings.penalty_backoff_ms / 1000 if asked_s is None else asked_s
+        await self.around.limiter.penalise(self.limiter_key, pause_s)
+        return pause_s
+
+    def notify(self, name: str, **fields: Field) -> None:
+        """Emit an event of this source."""
+        self.around.emit(Event(name, self.around.clock.now_ms(), {"source": self.exchange, **fields}))
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.client.close()
+
+
+async def open_source(exchange: str, family: str, settings: CcxtSettings, around: Surroundings) -> CcxtSource:
+    """A source whose markets are loaded.
+
+    Raises
+    ------
+    UnknownMarket
+        ccxt knows no such exchange; the hint has near matches.
+    SourceUnavailable, SourceRejected
+        The markets cannot be loaded.
+    """
+    known = await known_exchanges()
+    if exchange not in known:
+        near = get_close_matches(exchange, known, n=3)
+        raise UnknownMarket(
+            f"There is no exchange {exchange!r}.",
+            hint=f"Did you mean {', '.join(near)}?"
+            if near
+            else f"ccxt knows {len(known)}, such as binance and kraken.",
+            exchange=exchange,
+        )
+    client = await open_client(
+        exchange, family, settings.options, settings.timeout_ms, test_network=settings.test_network
+    )
+    gate = asyncio.Semaphore(settings.concurrent_requests)
+    source = CcxtSource(exchange, client, settings, around, settings.limiter_key(exchange), gate)
+    try:
+        await source.retrying(MARKETS_WEIGHT, client.load_markets)
+    except BaseException:  # also a cancellation: nobody else could close it
+        await client.close()
+        raise
+    return source

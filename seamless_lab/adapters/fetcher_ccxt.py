@@ -1,0 +1,205 @@
+"""History of bars from exchanges, through ccxt."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+
+import numpy as np
+import polars as pl
+
+from seamless_lab.adapters.ccxt_client import Answer
+from seamless_lab.adapters.ccxt_paging import Ask, Inquiry, Purpose
+from seamless_lab.adapters.ccxt_rows import to_frame
+from seamless_lab.adapters.ccxt_settings import CcxtSettings
+from seamless_lab.adapters.ccxt_source import CcxtSource, Surroundings, open_source
+from seamless_lab.adapters.ccxt_traits import BarApi, family_of
+from seamless_lab.core.grid import Grid, parse_timeframe
+from seamless_lab.core.identity import NodeId
+from seamless_lab.core.proof import closed_until
+from seamless_lab.core.ranges import Ints, Ranges
+from seamless_lab.core.raw import RawBars, TimeUnit
+from seamless_lab.core.time import TimeRange, format_time
+from seamless_lab.engine.events import Emit, silent
+from seamless_lab.engine.ports import Clock, Fetched, RateLimiter, SourceTraits
+from seamless_lab.errors import SeamlessError, SourceRejected, SourceUnavailable
+
+__all__ = ["CcxtFetcher", "CcxtSettings"]
+
+
+class CcxtFetcher:
+    """The `Fetcher` port on ccxt: pages with proof, retries what may succeed, keeps to the rate limiter.
+
+    Parameters
+    ----------
+    settings
+        By exchange id; an exchange that is not named has the defaults.
+    emit
+        Gets `seamless.source.page` for every answer (rows, rows dropped, the exchange's used weight) and
+        `seamless.source.retry` for every repetition.
+    sleep, uniform
+        Stand-ins for `asyncio.sleep` and `random.random`.
+
+    Notes
+    -----
+    Bound to the loop it is first used on, as ccxt's instances are: used on another one they would hang. The
+    exchange's time comes from its time endpoint, as a difference to our clock that is kept for ten minutes.
+    """
+
+    def __init__(
+        self,
+        limiter: RateLimiter,
+        clock: Clock,
+        settings: Mapping[str, CcxtSettings] | None = None,
+        *,
+        emit: Emit = silent,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        uniform: Callable[[], float] = random.random,
+    ) -> None:
+        self._around = Surroundings(limiter, clock, emit, sleep, uniform)
+        self._settings = dict(settings or {})
+        self._sources: dict[tuple[str, str], asyncio.Task[CcxtSource]] = {}
+
+    async def traits(self, node: NodeId) -> SourceTraits:
+        """How this node can be asked for; see the port."""
+        source = await self._source(node)
+        return source.bar_api(node).traits(source.listed_s.get(node))
+
+    async def fetch(self, node: NodeId, grid: Grid, window: TimeRange) -> Fetched:
+        """All bars that open in `window`; see the port. Slots without a bar are answered only with proof and age."""
+        source = await self._source(node)
+        api = source.bar_api(node)
+        requests = await source.read_clock()
+        names = {parse_timeframe(text): text for text in source.client.timeframes if text[-1] in "smhdw"}
+        names[grid.step_s] = node.timeframe
+        listed_s = source.listed_s.get(node)
+        inquiry = Inquiry(window, grid, api, source.earlier_now_s, coarser_s=tuple(names), listed_s=listed_s)
+        frames: list[pl.DataFrame] = []
+        while (ask := inquiry.next_ask()) is not None:
+            now_s = source.earlier_now_s
+            answer, tries = await source.page(node, names[ask.step_s], ask)
+            requests += tries
+            news = inquiry.receive(ask, _opens(answer.frame, Grid(ask.step_s, grid.anchor_s % ask.step_s)), now_s)
+            past = Ranges.normalised([window.start], [min(window.end, closed_until(now_s, grid))])
+            kept = _rows_to_keep(answer.frame, ask, grid, news=news, past=past)
+            frames.append(kept)
+            _tell(source, node, ask, answer, kept.height)
+        _require_something(node, window, api, inquiry)
+        rows = pl.concat(frames, how="vertical_relaxed") if frames else to_frame([], lambda _: [])
+        before, asked = await _before_listing(source, node, grid, window, inquiry, rows)
+        raw = RawBars(rows, TimeUnit.MILLISECONDS)
+        return Fetched(raw, inquiry.answered, source.exchange_now_ms, requests + asked, before)
+
+    async def close(self) -> None:
+        """Close all connections; the fetcher may be used again afterwards, also on another loop."""
+        sources, self._sources = list(self._sources.values()), {}
+        for opening in sources:
+            opening.cancel()
+            with suppress(asyncio.CancelledError, SeamlessError):  # what was still being opened cleans up after itself
+                await (await opening).close()
+
+    async def _source(self, node: NodeId) -> CcxtSource:
+        """The node's exchange with its markets loaded, once for all who ask; checked to have the node."""
+        key = (node.exchange, family_of(node.exchange, node.symbol))
+        opening = self._sources.get(key)
+        if opening is None or (opening.done() and (opening.cancelled() or opening.exception() is not None)):
+            settings = self._settings.get(node.exchange, CcxtSettings())
+            opening = asyncio.create_task(open_source(*key, settings, self._around))
+            opening.add_done_callback(lambda task: task.cancelled() or task.exception())  # nobody may be left to see it
+            self._sources[key] = opening
+        source = await asyncio.shield(opening)
+        if source.client.loop is not asyncio.get_running_loop():
+            raise RuntimeError("this fetcher belongs to another event loop; close it there before using it here")
+        source.client.require(node)
+        return source
+
+
+async def _before_listing(
+    source: CcxtSource, node: NodeId, grid: Grid, window: TimeRange, inquiry: Inquiry, rows: pl.DataFrame
+) -> tuple[Ranges, int]:
+    """The answered slots before the first bar ever, and the requests made.
+
+    That bar is asked for once per node, when a window begins without a bar and none before it was ever seen.
+    """
+    if node in source.listed_s:
+        return inquiry.before_listing & inquiry.answered, 0
+    opens = _opens(rows, grid)
+    first = int(opens.min()) if opens.size else window.end
+    seen = source.earliest_s[node] = min(first, source.earliest_s.get(node, first))
+    api = source.bar_api(node)
+    begins_quiet = bool(inquiry.answered.contains(np.array([window.start]))[0]) and first > window.start
+    if not begins_quiet or seen <= window.start or api.history_bars is not None:
+        return Ranges.empty(), 0
+    if not (api.since_honoured and api.open_ended):
+        return Ranges.empty(), 0
+    ask = Ask(Purpose.LISTING, grid.step_s, 0, None, 1)
+    answer, tries = await source.page(node, node.timeframe, ask)
+    _tell(source, node, ask, answer, 0)
+    opens = _opens(answer.frame, grid)
+    if opens.size == 0:
+        return Ranges.empty(), tries
+    listed = source.listed_s[node] = int(opens.min())
+    return inquiry.answered & Ranges.normalised([window.start], [min(listed, window.end)]), tries
+
+
+def _tell(source: CcxtSource, node: NodeId, ask: Ask, answer: Answer, kept: int) -> None:
+    source.notify(
+        "seamless.source.page",
+        node_id=str(node),
+        interval=ask.step_s,
+        purpose=str(ask.purpose),
+        start=ask.since_s,
+        end=ask.until_s,
+        rows=answer.frame.height,
+        rows_dropped=answer.frame.height - kept,
+        used_weight=answer.used_weight,
+    )
+
+
+def _opens(frame: pl.DataFrame, grid: Grid) -> Ints:
+    """The open times of a page that lie on the grid, in epoch seconds and in the order of receipt."""
+    ts = frame["ts"]
+    if ts.dtype != pl.Int64:  # some time is no number; the rows whose time is one take part
+        ts = ts.cast(pl.Int64, strict=False)
+    ms = ts.drop_nulls().to_numpy()
+    on_grid: Ints = ms[(ms - grid.anchor_s * 1000) % (grid.step_s * 1000) == 0] // 1000
+    return on_grid
+
+
+def _rows_to_keep(frame: pl.DataFrame, ask: Ask, grid: Grid, *, news: Ranges, past: Ranges) -> pl.DataFrame:
+    """The rows for slots that were not answered before, and those in the window that conformance has to report.
+
+    Rows outside `past`, the closed part of the window, are dropped; so are coarse bars, which are evidence only.
+    """
+    if ask.step_s != grid.step_s:
+        return frame.clear().cast({"ts": pl.Int64})
+    if frame["ts"].dtype != pl.Int64:
+        return frame
+    ms = frame["ts"].fill_null(-1).to_numpy()
+    seconds = ms // 1000
+    odd = (ms - grid.anchor_s * 1000) % (grid.step_s * 1000) != 0
+    keep = (odd & past.contains(seconds)) | (ms < 0) | news.contains(seconds)
+    return frame if keep.all() else frame.filter(pl.Series(keep))
+
+
+def _require_something(node: NodeId, window: TimeRange, api: BarApi, inquiry: Inquiry) -> None:
+    """Raise when the answers proved nothing about a window and show why."""
+    if len(inquiry.answered):
+        return
+    first = inquiry.first_seen_s
+    if first is not None and first >= window.end:
+        extent = f"serves only its latest {api.history_bars} bars" if api.history_bars else "does not go back that far"
+        raise SourceRejected(
+            f"{node.exchange} {extent}, the first is at {format_time(first)}; {window} cannot be had from it.",
+            hint="Fetch a later window, a longer timeframe, or from another exchange.",
+            node=str(node),
+            first=first,
+        )
+    if inquiry.contradicted:
+        raise SourceUnavailable(
+            f"{node.exchange} gave no bars for {window} although it has later ones.",
+            hint="Try again later; something between here and the exchange may cut its answers short.",
+            node=str(node),
+        )

@@ -1,0 +1,84 @@
+"""What one page of bars proves about the slots around its rows: the rule by which a slot without a bar becomes quiet.
+
+A page can lie in one direction only: whoever shortens it (a proxy, a size limit, a broken cache) cuts off what
+comes last. So a slot without a row is proven empty when rows of the same page lie on both sides of it, or on its
+far side, seen from the end at which the exchange demonstrably begins to read: `since` for pages in ascending order,
+`until` for pages that come newest first. The other end of a page proves nothing, an empty page proves nothing, and
+a page in disorder proves only the rows it has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from seamless_lab.core.grid import Grid
+from seamless_lab.core.ranges import Ints, Ranges
+from seamless_lab.core.time import TimeRange
+
+QUIET_AGE_S, QUIET_AGE_BARS = 300, 2
+
+
+class Order(Enum):
+    """In which order the rows of a page came."""
+
+    ASCENDING = "ascending"
+    DESCENDING = "descending"
+    DISORDER = "disorder"
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """Where the exchange began to read, in epoch seconds; None where that is not known or not trusted.
+
+    `since_s`: no bar opens in [since_s, first row). `until_s`: no bar opens in (last row, until_s). `single` is the
+    order to assume for a page of one row.
+    """
+
+    since_s: int | None
+    until_s: int | None
+    single: Order = Order.ASCENDING
+
+
+def order_of(opens: Ints, *, single: Order) -> Order:
+    """The order of a page's open times, repeated ones allowed; `single` where no two of them differ."""
+    steps = np.diff(opens)
+    if not steps.any():
+        return single
+    if (steps >= 0).all():
+        return Order.ASCENDING
+    return Order.DESCENDING if (steps <= 0).all() else Order.DISORDER
+
+
+def proven(opens: Ints, grid: Grid, edges: Edges) -> Ranges:
+    """The slots for which a page answers, with a row or with proof that there is none.
+
+    `opens` are the open times received, epoch seconds on the grid, in the order of receipt. Age is not considered here.
+    """
+    slots = np.unique(opens)
+    if slots.size == 0:
+        return Ranges.empty()
+    order = order_of(opens, single=edges.single)
+    if order is Order.DISORDER:
+        return Ranges.of_slots(slots, grid.step_s)
+    low, high = int(slots[0]), int(slots[-1]) + grid.step_s
+    if order is Order.ASCENDING and edges.since_s is not None:
+        low = min(low, edges.since_s)
+    if order is Order.DESCENDING and edges.until_s is not None:
+        high = max(high, edges.until_s)
+    return Ranges.single(TimeRange(low, high))
+
+
+def closed_until(now_s: int, grid: Grid) -> int:
+    """End of the last slot that has ended at `now_s`: bars that open before it are closed."""
+    return grid.floor(now_s)
+
+
+def quiet_until(now_s: int, grid: Grid) -> int:
+    """End of the last slot that may be called quiet when asked at `now_s`.
+
+    It ended at least max(2 bars, 5 minutes) before.
+    """
+    return grid.floor(now_s - max(QUIET_AGE_BARS * grid.step_s, QUIET_AGE_S))
