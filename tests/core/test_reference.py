@@ -1,0 +1,52 @@
+"""References."""
+
+from __future__ import annotations
+
+import pytest
+
+from seamless_lab.core.reference import AsOf, Fingerprint, Latest, Seq, parse_reference, parse_selector
+from seamless_lab.errors import InvalidNode, InvalidReference, NotAvailableYet, SeamlessError
+
+NOW_MS = 1_700_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("text", "selector"),
+    [
+        ("ohlcv:binance:BTC/USDT:1m", None),
+        ("ohlcv:binance:BTC/USDT:1m@latest", Latest()),
+        ("ohlcv:binance:BTC/USDT:1m@seq:12", Seq(12)),
+        ("ohlcv:binance:BTC/USDT:1m@sha256:00112233", Fingerprint("00112233")),
+        ("ohlcv:binance:BTC/USDT:USDT:1m@2024-01-01T00:00:00.250Z", AsOf(1_704_067_200_250)),
+        ("ohlcv:binance:BTC/USDT:1m@2024-01-01", AsOf(1_704_067_200_000)),
+        ("ohlcv:binance:BTC/USDT:1m@-1d", AsOf(NOW_MS - 86_400_000)),
+    ],
+)
+def test_a_reference_splits_at_the_last_at(text, selector):
+    found = parse_reference(text, now_ms=NOW_MS)
+    assert found.selector == selector
+    assert str(found.node) == text.split("@", maxsplit=1)[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("ohlcv:binance:BTC/USDT:1m@", InvalidReference),
+        ("ohlcv:binance:BTC/USDT:1m@sha256:0011", InvalidReference),
+        ("ohlcv:binance:BTC/USDT:1m@sha256:XYZ", InvalidReference),
+        ("ohlcv:binance:BTC/USDT:1m@seq:-1", InvalidReference),
+        ("ohlcv:binance:BTC/USDT:1m@yesterday", InvalidReference),
+        ("ohlcv:binance:BTC/USDT:1m@lock", NotAvailableYet),
+        ("pin:btc", NotAvailableYet),
+        ("btc@latest", InvalidNode),
+    ],
+)
+def test_a_bad_reference_says_what_is_allowed(text, error):
+    with pytest.raises(error) as refused:
+        parse_reference(text, now_ms=NOW_MS)
+    assert isinstance(refused.value, SeamlessError)
+    assert refused.value.hint
+
+
+def test_a_selector_may_be_a_number_of_epoch_seconds():
+    assert parse_selector(1_704_067_200, now_ms=NOW_MS) == AsOf(1_704_067_200_000)
