@@ -123,6 +123,12 @@ class StoreBusy(SeamlessError):
     code = "E-BUSY"
 
 
+class StoreUnavailable(SeamlessError):
+    """A store cannot be read or written now: disk full, input/output error, service down."""
+
+    code = "E-STORE"
+
+
 # -- policy says no -----------------------------------------------------------------------------------------------
 
 

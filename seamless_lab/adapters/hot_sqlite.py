@@ -1,0 +1,228 @@
+"""The hot store in one SQLite file: columnar chunks per calendar cell, one transaction per window, fenced by leases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+from typing import Any
+
+import apsw
+import numpy as np
+
+from seamless_lab.adapters.hot_attempts import compact_attempts, insert_attempt, load_attempts
+from seamless_lab.adapters.hot_chunks import Chunk, Layout, Rows, decode, encode
+from seamless_lab.adapters.sqlite_file import SqliteFile, corrupted
+from seamless_lab.core.asks import failed_slots
+from seamless_lab.core.bars import Bars
+from seamless_lab.core.cells import leaf_cells
+from seamless_lab.core.digest import Header
+from seamless_lab.core.grid import Grid
+from seamless_lab.core.identity import parse_node
+from seamless_lab.core.observed import Observed, overlay
+from seamless_lab.core.ranges import Ranges
+from seamless_lab.core.time import LATEST_S, TimeRange
+from seamless_lab.engine.ports import Attempt, Claimed, HotState, HotWrite
+from seamless_lab.errors import LeaseLost
+
+ATTEMPTS_KEPT = 2_048
+_CELL_BITS = 32
+
+_CHUNKS = "SELECT crc, id, rows, codec, observed, before_listing, bars FROM chunk WHERE id BETWEEN ? AND ? ORDER BY id"
+
+
+class SqliteHotStore:
+    """Recent bars, what was answered when, and every ask, shared by all processes of a machine.
+
+    Parameters
+    ----------
+    file
+        Also holds the leases that fence writes (`SqliteCoordinator`).
+    attempts_kept
+        Asks remembered per node; of older ones only those parts of failed asks remain that still stand.
+
+    Notes
+    -----
+    A write rewrites the cells it touches (a day of 1m bars is 60 kB), so its cost does not depend on what else is
+    stored.
+    """
+
+    def __init__(self, file: SqliteFile, *, attempts_kept: int = ATTEMPTS_KEPT) -> None:
+        self._file = file
+        self._attempts_kept = attempts_kept
+        self._asks = count(1)
+
+    def load(self, header: Header, window: TimeRange) -> HotState:
+        """Everything known about a window, in one consistent snapshot."""
+        with self._file.reading() as connection:
+            attempts = load_attempts(connection, str(header.node), window)
+            series = _series(connection, header)
+            layout = _layout(header.grid, window, series or 0)
+            chunks = [] if series is None else self._chunks(connection, layout)
+        rows, observed, before = decode(chunks, layout.of([chunk.id for chunk in chunks]))
+        first, last = np.searchsorted(rows.ts, [window.start, window.end])
+        bars = Bars(header.node, header.grid, rows.slice(int(first), int(last)).frame())
+        known = observed.clip(window)
+        failed = failed_slots(attempts.asks, known).clip(window)
+        return HotState(bars, known, failed, before.clip(window), attempts.frame)
+
+    def write(self, write: HotWrite) -> None:
+        """Record bars, answered slots and the attempt, in one transaction.
+
+        Per slot the later observation wins, ties go to what is stored. An unpriced slot is not answered, whatever
+        `write.answered` says.
+
+        Raises
+        ------
+        LeaseLost
+            `write.lease` was taken over or given back; nothing was written.
+        """
+        header = write.header
+        answered = write.answered.clip(write.window) - write.unpriced
+        bounds = answered.bounds
+        newcomer, news = Observed.at(answered, write.observed_at_ms), Rows.of(write.bars)
+        news = news.where(answered.contains(news.ts))
+        with self._file.writing() as connection:
+            _check_fence(connection, write.lease)
+            self._record(connection, write.attempt, write.observed_at_ms, write.unpriced)
+            if bounds is None:
+                return
+            layout = _layout(header.grid, bounds, _series_for(connection, header))
+            chunks = self._chunks(connection, layout)
+            rows, observed, before = decode(chunks, layout.of([chunk.id for chunk in chunks]))
+            decided = overlay(observed, newcomer)
+            if len(decided.won):
+                merged = rows.where(~decided.won.contains(rows.ts)).joined(news.where(decided.won.contains(news.ts)))
+                _store(
+                    connection,
+                    layout,
+                    merged,
+                    decided.result,
+                    (before - decided.won) | (write.before_listing & decided.won),
+                )
+
+    def record_attempt(self, attempt: Attempt) -> None:
+        """Record an ask that brought nothing."""
+        with self._file.writing() as connection:
+            self._record(connection, attempt, attempt.asked_at_ms, Ranges.empty())
+
+    def bounds(self, header: Header) -> TimeRange | None:
+        """From the first to the last answered slot held, or None."""
+        with self._file.reading() as connection:
+            series = _series(connection, header)
+            if series is None:
+                return None
+            low, high = series << _CELL_BITS, (series + 1) << _CELL_BITS
+            ends = connection.execute(
+                "SELECT (SELECT observed FROM chunk WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT 1),"
+                "       (SELECT observed FROM chunk WHERE id >= ?1 AND id < ?2 ORDER BY id DESC LIMIT 1)",
+                (low, high),
+            ).get
+        if ends[0] is None:
+            return None
+        first, last = (Observed.from_runs(np.frombuffer(runs, dtype=np.int64)) for runs in ends)
+        return TimeRange(int(first.starts[0]), int(last.ends[-1]))
+
+    def nodes(self) -> Sequence[Header]:
+        """All series held, sorted by node."""
+        with self._file.reading() as connection:
+            held: list[Any] = connection.execute(
+                "SELECT node, step_s, anchor_s, conformance FROM series"
+                " WHERE EXISTS"
+                " (SELECT 1 FROM chunk WHERE chunk.id BETWEEN series.id << 32 AND (series.id << 32) + 4294967295)"
+                " ORDER BY node, step_s, anchor_s, conformance"
+            ).fetchall()
+        return [Header(parse_node(node), Grid(step, anchor), conformance) for node, step, anchor, conformance in held]
+
+    def evict(self, header: Header, sealed: Observed, *, before_s: int) -> int:
+        """Drop bars older than `before_s` that `sealed` contains at least as new; returns slots dropped.
+
+        Knowledge about a dropped slot goes with it: the commit has it.
+        """
+        until = header.grid.floor(min(before_s, LATEST_S))
+        old = sealed.clip(TimeRange(min(0, until - 1), until))
+        bounds = old.answered.bounds
+        if bounds is None:
+            return 0
+        with self._file.writing() as connection:
+            series = _series(connection, header)
+            if series is None:
+                return 0
+            layout = _layout(header.grid, bounds, series)
+            chunks = self._chunks(connection, layout)
+            rows, observed, before = decode(chunks, layout.of([chunk.id for chunk in chunks]))
+            kept = overlay(old, observed).won | (observed.answered - old.answered)
+            dropped = observed.answered - kept
+            if len(dropped):
+                _store(connection, layout, rows.where(kept.contains(rows.ts)), observed.within(kept), before & kept)
+        return dropped.seconds // header.grid.step_s
+
+    def close(self) -> None:
+        """Release files and connections."""
+        self._file.close()
+
+    def _chunks(self, connection: apsw.Connection, layout: Layout) -> list[Chunk]:
+        found: list[Any] = connection.execute(_CHUNKS, (int(layout.ids[0]), int(layout.ids[-1]))).fetchall()
+        chunks = [Chunk(*row[1:]) for row in found]
+        for (crc, *_), chunk in zip(found, chunks, strict=True):
+            if crc != chunk.checksum:
+                raise corrupted(self._file.path, f"chunk {chunk.id} does not match its checksum")
+        return chunks
+
+    def _record(self, connection: apsw.Connection, attempt: Attempt, observed_at_ms: int, unpriced: Ranges) -> None:
+        insert_attempt(connection, attempt, observed_at_ms, unpriced)
+        if next(self._asks) % max(1, self._attempts_kept // 8) == 0:
+            compact_attempts(connection, str(attempt.node), keep=self._attempts_kept)
+
+
+def _layout(grid: Grid, window: TimeRange, series: int) -> Layout:
+    cells = leaf_cells(grid)
+    starts = cells.starts(window)
+    edges = cells.edges(starts)
+    return Layout(starts[:-1] + (series << _CELL_BITS), edges[:-1], edges[1:], grid.step_s)
+
+
+def _store(connection: apsw.Connection, layout: Layout, rows: Rows, observed: Observed, before: Ranges) -> None:
+    chunks, empty = encode(layout, rows, observed, before)
+    connection.executemany(
+        "INSERT OR REPLACE INTO chunk (id, crc, rows, codec, observed, before_listing, bars)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [(c.id, c.checksum, c.rows, c.codec, c.observed, c.before_listing, c.bars) for c in chunks],
+    )
+    if empty:
+        connection.executemany("DELETE FROM chunk WHERE id = ?", [(id_,) for id_ in empty])
+
+
+def _series(connection: apsw.Connection, header: Header) -> int | None:
+    found: int | None = connection.execute(
+        "SELECT id FROM series WHERE node = ? AND step_s = ? AND anchor_s = ? AND conformance = ?", _key(header)
+    ).get
+    return found
+
+
+def _series_for(connection: apsw.Connection, header: Header) -> int:
+    found = _series(connection, header)
+    if found is not None:
+        return found
+    connection.execute("INSERT INTO series (node, step_s, anchor_s, conformance) VALUES (?, ?, ?, ?)", _key(header))
+    return connection.last_insert_rowid()
+
+
+def _key(header: Header) -> tuple[str, int, int, str]:
+    return str(header.node), header.grid.step_s, header.grid.anchor_s, header.conformance
+
+
+def _check_fence(connection: apsw.Connection, lease: Claimed | None) -> None:
+    if lease is None:
+        return
+    key = lease.key
+    held = connection.execute(
+        "SELECT owner, token FROM lease WHERE node = ? AND interval = ? AND start = ?",
+        (key.node, key.interval, key.start),
+    ).get
+    if held != (lease.owner, lease.token):
+        raise LeaseLost(
+            f"The lease {key} with token {lease.token} is no longer {lease.owner}'s; nothing was written.",
+            hint="Ask again; whoever took over writes this block.",
+            key=str(key),
+            token=lease.token,
+        )
