@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 
-from seamless_lab.app import html, text
+from seamless_lab.app import html, text, views
+from seamless_lab.app.view import View, look_from
 from seamless_lab.core.bars import Bars
 from seamless_lab.core.coverage import Cause, Coverage
 from seamless_lab.core.identity import NodeId
@@ -38,24 +40,26 @@ class Result(Protocol):
         """All facts as JSON values, the same for equal results."""
         ...
 
-    def to_text(self) -> str:
-        """For a terminal, without colours."""
+    def view(self) -> View:
+        """What is shown, as a value: text and HTML are two renderings of it."""
         ...
 
-    def _repr_html_(self) -> str: ...
 
-
-class _Rendered:
-    """Text and HTML of a result, both static and deterministic."""
+class Rendered:
+    """Text and HTML of anything with a `view`; both static, and equal for equal results."""
 
     __slots__ = ()
 
+    def view(self) -> View:
+        """What is shown, as a value."""
+        raise NotImplementedError
+
     def to_text(self) -> str:
         """The result as lines for a terminal, without colours."""
-        return text.render(self)
+        return text.render(self.view(), look_from(os.environ))
 
     def _repr_html_(self) -> str:
-        return html.render(self)
+        return html.render(self.view(), look_from(os.environ))
 
     def __repr__(self) -> str:
         return self.to_text()
@@ -64,7 +68,7 @@ class _Rendered:
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class FetchResult(_Rendered):
+class FetchResult(Rendered):
     """Bars, and everything needed to vouch for them.
 
     `frame` has the columns `ts` (Int64, epoch seconds), `time` (UTC datetime of the open), `open, high, low, close,
@@ -163,6 +167,10 @@ class FetchResult(_Rendered):
     def __len__(self) -> int:
         return self.rows
 
+    def view(self) -> View:
+        """What is shown, as a value."""
+        return views.fetch(self)
+
     def to_dict(self) -> Json:
         """The facts of this fetch as JSON values."""
         request, provenance = self.answer.request, self.answer.provenance
@@ -201,7 +209,7 @@ def coverage_dict(coverage: Coverage, unsealed: Ranges | None = None) -> Json:
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class CoverageResult(_Rendered):
+class CoverageResult(Rendered):
     """Coverage of one series over a window, by cause, as the stores know it now; nothing was asked of the source.
 
     `attempts` are the asks that touched the window (columns of `HotState.attempts`); `before_listing` the quiet slots
@@ -214,6 +222,10 @@ class CoverageResult(_Rendered):
     attempts: pl.DataFrame
     fingerprint: str
     exit_code: int = 0
+
+    def view(self) -> View:
+        """What is shown, as a value."""
+        return views.coverage(self)
 
     def to_dict(self) -> Json:
         """The coverage as JSON values."""
@@ -228,7 +240,7 @@ class CoverageResult(_Rendered):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class GapTable(_Rendered):
+class GapTable(Rendered):
     """Stretches without a bar: when, why, what the source said, and the command that repairs it.
 
     `frame`: `start, end` (UTC datetimes), `cause` (String), `bars` (Int64), `asked_at` (UTC datetime or null), `error`
@@ -244,6 +256,10 @@ class GapTable(_Rendered):
         """1 when some slot is missing or failed."""
         return int(self.frame.filter(pl.col("cause").is_in([str(Cause.MISSING), str(Cause.FAILED)])).height > 0)
 
+    def view(self) -> View:
+        """What is shown, as a value."""
+        return views.gaps(self)
+
     def to_dict(self) -> Json:
         """The gaps as JSON values."""
         as_seconds = self.frame.with_columns(
@@ -258,7 +274,7 @@ class GapTable(_Rendered):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class BackfillPlan(_Rendered):
+class BackfillPlan(Rendered):
     """What a backfill would ask for; nothing was asked for bars."""
 
     node: NodeId
@@ -266,6 +282,10 @@ class BackfillPlan(_Rendered):
     gaps: Ranges
     prediction: Prediction
     exit_code: int = 0
+
+    def view(self) -> View:
+        """What is shown, as a value."""
+        return views.backfill_plan(self)
 
     def to_dict(self) -> Json:
         """The plan as JSON values."""
@@ -283,7 +303,7 @@ class BackfillPlan(_Rendered):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class BackfillResult(_Rendered):
+class BackfillResult(Rendered):
     """What a backfill did, and the coverage afterwards.
 
     `errors` are the distinct messages of blocks that got nothing.
@@ -302,6 +322,10 @@ class BackfillResult(_Rendered):
         """0 when nothing is missing or failed."""
         return 0 if self.coverage.complete else 1
 
+    def view(self) -> View:
+        """What is shown, as a value."""
+        return views.backfill(self)
+
     def to_dict(self) -> Json:
         """The outcome as JSON values."""
         return {
@@ -319,7 +343,7 @@ class BackfillResult(_Rendered):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Manifest(_Rendered):
+class Manifest(Rendered):
     """One sealed version as auditors see it: the join of a commit and its tree."""
 
     version: Version
@@ -329,6 +353,10 @@ class Manifest(_Rendered):
     def ref(self) -> str:
         """A reference to this version."""
         return f"{self.version.header.node}@sha256:{self.version.tree.fingerprint[:16]}"
+
+    def view(self) -> View:
+        """What is shown, as a value."""
+        return views.manifest(self)
 
     def to_dict(self) -> Json:
         """Every field of the commit and the tree."""
@@ -356,7 +384,7 @@ class Manifest(_Rendered):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class ArtifactList(_Rendered):
+class ArtifactList(Rendered):
     """Datasets of a store, or the versions of one.
 
     `frame`: `node, ref, fingerprint` (String), `seq, rows` (Int64), `start, end, as_of` (UTC datetimes), sorted by
@@ -368,6 +396,10 @@ class ArtifactList(_Rendered):
     frame: pl.DataFrame
     exit_code: int = 0
 
+    def view(self) -> View:
+        """What is shown, as a value."""
+        return views.artifacts(self)
+
     def to_dict(self) -> Json:
         """The list as JSON values."""
         plain = self.frame.with_columns(
@@ -377,7 +409,7 @@ class ArtifactList(_Rendered):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class VerifyReport(_Rendered):
+class VerifyReport(Rendered):
     """What rehashing found. `offenders`: one line for each object that is damaged or missing."""
 
     store: str
@@ -390,6 +422,10 @@ class VerifyReport(_Rendered):
     def exit_code(self) -> int:
         """0 when everything matches its digest."""
         return 1 if self.offenders else 0
+
+    def view(self) -> View:
+        """What is shown, as a value."""
+        return views.verify(self)
 
     def to_dict(self) -> Json:
         """The report as JSON values."""
@@ -404,7 +440,7 @@ class VerifyReport(_Rendered):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class SlaReport(_Rendered):
+class SlaReport(Rendered):
     """How fetches did against their budgets.
 
     `fetches`: one row a fetch (`at` UTC datetime, `node, domain, world, strategy, verdict, violated` String, `rows`
@@ -420,6 +456,10 @@ class SlaReport(_Rendered):
     def exit_code(self) -> int:
         """1 when some budget was exceeded."""
         return int(bool(self.phases["violations"].sum())) if self.phases.height else 0
+
+    def view(self) -> View:
+        """What is shown, as a value."""
+        return views.sla(self)
 
     def to_dict(self) -> Json:
         """The report as JSON values."""

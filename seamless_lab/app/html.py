@@ -1,0 +1,179 @@
+"""A view as static HTML: no script, no style sheet, no ids; safe where notebooks are sanitised and in both themes.
+
+Colours are JupyterLab's variables with a fallback, so they follow the theme; every colour comes with a word.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from itertools import groupby
+
+from seamless_lab.app.view import (
+    Badge,
+    Block,
+    Code,
+    Column,
+    CoverageBar,
+    Facts,
+    Look,
+    Note,
+    Table,
+    Tone,
+    View,
+    cells,
+    legend,
+    percent,
+    visible,
+)
+from seamless_lab.core.coverage import Cause
+from seamless_lab.core.time import format_time
+
+BAR_CELLS = 240
+"""Cells of a coverage bar: a gap of one slot is at least this part of it, about three pixels."""
+
+_INK = "var(--jp-ui-font-color1,#1f2328)"
+_FAINT = "var(--jp-ui-font-color2,#6a737d)"
+_LINE = "var(--jp-border-color2,#d0d7de)"
+_SANS = "font-family:var(--jp-ui-font-family,system-ui,sans-serif)"
+_MONO = "font-family:var(--jp-code-font-family,ui-monospace,monospace)"
+_CAUSES = {
+    Cause.PRESENT: "var(--jp-success-color2,#43a047)",
+    Cause.QUIET: "var(--jp-info-color3,#90caf9)",
+    Cause.MISSING: "var(--jp-warn-color1,#f57c00)",
+    Cause.FAILED: "var(--jp-error-color1,#d32f2f)",
+    Cause.PENDING: "var(--jp-layout-color4,#9e9e9e)",
+}
+_TONES = {
+    Tone.PLAIN: _FAINT,
+    Tone.GOOD: "var(--jp-success-color1,#2e7d32)",
+    Tone.WARN: "var(--jp-warn-color1,#e65100)",
+    Tone.BAD: "var(--jp-error-color1,#c62828)",
+}
+_TABLE = "border-collapse:collapse;border:none;margin:4px 0;font-size:12px"
+
+
+def render(view: View, look: Look | None = None) -> str:
+    """The view as one `<div>`."""
+    look = look or Look()
+    body = _head(view) + "".join(_block(block, look) for block in view.blocks)
+    return _tag("div", f"{_SANS};font-size:13px;line-height:1.5;color:{_INK};max-width:960px", body)
+
+
+def _tag(name: str, style: str, body: str) -> str:
+    return f'<{name} style="{style}">{body}</{name}>'
+
+
+def _head(view: View) -> str:
+    title = _tag("span", f"{_MONO};font-weight:600", escape(view.title)) if view.title else ""
+    subtitle = _tag("span", f"color:{_FAINT};margin-left:10px", escape(view.subtitle)) if view.subtitle else ""
+    badge = _badge(view.badge) if view.badge else ""
+    return _tag("div", "margin:2px 0 4px", title + subtitle + badge) if title or subtitle or badge else ""
+
+
+def _badge(badge: Badge) -> str:
+    color = _TONES[badge.tone]
+    box = f"border:1px solid {color};color:{color};border-radius:3px;padding:0 6px;margin-left:10px"
+    return _tag("span", f"{box};font-size:11px;font-weight:600;white-space:nowrap", escape(badge.text))
+
+
+def _block(block: Block, look: Look) -> str:
+    match block:
+        case Facts():
+            return _facts(block, look)
+        case CoverageBar():
+            return _bar(block)
+        case Table():
+            return _table(block, look)
+        case Note():
+            edge = f"border-left:3px solid {_TONES[block.tone]}"
+            return _tag("div", f"{edge};padding:0 8px;margin:4px 0", escape(block.text))
+        case Code():
+            return "" if block.volatile and look.static else _code(block)
+
+
+def _code(block: Code) -> str:
+    lines = "\n".join(f"%{line}" if block.command and line else line for line in block.lines)
+    box = "background:var(--jp-layout-color2,#f6f8fa);padding:4px 8px;margin:4px 0"
+    return _tag("div", f"{_MONO};font-size:12px;white-space:pre-wrap;{box}", escape(lines))
+
+
+def _facts(block: Facts, look: Look) -> str:
+    cell = "padding:1px 12px 1px 0;border:none;text-align:left"
+    label, value = f"{cell};color:{_FAINT};white-space:nowrap;vertical-align:top", f"{cell};word-break:break-word"
+    rows = "".join(
+        _row(
+            _tag("td", label, escape(item.label))
+            + _tag("td", f"{value};{_MONO}" if item.code else value, escape(item.value))
+        )
+        for item in block.items
+        if item.value and not (item.volatile and look.static)
+    )
+    return _tag("table", _TABLE, rows) if rows else ""
+
+
+def _row(body: str) -> str:
+    return _tag("tr", "background:none", body)
+
+
+def _bar(block: CoverageBar) -> str:
+    coverage = block.coverage
+    parts = "".join(
+        _stretch(cause, len(list(run)) * 100 / BAR_CELLS) for cause, run in groupby(cells(coverage, BAR_CELLS))
+    )
+    sample = "display:inline-block;width:10px;height:10px;margin-right:5px;background:"
+    key = "".join(
+        _tag(
+            "span",
+            "margin-right:14px;white-space:nowrap",
+            _tag("span", f"{sample}{_CAUSES[cause]}", "") + f"{cause} {count:,}",
+        )
+        for cause, count in legend(coverage)
+    )
+    ends = "".join(f"<span>{format_time(moment)}</span>" for moment in (coverage.window.start, coverage.window.end))
+    total = f"{percent(coverage.ratio)} answered of {coverage.total:,} bars"
+    return _tag(
+        "div",
+        "margin:6px 0 8px",
+        _tag("div", f"display:flex;border:1px solid {_LINE}", parts)
+        + _tag("div", f"display:flex;justify-content:space-between;{_MONO};font-size:11px;color:{_FAINT}", ends)
+        + _tag("div", "font-size:12px", _tag("span", "margin-right:14px", total) + key),
+    )
+
+
+def _stretch(cause: Cause, width_percent: float) -> str:
+    style = f"width:{width_percent:.4f}%;height:14px;background:{_CAUSES[cause]}"
+    return f'<div title="{cause}" style="{style}"></div>'
+
+
+def _table(block: Table, look: Look) -> str:
+    places = visible(block.columns, look)
+    head = "".join(
+        _tag("th", f"{_cell(block.columns[at])};font-weight:600;border-bottom:1px solid {_LINE}", _title(block, at))
+        for at in places
+    )
+    rows = "".join(
+        _row("".join(_tag("td", _cell(block.columns[at]), _value(block.columns[at], row[at])) for at in places))
+        for row in block.rows
+    )
+    body = _tag("table", _TABLE, _row(head) + rows) if block.rows else ""
+    if block.left_out:
+        body += _tag("div", f"color:{_FAINT};font-size:12px", f"… {block.left_out:,} more")
+    if block.folded:
+        summary = _tag("summary", f"cursor:pointer;color:{_FAINT}", escape(block.title))
+        return _tag("details", "margin:4px 0", summary + body)
+    return (_tag("div", "font-weight:600;margin-top:6px", escape(block.title)) if block.title else "") + body
+
+
+def _title(block: Table, place: int) -> str:
+    return escape(block.columns[place].title)
+
+
+def _cell(column: Column) -> str:
+    side = "right" if column.right else "left"
+    if column.code or column.command or column.right:
+        return f"padding:1px 16px 1px 0;border:none;text-align:{side};white-space:nowrap;{_MONO}"
+    return f"padding:1px 16px 1px 0;border:none;text-align:{side}"
+
+
+def _value(column: Column, text: str) -> str:
+    return escape(f"%{text}" if column.command and text else text)

@@ -1,0 +1,126 @@
+"""A view as lines of text for a terminal, a log or a plain `repr`."""
+
+from __future__ import annotations
+
+import textwrap
+import unicodedata
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+from seamless_lab.app.view import (
+    Block,
+    Code,
+    Column,
+    CoverageBar,
+    Facts,
+    Look,
+    Note,
+    Table,
+    Tone,
+    View,
+    cells,
+    legend,
+    percent,
+    visible,
+)
+from seamless_lab.core.coverage import Cause
+from seamless_lab.core.time import format_time
+
+_BLOCKS = {Cause.PRESENT: "█", Cause.QUIET: "▁", Cause.MISSING: "·", Cause.FAILED: "×", Cause.PENDING: "░"}
+_ASCII = {Cause.PRESENT: "#", Cause.QUIET: "_", Cause.MISSING: ".", Cause.FAILED: "x", Cause.PENDING: "~"}
+_TO_ASCII = str.maketrans({"·": "-", "…": "...", "–": "-", "×": "x", "→": "->", "≥": ">=", "≤": "<="})
+_CAUSE_COLOR = {Cause.PRESENT: "36", Cause.QUIET: "34", Cause.MISSING: "33", Cause.FAILED: "31", Cause.PENDING: "90"}
+_TONE_COLOR = {Tone.PLAIN: "", Tone.GOOD: "32", Tone.WARN: "33", Tone.BAD: "31"}
+_DIM, _BOLD = "90", "1"
+_MARKS = {Tone.PLAIN: "", Tone.GOOD: "ok ", Tone.WARN: "! ", Tone.BAD: "! "}
+
+
+def render(view: View, look: Look | None = None) -> str:
+    """The view as lines without a newline at the end; colours only where the look says so."""
+    look = look or Look()
+    lines = list(_head(view, look))
+    for block in view.blocks:
+        lines += _block(block, look)
+    text = "\n".join(line.rstrip() for line in lines)
+    return text if look.unicode else text.translate(_TO_ASCII).encode("ascii", "replace").decode()
+
+
+def paint(text: str, color: str, look: Look) -> str:
+    """`text` in a colour (an SGR code) where the look has colours."""
+    return f"\x1b[{color}m{text}\x1b[0m" if look.color and color and text else text
+
+
+def _head(view: View, look: Look) -> Iterator[str]:
+    parts = [paint(view.title, _BOLD, look)] if view.title else []
+    if view.subtitle:
+        parts.append(view.subtitle)
+    if view.badge is not None:
+        parts.append(paint(view.badge.text, _TONE_COLOR[view.badge.tone] or _BOLD, look))
+    if parts:
+        yield "  ".join(parts)
+
+
+def _block(block: Block, look: Look) -> list[str]:
+    match block:
+        case Facts():
+            return _facts(block, look)
+        case CoverageBar():
+            return _bar(block, look)
+        case Table():
+            return _table(block, look)
+        case Note():
+            mark = paint(_MARKS[block.tone], _TONE_COLOR[block.tone], look)
+            body = textwrap.wrap(block.text, max(40, look.width - 4)) or [""]
+            return [f"  {mark}{body[0]}", *(f"  {' ' * len(_MARKS[block.tone])}{line}" for line in body[1:])]
+        case Code():
+            return [] if block.volatile and look.static else [f"    {line}" for line in block.lines]
+
+
+def _facts(block: Facts, look: Look) -> list[str]:
+    shown = [item for item in block.items if item.value and not (item.volatile and look.static)]
+    width = max((len(item.label) for item in shown), default=0)
+    return [f"  {paint(item.label.ljust(width), _DIM, look)}  {item.value}" for item in shown]
+
+
+def _bar(block: CoverageBar, look: Look) -> list[str]:
+    coverage = block.coverage
+    signs = _BLOCKS if look.unicode else _ASCII
+    start, end = format_time(coverage.window.start), format_time(coverage.window.end)
+    width = max(20, min(look.width, 120) - len(start) - len(end) - 4)
+    runs = [(cause, len(list(run))) for cause, run in groupby(cells(coverage, width))]
+    bar = "".join(paint(signs[cause] * length, _CAUSE_COLOR[cause], look) for cause, length in runs)
+    key = [f"{paint(signs[cause], _CAUSE_COLOR[cause], look)} {cause} {count:,}" for cause, count in legend(coverage)]
+    answered = f"{percent(coverage.ratio)} answered"
+    return [f"  {start} {bar} {end}", f"  {answered} of {coverage.total:,} bars:  {'  '.join(key)}"]
+
+
+def _table(block: Table, look: Look) -> list[str]:
+    places = visible(block.columns, look)
+    columns = [block.columns[place] for place in places]
+    rows = [[_one_line(row[place]) for place in places] for row in block.rows]
+    lines = ["", f"  {paint(block.title, _BOLD, look)}"] if block.title else [""]
+    if rows:
+        widths = [
+            max(_width(text) for text in column) for column in zip([c.title for c in columns], *rows, strict=True)
+        ]
+        lines.append(paint("  " + _row([c.title for c in columns], columns, widths), _DIM, look))
+        lines += ["  " + _row(row, columns, widths) for row in rows]
+    if block.left_out:
+        lines.append(f"  … {block.left_out:,} more")
+    return lines
+
+
+def _row(texts: Iterable[str], columns: list[Column], widths: list[int]) -> str:
+    padded = []
+    for text, column, width in zip(texts, columns, widths, strict=True):
+        space = " " * (width - _width(text))
+        padded.append(space + text if column.right else text + space)
+    return "  ".join(padded)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split()) if "\n" in text else text
+
+
+def _width(text: str) -> int:
+    return len(text) if text.isascii() else sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
