@@ -14,6 +14,7 @@ from seamless_lab.app.config_schema import ALIASES, BY_NAME, KEYS, NOT_BUILT, RE
 from seamless_lab.app.config_sources import DEFAULT_ORIGIN, Entry, Origin, from_file, matches, shown
 from seamless_lab.app.config_values import Refused, nearest
 
+_REFUSED = object()
 _EXCHANGE = re.compile(r"[a-z0-9_]+")
 _PRESET = re.compile(r"(?P<group>sla|conformance)_presets\.(?P<name>[^.]+)\.(?P<rest>.+)")
 _GROUPS = {"sla": "seamless.sla_preset", "conformance": "seamless.conformance_preset"}
@@ -27,12 +28,16 @@ Presets = dict[str, dict[str, list[Entry]]]
 
 @dataclass(slots=True)
 class Resolution:
-    """One value and origin per key, the exchanges named, and what was found wrong on the way."""
+    """One value and origin per key, the exchanges named, and what was found wrong on the way.
+
+    `presets`: group, name, and the values by dotted key.
+    """
 
     values: dict[str, object] = field(default_factory=dict)
     origins: dict[str, Origin] = field(default_factory=dict)
     exchanges: set[str] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
+    presets: dict[str, dict[str, dict[str, object]]] = field(default_factory=dict)
 
     def value(self, name: str) -> object:
         """The value of a key; of `exchanges.ID.*`, its default when it was not written."""
@@ -49,9 +54,12 @@ class Resolution:
         """Note an error about an entry."""
         where = f"{entry.origin.detail}:{entry.origin.line}: " if entry.origin.line is not None else ""
         said = f" (from {entry.origin.detail})" if entry.origin.kind == "environment" else ""
-        self.findings.append(
-            Finding(Level.ERROR, entry.key, f"{where}{message}{said}.", hint, str(entry.origin), not_yet=not_yet)
-        )
+        self.note(Finding(Level.ERROR, entry.key, f"{where}{message}{said}.", hint, str(entry.origin), not_yet=not_yet))
+
+    def note(self, finding: Finding) -> None:
+        """Add a finding once."""
+        if finding not in self.findings:
+            self.findings.append(finding)
 
 
 def resolve(sources: Iterable[list[Entry]]) -> Resolution:
@@ -66,6 +74,8 @@ def resolve(sources: Iterable[list[Entry]]) -> Resolution:
     for key in KEYS:
         if "*" not in key.name:
             result.values[key.name] = key.default
+    for group, named in presets.items():
+        result.presets[group] = {name: _values(entries, result) for name, entries in named.items()}
     for group, selector in _GROUPS.items():
         _apply_preset(group, selector, presets[group], layers, result)
     for layer in layers:
@@ -189,8 +199,21 @@ def _apply_preset(
         _put(entry.key, entry, result)
 
 
+def _values(entries: list[Entry], result: Resolution) -> dict[str, object]:
+    """The values of a preset; refused ones are noted and left out."""
+    read = {entry.key: _read(entry.key, entry, result) for entry in entries}
+    return {name: value for name, value in read.items() if value is not _REFUSED}
+
+
 def _put(name: str, entry: Entry, result: Resolution) -> None:
     """Read one entry, and let it win over what was there."""
+    value = _read(name, entry, result)
+    if value is not _REFUSED:
+        result.values[name] = value
+        result.origins[name] = entry.origin
+
+
+def _read(name: str, entry: Entry, result: Resolution) -> object:
     key = BY_NAME[matches(name) or name]
     try:
         value = key.kind.read(entry.value, entry.is_text)
@@ -198,12 +221,12 @@ def _put(name: str, entry: Entry, result: Resolution) -> None:
         detail = f" ({refused})" if str(refused) and not str(refused).startswith("did you mean") else ""
         hint = f"{str(refused)[0].upper()}{str(refused)[1:]}" if str(refused) and not detail else ""
         result.refuse(entry, f"{entry.key} is {shown(entry)}; it must be {key.kind.allowed}{detail}", hint)
-        return
+        return _REFUSED
     if key.works is not None and not key.works(value):
         result.refuse(entry, f"{entry.key} = {shown(entry)} is not available yet", key.instead, not_yet=True)
-        return
+        return _REFUSED
     if entry.exposes:
-        result.findings.append(
+        result.note(
             Finding(
                 Level.WARNING,
                 entry.key,
@@ -212,8 +235,7 @@ def _put(name: str, entry: Entry, result: Resolution) -> None:
                 str(entry.origin),
             )
         )
-    result.values[name] = value
-    result.origins[name] = entry.origin
+    return value
 
 
 def _children(section: str) -> list[str]:

@@ -108,6 +108,7 @@ KEYS: tuple[Key, ...] = (
         "world of a fetch",
         ("SEAMLESS_WORLD",),
     ),
+    Key("seamless.min_coverage", number(0, 1).optional(), None, "smallest acceptable coverage ratio"),
     Key("seamless.sla_preset", text(), "notebook", "which SLA preset", ("QMTL_SEAMLESS_SLA_PRESET",)),
     Key(
         "seamless.conformance_preset",

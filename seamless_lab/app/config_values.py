@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from seamless_lab.app.secret import Secret, redact_url, wrap_secrets
 from seamless_lab.core.grid import parse_timeframe
 from seamless_lab.core.time import parse_time_ms
-from seamless_lab.errors import InvalidNode, InvalidTime
+from seamless_lab.errors import InvalidNode, InvalidTime, RequestError
 
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
@@ -109,7 +109,7 @@ def choice(options: type[StrEnum]) -> Kind:
     def read(value: object, is_text: bool) -> StrEnum:
         try:
             return options(str(value))
-        except ValueError as error:
+        except (ValueError, RequestError) as error:
             raise Refused(nearest(str(value), words)) from error
 
     return Kind(f"one of {', '.join(words)}", read, words)

@@ -17,10 +17,11 @@ from seamless_lab.app.config_findings import ConfigReport, Finding, Level, requi
 from seamless_lab.app.config_resolve import Resolution, resolve
 from seamless_lab.app.config_schema import KEYS, Profile, Render
 from seamless_lab.app.config_sources import Origin, from_arguments, from_environment, from_file, unknown_environment
+from seamless_lab.app.config_values import nearest
 from seamless_lab.app.secret import Secret, reveal, show
 from seamless_lab.core.policy import BackfillPolicy, ComputeContext, Domain, SLAPolicy, Strategy
 from seamless_lab.core.report import ConformancePolicy
-from seamless_lab.errors import ConfigError
+from seamless_lab.errors import ConfigError, RequestError
 
 Section = TypeVar("Section")
 
@@ -102,6 +103,7 @@ class ExchangeSettings:
 class Settings:
     """Everything configured. `values` and `origins` are by dotted key; the fields are the same values, typed.
 
+    `context`: on whose behalf a fetch is made that says nothing about it (`max_lag_s` tells its lag by domain).
     `findings` are the warnings met on the way; there are no errors among them. `file` is the configuration file read,
     if any.
     """
@@ -110,11 +112,9 @@ class Settings:
     render: Render
     now_ms: int | None
     strategy: Strategy
-    domain: Domain
-    world_id: str
-    sla_preset: str
-    conformance_preset: str | None
+    context: ComputeContext
     sla: SLAPolicy
+    sla_presets: Mapping[str, SLAPolicy] = field(repr=False)
     backfill: BackfillPolicy
     conformance: ConformanceSettings
     rate_limit: RateLimitSettings
@@ -140,10 +140,32 @@ class Settings:
             return self.rate_limit
         return dataclasses.replace(self.rate_limit, tokens_per_interval=rps * self.rate_limit.interval_ms / 1_000)
 
-    def context(self) -> ComputeContext:
-        """The context of a fetch that says nothing about it."""
-        lag = self.live_max_lag_s if self.domain is Domain.LIVE else None
-        return ComputeContext(world_id=self.world_id, domain=self.domain, max_lag_s=lag)
+    def anchor_s(self, exchange_id: str, timeframe: str) -> int | None:
+        """The declared open time of one bar, in epoch seconds, or None when nothing is declared."""
+        return self.exchange(exchange_id).anchors.get(timeframe)
+
+    def max_lag_s(self, domain: Domain) -> int | None:
+        """How old the newest bar may be in a domain; only `live` has a limit."""
+        return self.live_max_lag_s if domain is Domain.LIVE else None
+
+    def sla_named(self, name: str | None) -> SLAPolicy:
+        """The budgets of a preset; without a name, those configured.
+
+        Raises
+        ------
+        RequestError
+            There is no such preset; the hint has the nearest.
+        """
+        if name is None:
+            return self.sla
+        if name in self.sla_presets:
+            return self.sla_presets[name]
+        near = nearest(name, list(self.sla_presets))
+        raise RequestError(
+            f"There is no SLA preset {name!r}; there are {', '.join(self.sla_presets)}.",
+            hint=near[:1].upper() + near[1:],
+            value=name,
+        )
 
     def to_dict(self) -> dict[str, object]:
         """Every value by dotted key, credentials masked; JSON-ready."""
@@ -238,16 +260,18 @@ def _settings(found: Resolution, config_file: Path | None) -> Settings:
         "render": "render",
         "now_ms": "now",
         "strategy": "seamless.strategy",
-        "domain": "seamless.domain",
-        "world_id": "seamless.world_id",
-        "sla_preset": "seamless.sla_preset",
-        "conformance_preset": "seamless.conformance_preset",
         "segments_max_bytes": "segments.max_bytes",
         "live_max_lag_s": "domains.live.max_lag_sec",
     }
     return Settings(
         **{name: found.value(key) for name, key in top.items()},  # type: ignore[arg-type]  # the kinds return these types
+        context=ComputeContext(
+            world_id=str(found.value("seamless.world_id")),
+            domain=Domain(str(found.value("seamless.domain"))),
+            min_coverage=found.value("seamless.min_coverage"),  # type: ignore[arg-type]  # its kind is number or None
+        ),
         sla=_section(found, SLAPolicy, "seamless.sla"),
+        sla_presets=MappingProxyType({name: _sla(values) for name, values in found.presets["sla"].items()}),
         backfill=_section(found, BackfillPolicy, "seamless.backfill"),
         conformance=_section(found, ConformanceSettings, "seamless.conformance"),
         rate_limit=_section(found, RateLimitSettings, "seamless.rate_limit"),
@@ -260,6 +284,10 @@ def _settings(found: Resolution, config_file: Path | None) -> Settings:
         findings=(),
         file=config_file,
     )
+
+
+def _sla(values: Mapping[str, object]) -> SLAPolicy:
+    return SLAPolicy(**{key.rpartition(".")[2]: value for key, value in values.items()})  # type: ignore[arg-type]  # as above
 
 
 def _section(found: Resolution, section: type[Section], prefix: str) -> Section:

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import StrEnum
 
 from seamless_lab.errors import ConfigError, RequestError
 
 
 class _Choice(StrEnum):
-    """Words that are read in any case, with `-` for `_`; an unknown one names those allowed."""
+    """Words that are read in any case, with `-` for `_`; an unknown one raises `RequestError` with those allowed."""
 
     @classmethod
-    def _missing_(cls, value: object) -> _Choice | None:
+    def _missing_(cls, value: object) -> _Choice:
         wanted = str(value).strip().replace("-", "_").casefold()
-        return next((member for member in cls if member.value.casefold() == wanted), None)
+        found = next((member for member in cls if member.value.casefold() == wanted), None)
+        if found is not None:
+            return found
+        words = [member.value for member in cls]
+        near = get_close_matches(wanted, [word.casefold() for word in words], n=1)
+        raise RequestError(
+            f"{str(value)!r} is not one of {', '.join(words)}.",
+            hint=f"Did you mean {next(word for word in words if word.casefold() == near[0])}?" if near else "",
+            value=str(value),
+        )
 
 
 class Strategy(_Choice):

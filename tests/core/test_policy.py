@@ -29,8 +29,14 @@ def test_choices_are_read_in_any_case() -> None:
     assert Domain("LIVE") is Domain.LIVE
     assert OnViolation("fail_fast") is OnViolation.FAIL_FAST
     assert BackfillMode("Sync") is BackfillMode.SYNC
-    with pytest.raises(ValueError, match="fastest"):
-        Strategy("fastest")
+
+
+def test_an_unknown_choice_names_those_allowed_and_the_nearest() -> None:
+    with pytest.raises(RequestError, match="'liev' is not one of backtest, research, dryrun, live") as caught:
+        Domain("liev")
+    assert caught.value.hint == "Did you mean live?"
+    with pytest.raises(RequestError):
+        Strategy("perhaps")
 
 
 def test_sealed_domains_are_backtest_and_research() -> None:
