@@ -188,7 +188,7 @@ class Inquiry:
         if hole.tries > 2 or not self._coarser_s:
             return None
         self._tries[hole.start, hole.end] = 2
-        wide = next((s for s in self._coarser_s if (hole.end - hole.start) // s < page // 2), self._coarser_s[-1])
+        wide = next((s for s in self._coarser_s if (hole.end - hole.start) // s < page - 2), self._coarser_s[-1])
         until = Grid(wide).ceil(hole.end)
         return Ask(Purpose.COARSE, wide, until - page * wide, until, page)
 
@@ -236,7 +236,7 @@ class Inquiry:
             return
         too_young = rest - self._quiet_enough
         self._give_up(too_young)
-        disorder = order_of(opens, single=Order.ASCENDING) is Order.DISORDER
+        disorder = order_of(opens, expected=self._api.order) is Order.DISORDER
         self._disordered += disorder
         if not disorder or self._disordered >= DISORDERED_TRIES:
             self._doubted = self._doubted | (rest - too_young)

@@ -24,7 +24,7 @@ class BarApi:
     request_weight
         Tokens of the rate limiter that a full page costs.
     order
-        In which order rows come over the wire.
+        In which order rows come over the wire; None if that is not known.
     since_honoured
         The page begins at the first bar at or after `since`, so what lies between is proven empty.
     until_honoured
@@ -38,7 +38,7 @@ class BarApi:
 
     page_bars: int
     request_weight: float = 1.0
-    order: Order = Order.ASCENDING
+    order: Order | None = Order.ASCENDING
     since_honoured: bool = False
     until_honoured: bool = False
     open_ended: bool = False
@@ -87,4 +87,4 @@ def family_of(exchange: str, symbol: str) -> str:
 def bar_api(exchange: str, family: str, documented_page_bars: int | None) -> BarApi:
     """The known API of an exchange; for others a cautious one that trusts nothing but rows."""
     known = BAR_APIS.get((exchange, family))
-    return known if known is not None else BarApi(documented_page_bars or FALLBACK_PAGE_BARS)
+    return known if known is not None else BarApi(documented_page_bars or FALLBACK_PAGE_BARS, order=None)

@@ -33,23 +33,23 @@ class Order(Enum):
 class Edges:
     """Where the exchange began to read, in epoch seconds; None where that is not known or not trusted.
 
-    `since_s`: no bar opens in [since_s, first row). `until_s`: no bar opens in (last row, until_s). `single` is the
-    order to assume for a page of one row.
+    `since_s`: no bar opens in [since_s, first row). `until_s`: no bar opens in (last row, until_s). `order` is the order in
+    which the exchange sends rows, None if that is not known.
     """
 
     since_s: int | None
     until_s: int | None
-    single: Order = Order.ASCENDING
+    order: Order | None = None
 
 
-def order_of(opens: Ints, *, single: Order) -> Order:
-    """The order of a page's open times, repeated ones allowed; `single` where no two of them differ."""
+def order_of(opens: Ints, *, expected: Order | None) -> Order:
+    """The order of a page's open times, repeated ones allowed; another order than the expected one is disorder."""
     steps = np.diff(opens)
     if not steps.any():
-        return single
-    if (steps >= 0).all():
+        return expected or Order.ASCENDING
+    if (steps >= 0).all() and expected is not Order.DESCENDING:
         return Order.ASCENDING
-    return Order.DESCENDING if (steps <= 0).all() else Order.DISORDER
+    return Order.DESCENDING if (steps <= 0).all() and expected is not Order.ASCENDING else Order.DISORDER
 
 
 def proven(opens: Ints, grid: Grid, edges: Edges) -> Ranges:
@@ -60,7 +60,7 @@ def proven(opens: Ints, grid: Grid, edges: Edges) -> Ranges:
     slots = np.unique(opens)
     if slots.size == 0:
         return Ranges.empty()
-    order = order_of(opens, single=edges.single)
+    order = order_of(opens, expected=edges.order)
     if order is Order.DISORDER:
         return Ranges.of_slots(slots, grid.step_s)
     low, high = int(slots[0]), int(slots[-1]) + grid.step_s
