@@ -1,0 +1,91 @@
+"""A token bucket as a state machine over integers, so that no rounding ever grants a token too many.
+
+The state says when the bucket will be full again, in microseconds of a clock that never goes back; a token is the
+time it takes to refill. In any stretch of time the weights granted are at most `burst_tokens` (or one larger weight)
+plus what the stretch refills.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil, floor
+
+
+@dataclass(frozen=True, slots=True)
+class BucketShape:
+    """`tokens_per_interval` refill in `interval_ms`; `burst_tokens` can be saved; grants are `min_interval_ms` apart."""
+
+    tokens_per_interval: float
+    interval_ms: int
+    burst_tokens: float
+    min_interval_ms: int = 0
+
+    def __post_init__(self) -> None:
+        if self.tokens_per_interval <= 0 or self.interval_ms <= 0 or self.burst_tokens <= 0 or self.min_interval_ms < 0:
+            raise ValueError(f"a bucket needs positive numbers (min_interval_ms may be 0), not {self}")
+
+    @property
+    def capacity_us(self) -> int:
+        """Time in which an empty bucket fills up."""
+        return floor(self._token_us * Fraction(self.burst_tokens))
+
+    def cost_us(self, weight: float) -> int:
+        """Time in which `weight` tokens refill, rounded up."""
+        if weight <= 0:
+            raise ValueError(f"a request weighs more than nothing, not {weight}")
+        return ceil(self._token_us * Fraction(weight))
+
+    @property
+    def _token_us(self) -> Fraction:
+        return Fraction(self.interval_ms * 1000) / Fraction(self.tokens_per_interval)
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Full from `full_at_us` on; grants nothing before `open_at_us` (minimum interval, penalties). A new one is full."""
+
+    full_at_us: int = 0
+    open_at_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The tokens are the caller's; `bucket` is what is left."""
+
+    bucket: Bucket
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Not enough tokens; there will be after `us` microseconds, never earlier, if nobody else takes any."""
+
+    us: int
+
+
+def take(shape: BucketShape, bucket: Bucket, weight: float, now_us: int) -> Taken | Wait:
+    """What comes of asking for `weight` tokens now.
+
+    A weight above `burst_tokens` waits for a full bucket and leaves it in debt, so that it is slow rather than
+    impossible.
+    """
+    cost = shape.cost_us(weight)
+    refilled_at = bucket.full_at_us + cost - max(shape.capacity_us, cost)
+    ready_at = max(refilled_at, bucket.open_at_us)
+    if now_us < ready_at:
+        return Wait(ready_at - now_us)
+    full_at = max(bucket.full_at_us, now_us) + cost
+    return Taken(Bucket(full_at, now_us + shape.min_interval_ms * 1000))
+
+
+def penalised(bucket: Bucket, now_us: int, penalty_us: int) -> Bucket:
+    """The bucket closed for the next `penalty_us`; a longer closure stands."""
+    return Bucket(bucket.full_at_us, max(bucket.open_at_us, now_us + penalty_us))
+
+
+def tokens_available(shape: BucketShape, bucket: Bucket, now_us: int) -> float:
+    """Tokens that could be taken now; 0.0 while the bucket is closed."""
+    if now_us < bucket.open_at_us:
+        return 0.0
+    missing_us = max(0, bucket.full_at_us - now_us)
+    return max(0.0, shape.burst_tokens * (1 - missing_us / shape.capacity_us)) if shape.capacity_us else 0.0
