@@ -45,10 +45,12 @@ def add_control_routes(app: web.Application, exchange: Exchange) -> None:
 
 def fault_plan(value: Json) -> FaultPlan:
     """A plan from its JSON form; the keys are the plan's fields."""
-    routes = value.get("routes", [])
+    routes, rates = value.get("routes", []), value.get("rates", {})
     if not isinstance(routes, list) or not all(isinstance(route, str) for route in routes):
         raise ValueError(f"routes must be a list of route names, got {routes!r}")
-    return FaultPlan(**{**value, "routes": frozenset(routes)})
+    if not isinstance(rates, dict) or not all(isinstance(rate, int | float) for rate in rates.values()):
+        raise ValueError(f"rates must map faults to numbers, got {rates!r}")
+    return FaultPlan(**{**value, "routes": frozenset(routes), "rates": rates})
 
 
 def restatement(value: Json) -> Restatement:
@@ -113,7 +115,16 @@ class _Control:
         return self.clock({})
 
     def restatements(self, _: Json) -> list[Json]:
-        return [asdict(item) for item in self._exchange.market.restatements]
+        return [
+            {
+                "symbol": item.symbol,
+                "start": item.stretch.start,
+                "end": item.stretch.end,
+                "known_at_ms": item.known_at_ms,
+                "kind": item.kind,
+            }
+            for item in self._exchange.market.restatements
+        ]
 
     def add_restatement(self, value: Json) -> list[Json]:
         self._exchange.market.restate(restatement(value))

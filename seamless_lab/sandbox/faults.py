@@ -13,7 +13,7 @@ from types import MappingProxyType
 import numpy as np
 
 from seamless_lab.sandbox.family import Page
-from seamless_lab.sandbox.randomness import salt
+from seamless_lab.sandbox.randomness import bits, salt, words
 
 PAGE_FAULTS = frozenset({"duplicates", "out_of_order", "short_page", "empty_page"})
 """Faults of rows: they only befall pages of bars or trades."""
@@ -98,19 +98,18 @@ class FaultState:
         return self.plan.latency_ms / 1000 if affected else 0.0
 
 
-def spoiled(page: Page, fault: str, seed: int) -> Page:
-    """The page with a row fault: an order or a choice of its rows that the seed decides."""
+def spoiled(page: Page, fault: str, stream: np.uint64) -> Page:
+    """The page with a fault of rows; which rows it hits depends on `stream` alone."""
     count = len(page.ts)
-    random = np.random.Generator(np.random.PCG64(seed))
-    order = np.arange(count)
+    position = np.arange(count, dtype=np.int64)
+    random = words(stream, position)
     if fault == "empty_page":
-        order = order[:0]
-    elif fault == "short_page":
-        order = order[: random.integers(1, count) if count > 1 else count]
-    elif fault == "out_of_order":
-        order = random.permutation(count)
-    elif fault == "duplicates":
-        order = np.sort(np.concatenate([order, random.choice(order, max(count // 4, 1))])) if count else order
-    else:
-        raise ValueError(f"{fault!r} is no fault of rows")
-    return page.reordered(order)
+        return page.reordered(position[:0])
+    if fault == "short_page":
+        return page.reordered(position[: count * (1 + int(stream % 3)) // 4])
+    if fault == "out_of_order":
+        return page.reordered(np.argsort(random))
+    if fault == "duplicates":
+        copies = np.where((bits(random, 0, 2) == 0) | (position == 0), 2, 1)
+        return page.reordered(np.repeat(position, copies))
+    raise ValueError(f"{fault!r} is no fault of rows")

@@ -14,6 +14,7 @@ from seamless_lab.sandbox.randomness import salt
 
 DAY_S = 86_400
 _FIRST_LISTING_S = 1_502_942_400  # 2017-08-17 04:00 UTC, the day Binance opened
+_MAJORS_LISTED_S = 1_609_459_200  # 2021-01-01: by then all majors are listed
 _LAST_LISTING_S = 1_730_419_200  # 2024-11-01
 
 # base: price level, price decimals, lot decimals, mean lots per minute, one-minute deviation in millionths of an octave
@@ -92,7 +93,7 @@ class Instrument:
 
 
 def _invented_bases(count: int) -> list[str]:
-    """Pronounceable ticker names in a fixed order, none of them a known one."""
+    """Pronounceable ticker names, always the same."""
     first, vowels, last = "BCDFGHJKLMNPRSTVWZ", "AEIOU", "KLMNRSTXZ"
     names = (f"{a}{e}{z}{o}" for a in first for z in last for e in vowels for o in vowels)
     return [name for _, name in zip(range(count), names, strict=False)]
@@ -111,7 +112,7 @@ def _instrument(venue: str, base: str, quote: str, seed: int) -> Instrument:
     else:
         price, decimals, lot_decimals, mean_lots, deviation = scale
         price_ticks = int(price.replace(".", ""))
-    days = (_LAST_LISTING_S - _FIRST_LISTING_S) // DAY_S
+    days = ((_MAJORS_LISTED_S if base in _MAJORS else _LAST_LISTING_S) - _FIRST_LISTING_S) // DAY_S
     listed = _FIRST_LISTING_S
     if base not in _LISTED_FIRST:
         listed += (random >> 20) % days * DAY_S + (random >> 40) % 20 * 3600

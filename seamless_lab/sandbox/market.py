@@ -34,7 +34,8 @@ class Stretch:
 class Restatement:
     """Bars of `symbol` opening in `stretch` that the exchange serves differently from `known_at_ms` on.
 
-    `values`: other highs, lows, volumes and trades. `late`: absent before, present after. `withdrawn`: the reverse.
+    `values`: other highs, lows, volumes and trades, of closed minutes only. `late`: absent before, present after.
+    `withdrawn`: the reverse.
     """
 
     symbol: str
@@ -69,7 +70,7 @@ class Market:
         return tuple(self._restatements)
 
     def known_restatements(self, now_ms: int) -> tuple[int, int]:
-        """How many restatements there are, and how many of them are known at `now_ms`: equal numbers serve equal bars."""
+        """How many restatements there are and are known at `now_ms`: while both stay, closed bars stay."""
         known = sum(restatement.known_at_ms <= now_ms for restatement in self._restatements)
         return len(self._restatements), known
 
@@ -173,8 +174,9 @@ class Market:
     def _restated(self, instrument: Instrument, minutes: BarColumns, now_ms: int) -> BarColumns:
         for restatement in self._of(instrument):
             stretch, known = restatement.stretch, restatement.known_at_ms <= now_ms
-            low, high = (int(edge) for edge in np.searchsorted(minutes.ts, [stretch.start, stretch.end]))
-            if low == high or (restatement.kind == "values" and not known):
+            end = min(stretch.end, now_ms // 60_000 * MINUTE_S) if restatement.kind == "values" else stretch.end
+            low, high = (int(edge) for edge in np.searchsorted(minutes.ts, [stretch.start, end]))
+            if low >= high or (restatement.kind == "values" and not known):
                 continue
             inside = minutes.take(slice(low, high))
             if restatement.kind == "values":
@@ -190,7 +192,7 @@ class Market:
         legs = minute_legs(instrument, first, last)
         for restatement in self._of(instrument):
             low = max(restatement.stretch.start // MINUTE_S, first)
-            high = min(restatement.stretch.end // MINUTE_S, last)
+            high = min(restatement.stretch.end // MINUTE_S, last, now_ms // 60_000)
             if restatement.kind == "values" and restatement.known_at_ms <= now_ms and low < high:
                 legs = legs.overlaid(minute_legs(instrument, low, high, restatement.known_at_ms))
         return legs

@@ -31,14 +31,14 @@ _LAST = _table([f"{group:\0>4}" for group in range(_GROUP)] + _CONTINUES)  # zer
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """A column of integers in [0, 10**16)."""
+    """A column of non-negative integers."""
 
     values: Integers
 
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """A column of numbers in [0, 10**10), in units of `10**-decimals`, printed with `places` (up to 8) decimals."""
+    """A column of non-negative numbers in units of `10**-decimals`, printed with `places` (up to 8) decimals."""
 
     values: Integers
     decimals: int
@@ -59,6 +59,8 @@ Part = str | Whole | Fixed | Either
 
 def rendered(count: int, parts: Sequence[Part]) -> bytes:
     """`count` lines, newlines between them; each is the concatenation of literals and columns of length `count`."""
+    if count == 0:
+        return b""
     cells = [_cell(count, part) for part in (*parts, "\n")]
     return np.concatenate(cells, axis=1).tobytes().translate(None, b"\0")[:-1]
 
@@ -69,7 +71,7 @@ def _cell(count: int, part: Part) -> Bytes:
             literal = np.frombuffer(part.encode(), dtype=np.uint8)
             return np.broadcast_to(literal, (count, len(literal)))
         case Whole():
-            return _whole(part.values, 4)
+            return _whole(part.values)
         case Fixed():
             return _fixed(part)
         case Either():
@@ -80,7 +82,8 @@ def _cell(count: int, part: Part) -> Bytes:
             return texts.reshape(2, width)[part.mask.astype(np.int64)]
 
 
-def _whole(values: Integers, groups: int) -> Bytes:
+def _whole(values: Integers) -> Bytes:
+    groups = -(-len(str(values.max())) // 4)
     digits = np.empty((len(values), groups), dtype=np.uint32)
     table = _LAST
     for place in range(groups - 1, 0, -1):
@@ -96,12 +99,14 @@ def _fixed(part: Fixed) -> Bytes:
     whole = part.values // unit
     fraction = (part.values - unit * whole) * 10 ** (_MAX_PLACES - part.decimals)
     high = fraction // _GROUP
-    cell = np.empty((len(whole), 12 + 1 + _MAX_PLACES), dtype=np.uint8)
-    cell[:, :12] = _whole(whole, 3)
-    cell[:, 12] = ord(".")
-    cell[:, 13:17] = _LAST[high + _GROUP].view(np.uint8).reshape(-1, 4)
-    cell[:, 17:21] = _LAST[fraction - _GROUP * high + _GROUP].view(np.uint8).reshape(-1, 4)
-    return cell[:, : 13 + part.places] if part.places else cell[:, :12]
+    before = _whole(whole)
+    point = before.shape[1]
+    cell = np.empty((len(whole), point + 1 + _MAX_PLACES), dtype=np.uint8)
+    cell[:, :point] = before
+    cell[:, point] = ord(".")
+    cell[:, point + 1 : point + 5] = _LAST[high + _GROUP].view(np.uint8).reshape(-1, 4)
+    cell[:, point + 5 :] = _LAST[fraction - _GROUP * high + _GROUP].view(np.uint8).reshape(-1, 4)
+    return cell[:, : point + 1 + part.places] if part.places else before
 
 
 def fixed_text(value: int, decimals: int, places: int = _MAX_PLACES) -> str:

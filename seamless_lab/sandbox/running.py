@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 
 
 async def start_server(exchange: Exchange, port: int = 0) -> tuple[web.AppRunner, str]:
-    """The runner to clean up and the URL of an exchange now served on the loopback interface; port 0 picks a free one."""
+    """The runner to clean up and the URL of an exchange now served on the loopback; port 0 picks a free one."""
     runner = web.AppRunner(build_app(exchange), access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, HOST, port)
@@ -34,7 +34,7 @@ async def start_server(exchange: Exchange, port: int = 0) -> tuple[web.AppRunner
 class SandboxExchange:
     """A sandbox exchange on its own thread and event loop, for tests, notebooks and the demo.
 
-    All methods may be called from any thread while it runs; they take effect before the next request is answered.
+    All methods may be called from any thread; they take effect before the next request is answered.
 
     Examples
     --------
@@ -47,28 +47,27 @@ class SandboxExchange:
         self.config = SandboxConfig() if config is None else config
         self._exchange = Exchange(self.config)
         self._port = port
-        self._loop = asyncio.new_event_loop()
-        self._stopping = asyncio.Event()
-        self._ready: Future[str] = Future()
-        self._thread = threading.Thread(target=self._run, name="sandbox-exchange", daemon=True)
+        self._started: Future[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="sandbox-exchange", daemon=True)
 
     def __enter__(self) -> Self:
         """Start, and return once it listens."""
         self._thread.start()
-        self._ready.result()
+        self._started.result()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop: pending answers are cancelled, connections closed."""
-        self._loop.call_soon_threadsafe(self._stopping.set)
+        _, loop, stopping = self._started.result()
+        loop.call_soon_threadsafe(stopping.set)
         self._thread.join()
 
     @property
     def url(self) -> str:
         """Base URL, without a slash at the end; a family's API lies below `/<family>`."""
-        return self._ready.result()
+        return self._started.result()[0]
 
     def log(self) -> list[RequestRecord]:
         """Every request since the start or `clear_log`, in order of arrival."""
@@ -95,25 +94,24 @@ class SandboxExchange:
         self._call(lambda: self._exchange.market.restate(restatement))
 
     def _call(self, act: Callable[[], Result]) -> Result:
-        """Run `act` on the exchange's loop and wait for it."""
+        """Run `act` on the exchange's loop and wait for it; here, when the exchange is not running."""
+        if not self._thread.is_alive():
+            return act()
 
         async def run() -> Result:
             return act()
 
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
-
-    def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._serve())
+        return asyncio.run_coroutine_threadsafe(run(), self._started.result()[1]).result()
 
     async def _serve(self) -> None:
+        stopping = asyncio.Event()
         try:
             runner, url = await start_server(self._exchange, self._port)
         except OSError as error:
-            self._ready.set_exception(error)
+            self._started.set_exception(error)
             return
         try:
-            self._ready.set_result(url)
-            await self._stopping.wait()
+            self._started.set_result((url, asyncio.get_running_loop(), stopping))
+            await stopping.wait()
         finally:
             await runner.cleanup()

@@ -8,6 +8,7 @@ import struct
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
+import numpy as np
 from aiohttp import web
 
 from seamless_lab.sandbox.control import add_control_routes
@@ -67,7 +68,7 @@ class _Endpoint:
             return _response(refused.reply, record, usage)
         record.fault = exchange.faults.next(route.name, content, is_page=isinstance(answer, Page))
         await asyncio.sleep(exchange.faults.latency_s(route.name))
-        chance = int(salt(exchange.faults.plan.seed, "chance", content))
+        chance = salt(exchange.faults.plan.seed, "chance", content)
         if isinstance(answer, Page):
             record.window_start, record.window_end = answer.window_start, answer.window_end
             if record.fault in PAGE_FAULTS:
@@ -89,7 +90,7 @@ class _Endpoint:
         return answer
 
     async def _fail(
-        self, request: web.Request, record: RequestRecord, answer: Reply, chance: int
+        self, request: web.Request, record: RequestRecord, answer: Reply, chance: np.uint64
     ) -> web.StreamResponse:
         """What the client gets instead of the answer."""
         plan = self._exchange.faults.plan
@@ -101,7 +102,7 @@ class _Endpoint:
             case "html":
                 return _response(web_page(200), record)
             case "server_error":
-                return _response(web_page(500) if chance & 1 else self._family.unavailable(), record)
+                return _response(web_page(500) if chance % 2 else self._family.unavailable(), record)
             case "malformed":
                 spoilt = answer.body[: len(answer.body) * 2 // 3] + b"\x00"
                 return _response(Reply(200, spoilt, answer.content_type), record)
