@@ -16,8 +16,6 @@ from seamless_lab.engine.artifacts.load import Loader, StoredCommit
 from seamless_lab.errors import InvalidReference, NotFound
 
 FIRST_SEQ = 1
-PREFIX_LENGTH = 8
-"""Hex digits that a fingerprint prefix needs at least."""
 _CANDIDATES = 5
 _KINDS = ("ohlcv", "trades")
 
@@ -122,14 +120,14 @@ class Resolver:
         Raises
         ------
         InvalidReference
-            If the prefix is no hex, too short, or starts several fingerprints, which are listed.
+            If the prefix is no hex, or starts several fingerprints, which are listed.
         NotFound
             If no version has it; the hint names the newest.
         """
         wanted = prefix.removeprefix("sha256:").lower()
-        if len(wanted) < PREFIX_LENGTH or len(wanted) > 64 or wanted.strip("0123456789abcdef"):
+        if not 1 <= len(wanted) <= 64 or wanted.strip("0123456789abcdef"):
             raise InvalidReference(
-                f"{prefix!r} is no fingerprint; write sha256: and {PREFIX_LENGTH} to 64 hex digits.",
+                f"{prefix!r} is no fingerprint; write sha256: and 8 to 64 hex digits.",
                 hint=f"`artifacts {node}` lists them.",
                 value=prefix,
             )

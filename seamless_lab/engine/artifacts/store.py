@@ -56,6 +56,11 @@ class SealedStore:
         found = self._resolver.head(node)
         return None if found is None else self._loader.version(node, found.commit.seq)
 
+    def head_commit(self, node: NodeId) -> Commit | None:
+        """The newest commit now, without its tree: what a catalogue shows of a node."""
+        found = self._resolver.head(node)
+        return None if found is None else found.commit
+
     def resolve(
         self, node: NodeId, *, as_of_ms: int | None = None, seq: int | None = None, fingerprint: str | None = None
     ) -> Version:

@@ -12,7 +12,7 @@ from seamless_lab.core.digest import Header, Leaf, Pack
 from seamless_lab.core.identity import NodeId
 from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import Commit, PackRef, Tree
-from seamless_lab.engine.artifacts.documents import commit_path, data_path, tree_path
+from seamless_lab.engine.artifacts.documents import commit_path, data_path, tree_path, without_checksum
 from seamless_lab.engine.artifacts.load import Loader, StoredCommit, check_rows
 from seamless_lab.engine.artifacts.resolve import FIRST_SEQ
 from seamless_lab.errors import Corrupted, NotFound
@@ -64,6 +64,8 @@ def verify(loader: Loader, node: NodeId, commit: Commit | None = None) -> Verifi
         check.commit(commit.seq)
     check.trees()
     check.data()
+    if commit is None:
+        check.leftovers()
     return check.result()
 
 
@@ -164,6 +166,20 @@ class _Check:
         work = list(self._work())
         if work:
             self._rows = sum(self._loader.executor.map(self._hash, *zip(*work, strict=True)))
+
+    def leftovers(self) -> None:
+        """Check files that were not reached: what a damaged document names, and what publishers left behind."""
+        for path in sorted(self._sizes.keys() - self._read):
+            if path.endswith(".json"):
+                self._attempt(partial(self._document, path), path)
+            elif path.endswith(".parquet"):
+                self._attempt(partial(self._rows_in, path), path)
+
+    def _document(self, path: str) -> bytes:
+        return without_checksum(path, self._loader.objects.read(path))
+
+    def _rows_in(self, path: str) -> int:
+        return self._loader.codec.decode(self._loader.objects.read(path), path=path).height
 
     def _work(self) -> Iterator[tuple[Header, str, tuple[Leaf, ...]]]:
         queued: set[str] = set()
