@@ -103,7 +103,7 @@ def nodes(wiring: Wiring) -> Sequence[str]:
 
 def catalogue(wiring: Wiring) -> ArtifactList:
     """The head of every sealed dataset."""
-    heads = [(node, head.commit) for node in wiring.sealed.nodes() if (head := wiring.sealed.head(node)) is not None]
+    heads = [(node, head) for node in wiring.sealed.nodes() if (head := wiring.sealed.head_commit(node)) is not None]
     return ArtifactList(wiring.sealed.url, "", _listed(heads))
 
 

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from seamless_lab.app import inspect
+from seamless_lab.app.choices import choose
 from seamless_lab.app.portal import Portal
 from seamless_lab.app.results import (
     ArtifactList,
@@ -27,6 +28,7 @@ from seamless_lab.core.policy import ComputeContext, Domain, SLAPolicy, Strategy
 from seamless_lab.core.reference import Latest, Reference, Selector, parse_reference, parse_selector
 from seamless_lab.core.time import TimeLike, TimeRange, parse_time_ms, parse_window
 from seamless_lab.engine.events import Emit
+from seamless_lab.engine.jobs import Backfilled
 from seamless_lab.engine.request import FetchRequest
 from seamless_lab.errors import RequestError
 
@@ -155,7 +157,7 @@ class Lab:
     def manifest(self, ref: str) -> Manifest:
         """The manifest of one version; of the newest when `ref` is a bare node."""
         reference = self._reference(ref)
-        return Manifest(self._wiring.stores.resolve(reference.node, reference.selector or Latest()))
+        return Manifest(self._wiring.sealed.select(reference.node, reference.selector or Latest()))
 
     def verify(self, ref: str | None = None) -> VerifyReport:
         """Rehash everything that a version (or a node, or the whole store) consists of."""
@@ -179,7 +181,8 @@ class Lab:
     ) -> BackfillPlan:
         """The requests and the time a backfill would take; asks for no bars."""
         header, window = self._header(self._node(node)), self._window(node, start, end)
-        return self._portal.call(lambda: self._wiring.jobs.plan(header, window, refresh=refresh), on_event)
+        planned = self._portal.call(lambda: self._wiring.jobs.plan(header, window, refresh=refresh), on_event)
+        return BackfillPlan(header.node, window, planned.gaps, planned.prediction)
 
     def backfill(
         self,
@@ -195,7 +198,8 @@ class Lab:
         `refresh` asks for answered slots again, and changes become restatements.
         """
         header, window = self._header(self._node(node)), self._window(node, start, end)
-        return self._portal.call(lambda: self._wiring.jobs.backfill(header, window, refresh=refresh), on_event)
+        done = self._portal.call(lambda: self._wiring.jobs.backfill(header, window, refresh=refresh), on_event)
+        return _backfill_result(header, done)
 
     async def abackfill(
         self,
@@ -208,7 +212,8 @@ class Lab:
     ) -> BackfillResult:
         """`backfill` for async code."""
         header, window = self._header(self._node(node)), self._window(node, start, end)
-        return await self._portal.acall(lambda: self._wiring.jobs.backfill(header, window, refresh=refresh), on_event)
+        done = await self._portal.acall(lambda: self._wiring.jobs.backfill(header, window, refresh=refresh), on_event)
+        return _backfill_result(header, done)
 
     def publish(self, node: str, start: TimeLike | None = None, end: TimeLike | None = None) -> Manifest:
         """Seal what the hot store knows for good and the head does not hold yet."""
@@ -267,19 +272,19 @@ class Lab:
         settings = self._wiring.settings
         reference = self._reference(node)
         selector = self._selector(reference, as_of)
-        chosen = Domain(domain) if domain is not None else settings.context.domain
+        chosen = settings.context.domain if domain is None else choose(Domain, domain, "domain")
         context = ComputeContext(
             world_id=world if world is not None else settings.context.world_id,
             domain=chosen,
             max_lag_s=max_lag_s if max_lag_s is not None else settings.max_lag_s(chosen),
-            min_coverage=min_coverage if min_coverage is not None else settings.context.min_coverage,
+            min_coverage=min_coverage,
         )
         return FetchRequest(
             header=self._header(reference.node),
             window=self._window(node, start, end),
             context=context,
-            strategy=Strategy(strategy) if strategy is not None else settings.strategy,
-            sla=settings.sla_named(sla) if not isinstance(sla, SLAPolicy) else sla,
+            strategy=settings.strategy if strategy is None else choose(Strategy, strategy, "strategy"),
+            sla=sla if isinstance(sla, SLAPolicy) else settings.sla_named(sla),
             selector=selector,
         )
 
@@ -315,3 +320,10 @@ class Lab:
         return header, self._window(node, start, end) if start is not None else inspect.known_bounds(
             self._wiring, header
         )
+
+
+def _backfill_result(header: Header, done: Backfilled) -> BackfillResult:
+    errors = tuple(dict.fromkeys(error.message for error in done.outcome.errors))
+    return BackfillResult(
+        header.node, done.coverage, done.outcome.requests, done.outcome.rows, errors, done.version, done.restated
+    )

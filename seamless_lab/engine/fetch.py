@@ -100,7 +100,7 @@ class FetchEngine:
         request, header = work.request, work.request.header
         assert request.selector is not None  # the gate admits no sealed read without one
         async with work.budget.phase(Phase.STORAGE):
-            version = await asyncio.to_thread(self._stores.resolve, header.node, request.selector)
+            version = await asyncio.to_thread(self._stores.sealed.select, header.node, request.selector)
             require_same_grid(header, version)
             sealed = await self._read(work, version)
         coverage = self._classify(work, sealed.bars, sealed.answered, Ranges.empty(), now_ms=version.commit.as_of_ms)

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from seamless_lab.core.bars import Bars
 from seamless_lab.core.coverage import Coverage, classify, stable_until
 from seamless_lab.core.digest import Header
-from seamless_lab.core.identity import NodeId
 from seamless_lab.core.observed import Observed, merge, overlay, settled
 from seamless_lab.core.ranges import Ranges
-from seamless_lab.core.reference import AsOf, Fingerprint, Latest, Selector, Seq
 from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import Version
 from seamless_lab.engine.artifacts import SealedStore
@@ -53,24 +51,6 @@ class Stores:
     hot: HotStore
     sealed: SealedStore
     stabilization_bars: int
-
-    def resolve(self, node: NodeId, selector: Selector) -> Version:
-        """The version that a selector names.
-
-        Raises
-        ------
-        NotFound
-            Naming the first or nearest version.
-        """
-        match selector:
-            case Latest():
-                return self.sealed.resolve(node)
-            case AsOf(at_ms=at_ms):
-                return self.sealed.resolve(node, as_of_ms=at_ms)
-            case Seq(number=number):
-                return self.sealed.resolve(node, seq=number)
-            case Fingerprint(prefix=prefix):
-                return self.sealed.resolve(node, fingerprint=prefix)
 
     def know(self, header: Header, window: TimeRange) -> Known:
         """Everything known about a window, without reading sealed bars.
@@ -128,8 +108,8 @@ def require_same_grid(header: Header, version: Version) -> None:
     """
     if version.header.grid != header.grid:
         raise NotSealed(
-            f"{header.node} was sealed with bars of {version.header.grid.step_s} s anchored at {version.header.grid.anchor_s} s, and is now "
-            f"configured as {header.grid.step_s} s anchored at {header.grid.anchor_s} s.",
-            hint=f"Correct exchanges.{header.node.exchange}.anchors in the configuration.",
-            node=str(header.node),
+            f"{header.node} was sealed with bars of {version.header.grid.step_s} s anchored at
+            {version.header.grid.anchor_s} s, and is now " f"configured as {header.grid.step_s} s anchored at
+            {header.grid.anchor_s} s.", hint=f"Correct exchanges.{header.node.exchange}.anchors in the
+            configuration.", node=str(header.node),
         )

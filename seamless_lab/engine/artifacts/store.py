@@ -84,6 +84,10 @@ class SealedStore:
             selector = Fingerprint(fingerprint)
         return self._loader.version(node, self._resolver.select(node, selector).seq)
 
+    def select(self, node: NodeId, selector: Selector) -> Version:
+        """The version that a selector names; raises as `resolve` does."""
+        return self._loader.version(node, self._resolver.select(node, selector).seq)
+
     def history(self, node: NodeId) -> Iterator[Commit]:
         """All commits of a node, newest first, read as they are asked for."""
         return self._resolver.history(node)

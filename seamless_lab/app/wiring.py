@@ -1,0 +1,246 @@
+"""Composition: settings and a home become the parts of a lab. The only place that names adapters."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import uuid
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+
+from seamless_lab.adapters.bus_jsonl import JsonlBus
+from seamless_lab.adapters.clock_system import FixedClock, SystemClock
+from seamless_lab.adapters.coordinator_sqlite import SqliteCoordinator
+from seamless_lab.adapters.fetch_log_sqlite import SqliteFetchLog
+from seamless_lab.adapters.fetcher_ccxt import CcxtFetcher, CcxtSettings
+from seamless_lab.adapters.hot_sqlite import SqliteHotStore
+from seamless_lab.adapters.ledger_sqlite import SqliteWorldLedger
+from seamless_lab.adapters.limiter_local import LocalRateLimiter
+from seamless_lab.adapters.local_disk import network_filesystem
+from seamless_lab.adapters.objects_folder import FolderObjects
+from seamless_lab.adapters.segment_cache_arrow import ArrowSegmentCache
+from seamless_lab.adapters.segments_parquet import ParquetSegments
+from seamless_lab.adapters.sqlite_file import SqliteFile
+from seamless_lab.app.config_sources import config_file
+from seamless_lab.app.home import Home, find_home, user_folders
+from seamless_lab.app.portal import EventStream
+from seamless_lab.app.settings import Settings, resolve_settings
+from seamless_lab.core.bucket import BucketShape
+from seamless_lab.core.plan import RateShape
+from seamless_lab.engine.answering import Answering
+from seamless_lab.engine.artifacts import SealedStore
+from seamless_lab.engine.backfill import Backfiller, BackfillPorts
+from seamless_lab.engine.cache import ReadCache
+from seamless_lab.engine.events import Event
+from seamless_lab.engine.fetch import FetchEngine
+from seamless_lab.engine.jobs import Jobs, JobShape
+from seamless_lab.engine.knowledge import Stores
+from seamless_lab.engine.ports import Clock
+from seamless_lab.engine.publish import Producer, Publisher
+
+HASHING_THREADS = 2
+
+GOVERNANCE = frozenset(
+    {
+        "seamless.artifact.published",
+        "seamless.artifact.collision",
+        "seamless.backfill.fail",
+        "seamless.domain.hold",
+        "seamless.domain.partial",
+        "seamless.sla.downgrade",
+        "seamless.world.as_of_advanced",
+    }
+)
+"""Events that are kept in the home's event file."""
+
+
+class Wiring:
+    """The parts of one lab, each made when first used.
+
+    Nothing is opened by making a `Wiring`: a lab that only reads sealed data never opens the hot store.
+    """
+
+    def __init__(self, home: Home, settings: Settings) -> None:
+        self.home = home
+        self.settings = settings
+        self.events = EventStream()
+        self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self.notices: list[str] = []
+        self._making = threading.RLock()
+        self.events.add(self._to_bus)
+
+    @cached_property
+    def clock(self) -> Clock:
+        """The system's clock, or a fixed one where the settings say so."""
+        return SystemClock() if self.settings.now_ms is None else FixedClock(self.settings.now_ms)
+
+    @cached_property
+    def database(self) -> SqliteFile:
+        """The hot store's file."""
+        return SqliteFile(self._local(self.home.hot))
+
+    @cached_property
+    def hot(self) -> SqliteHotStore:
+        """Mutable recent knowledge."""
+        return SqliteHotStore(self.database)
+
+    @cached_property
+    def sealed(self) -> SealedStore:
+        """Sealed versions."""
+        return SealedStore(
+            FolderObjects(self.home.artifacts),
+            ParquetSegments(),
+            ArrowSegmentCache(self.home.cache / "segments", limit_bytes=self.settings.segments_max_bytes),
+            clock=self.clock,
+            executor=ThreadPoolExecutor(HASHING_THREADS, thread_name_prefix="seamless-hash"),
+        )
+
+    @cached_property
+    def bus(self) -> JsonlBus:
+        """Governance events, for whoever audits."""
+        return JsonlBus(self.home.events)
+
+    @cached_property
+    def stores(self) -> Stores:
+        """Head and hot, seen together."""
+        return Stores(self.clock, self.hot, self.sealed, self.settings.artifact.stabilization_bars)
+
+    @cached_property
+    def ledger(self) -> SqliteWorldLedger:
+        """Worlds and their floors."""
+        return SqliteWorldLedger(self.database)
+
+    @cached_property
+    def fetch_log(self) -> SqliteFetchLog:
+        """Every fetch and its budgets."""
+        return SqliteFetchLog(self.database)
+
+    @cached_property
+    def fetcher(self) -> CcxtFetcher:
+        """The exchanges."""
+        settings = {exchange: self._exchange_settings(exchange) for exchange in self.settings.exchanges}
+        return CcxtFetcher(self.limiter, self.clock, settings, emit=self.events.emit)
+
+    @cached_property
+    def limiter(self) -> LocalRateLimiter:
+        """Tokens per exchange, of this process."""
+        return LocalRateLimiter(self._bucket_shape, self.clock)
+
+    @cached_property
+    def backfiller(self) -> Backfiller:
+        """Fills gaps."""
+        policy = self.settings.backfill
+        coordinator = SqliteCoordinator(self.database, self.clock, ttl_ms=policy.embedded_lease_ttl_ms)
+        return Backfiller(
+            BackfillPorts(self.clock, self.fetcher, coordinator, self.hot, self.events.emit),
+            policy,
+            self.settings.conformance.policy,
+            owner=self.owner,
+            stabilization_bars=self.settings.artifact.stabilization_bars,
+        )
+
+    @cached_property
+    def publisher(self) -> Publisher:
+        """Seals."""
+        policy: dict[str, object] = {
+            "conformance_blocks": sorted(self.settings.conformance.policy.blocking),
+            "stabilization_bars": self.settings.artifact.stabilization_bars,
+            "window_bars": self.settings.backfill.window_bars,
+        }
+        return Publisher(self.stores, self.events.emit, Producer("seamless@qmtl", version("seamless-lab"), policy))
+
+    @cached_property
+    def engine(self) -> FetchEngine:
+        """Answers fetches."""
+        with self._making:
+            cache = self.settings.cache
+            return FetchEngine(
+                self.stores,
+                ReadCache(
+                    self.clock,
+                    self.events.emit,
+                    max_entries=cache.max_shards if cache.enable else 0,
+                    ttl_ms=cache.ttl_ms,
+                ),
+                Answering(self.clock, self.ledger, self.fetch_log, self.events.emit),
+                self.backfiller,
+                self.publisher,
+                self.events.emit,
+            )
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        """Plans, backfills, publishes."""
+        with self._making:
+            limit = self.settings.rate_limit
+            rate = RateShape(limit.tokens_per_interval, limit.interval_ms, limit.burst_tokens, limit.min_interval_ms)
+            shape = JobShape(self.settings.backfill.window_bars, rate)
+            return Jobs(self.stores, self.fetcher, self.backfiller, self.publisher, shape)
+
+    async def close(self) -> None:
+        """End what runs on the loop: fills left behind, connections. Call on the loop."""
+        if "engine" in self.__dict__:
+            await self.engine.close()
+        if "fetcher" in self.__dict__:
+            await self.fetcher.close()
+
+    def close_files(self) -> None:
+        """Release files."""
+        if "bus" in self.__dict__:
+            self.bus.close()
+        if "database" in self.__dict__:
+            self.database.close()
+
+    def _to_bus(self, event: Event) -> None:
+        if event.name in GOVERNANCE:
+            self.bus(event)
+
+    def _exchange_settings(self, exchange: str) -> CcxtSettings:
+        configured, policy = self.settings.exchange(exchange), self.settings.backfill
+        limit = self.settings.rate_limit_of(exchange)
+        return CcxtSettings(
+            options=configured.ccxt_options(),
+            key_template=limit.key_template,
+            account=configured.account,
+            test_network=configured.sandbox,
+            concurrent_requests=limit.local_semaphore,
+            max_attempts=policy.max_attempts,
+            retry_backoff_ms=policy.retry_backoff_ms,
+            jitter_ratio=policy.jitter_ratio,
+            penalty_backoff_ms=limit.penalty_backoff_ms,
+        )
+
+    def _bucket_shape(self, key: str) -> BucketShape:
+        exchange = key.split(":")[1] if ":" in key else key
+        limit = self.settings.rate_limit_of(exchange)
+        return BucketShape(limit.tokens_per_interval, limit.interval_ms, limit.burst_tokens, limit.min_interval_ms)
+
+    def _local(self, path: Path) -> Path:
+        """`path`, or a place on a local disk when `path` is on a network file system, which SQLite's log cannot use."""
+        kind = network_filesystem(path)
+        if kind is None:
+            return path
+        moved = self.home.cache / "hot" / f"{uuid.uuid5(uuid.NAMESPACE_URL, str(path)).hex}.db"
+        self.notices.append(
+            f"{path} is on a network file system ({kind}); the hot store is kept at {moved} instead, on this machine
+            only."
+        )
+        return moved
+
+
+def wire(*, home: str | None, config: str | None, overrides: Mapping[str, object], environment: Mapping[str, str] | None = None) -> Wiring:
+    """Resolve home and settings, once, and return the parts made from them.
+
+    Raises
+    ------
+    ConfigError
+        For anything wrong in the configuration, with where it stands.
+    """
+    env = os.environ if environment is None else environment
+    place = find_home(home, env, Path.cwd(), user_folders())
+    file = config_file(Path(config) if config else None, env, place.config_places)
+    return Wiring(place, resolve_settings(config_file=file, env=env, overrides=overrides))
