@@ -68,7 +68,7 @@ class Lab:
 
     # -- fetch ----------------------------------------------------------------------------------------------------
 
-    def fetch(
+    def fetch(  # noqa: PLR0913  # each is an option users know, keyword-only
         self,
         node: str,
         start: TimeLike,
@@ -113,7 +113,7 @@ class Lab:
         request = self._request(node, start, end, as_of, domain, strategy, sla, world, max_lag_s, min_coverage)
         return FetchResult(self._portal.call(lambda: self._wiring.engine.fetch(request), on_event))
 
-    async def afetch(
+    async def afetch(  # noqa: PLR0913  # the options of `fetch`
         self,
         node: str,
         start: TimeLike,
@@ -256,7 +256,7 @@ class Lab:
 
     # -- the door: what users write becomes values ------------------------------------------------------------------
 
-    def _request(
+    def _request(  # noqa: PLR0913, PLR0917  # the options of `fetch`
         self,
         node: str,
         start: TimeLike,

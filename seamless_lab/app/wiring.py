@@ -226,13 +226,19 @@ class Wiring:
             return path
         moved = self.home.cache / "hot" / f"{uuid.uuid5(uuid.NAMESPACE_URL, str(path)).hex}.db"
         self.notices.append(
-            f"{path} is on a network file system ({kind}); the hot store is kept at {moved} instead, on this machine
-            only."
+            f"{path} is on a network file system ({kind}); the hot store is kept at {moved} instead, on this "
+            "machine only."
         )
         return moved
 
 
-def wire(*, home: str | None, config: str | None, overrides: Mapping[str, object], environment: Mapping[str, str] | None = None) -> Wiring:
+def wire(
+    *,
+    home: str | None,
+    config: str | None,
+    overrides: Mapping[str, object],
+    environment: Mapping[str, str] | None = None,
+) -> Wiring:
     """Resolve home and settings, once, and return the parts made from them.
 
     Raises

@@ -108,8 +108,9 @@ def require_same_grid(header: Header, version: Version) -> None:
     """
     if version.header.grid != header.grid:
         raise NotSealed(
-            f"{header.node} was sealed with bars of {version.header.grid.step_s} s anchored at
-            {version.header.grid.anchor_s} s, and is now " f"configured as {header.grid.step_s} s anchored at
-            {header.grid.anchor_s} s.", hint=f"Correct exchanges.{header.node.exchange}.anchors in the
-            configuration.", node=str(header.node),
+            f"{header.node} was sealed with bars that open {version.header.grid.anchor_s} s after the epoch, every "
+            f"{version.header.grid.step_s} s, and is now configured as {header.grid.anchor_s} s, every "
+            f"{header.grid.step_s} s.",
+            hint=f"Correct exchanges.{header.node.exchange}.anchors in the configuration.",
+            node=str(header.node),
         )
