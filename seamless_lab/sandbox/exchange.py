@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import polars as pl
+
+from seamless_lab.sandbox.bars import TIMEFRAME_S
 from seamless_lab.sandbox.binance import Binance
 from seamless_lab.sandbox.clock import ExchangeClock
 from seamless_lab.sandbox.coinbase import Coinbase
@@ -13,7 +16,7 @@ from seamless_lab.sandbox.faults import FaultState
 from seamless_lab.sandbox.instruments import Instrument, list_instruments
 from seamless_lab.sandbox.journal import Journal
 from seamless_lab.sandbox.kraken import Kraken
-from seamless_lab.sandbox.market import Market
+from seamless_lab.sandbox.market import Market, Stretch
 from seamless_lab.sandbox.page_cache import PageCache
 from seamless_lab.sandbox.weights import WeightBudget
 
@@ -42,6 +45,20 @@ class Exchange:
             Kraken(self.market, self.instruments("kraken")),
         )
         self.families = {family.name: family for family in families}
+
+    def closed_bars(self, venue: str, symbol: str, timeframe: str, window: Stretch) -> pl.DataFrame:
+        """The bars of a window that are closed by now, as served to a client that makes no mistake.
+
+        Columns `ts` (open time, epoch seconds), `open`, `high`, `low`, `close`, `volume`: the very floats that parsing
+        the served decimals gives, because one division of exact integers rounds as parsing does.
+        """
+        instrument = self.instruments(venue)[symbol]
+        step_s, now_ms = TIMEFRAME_S[timeframe], self.clock.now_ms()
+        bars = self.market.bars(instrument, step_s, window, now_ms)
+        bars = bars.take((bars.ts + step_s) * 1000 <= now_ms)
+        tick, lot = 10.0**instrument.price_decimals, 10.0**instrument.lot_decimals
+        prices = {name: getattr(bars, name) / tick for name in ("open", "high", "low", "close")}
+        return pl.DataFrame({"ts": bars.ts, **prices, "volume": bars.volume / lot})
 
     def instruments(self, venue: str) -> dict[str, Instrument]:
         """What a venue lists, by pair, with the configured listing dates and quiet rates."""

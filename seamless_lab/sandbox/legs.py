@@ -105,6 +105,13 @@ def minute_legs(instrument: Instrument, first: int, last: int, revision: int = 0
     )
 
 
+def price_at(instrument: Instrument, minute: int) -> int:
+    """The price in ticks at the start of a minute: the previous close, if that minute traded."""
+    window = path_window(instrument.path_stream, instrument.deviation, minute, minute + 1)
+    log_price = window.log_price[:1] - _anchor(instrument.path_stream, instrument.deviation)
+    return int(scale_by_power_of_two(instrument.price_ticks, log_price)[0])
+
+
 @lru_cache(maxsize=1024)
 def _anchor(path_stream: str, deviation: int) -> int:
     """The path where the instrument's stated price level applies."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from seamless_lab.sandbox.bars import MINUTE_S, BarColumns, aggregate, concatenate, slot_ceil, slot_floor
 from seamless_lab.sandbox.instruments import Instrument
-from seamless_lab.sandbox.legs import Legs, minute_legs, trades_happen
+from seamless_lab.sandbox.legs import Legs, minute_legs, price_at, trades_happen
 from seamless_lab.sandbox.trades import TradeColumns, aggregate_trades
 
 _BLOCK_MINUTES = 8192
@@ -117,8 +117,7 @@ class Market:
 
     def last_price(self, instrument: Instrument, now_ms: int) -> int:
         """The price in ticks at the start of the current minute."""
-        minute = now_ms // 60_000
-        return int(minute_legs(instrument, minute, minute + 1).price[0, 0])
+        return price_at(instrument, now_ms // 60_000)
 
     def trades(self, instrument: Instrument, window: Stretch, now_ms: int) -> TradeColumns:
         """Aggregate trades of the minutes in `window` that happened by `now_ms`; they add up to the bars served."""

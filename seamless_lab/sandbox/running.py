@@ -9,13 +9,14 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Self, TypeVar
 
+import polars as pl
 from aiohttp import web
 
 from seamless_lab.sandbox.config import SandboxConfig
 from seamless_lab.sandbox.exchange import Exchange
 from seamless_lab.sandbox.faults import FaultPlan, FaultState
 from seamless_lab.sandbox.journal import RequestRecord
-from seamless_lab.sandbox.market import Restatement
+from seamless_lab.sandbox.market import Restatement, Stretch
 from seamless_lab.sandbox.server import build_app
 
 HOST = "127.0.0.1"
@@ -72,6 +73,13 @@ class SandboxExchange:
     def log(self) -> list[RequestRecord]:
         """Every request since the start or `clear_log`, in order of arrival."""
         return self._call(self._exchange.journal.records)
+
+    def bars(self, venue: str, symbol: str, timeframe: str, window: Stretch) -> pl.DataFrame:
+        """The closed bars that a client should end up with: `ts` in epoch seconds and five columns of floats.
+
+        Exactly what the venue's API serves at this moment, faults aside; compare with equality, not with a tolerance.
+        """
+        return self._call(lambda: self._exchange.closed_bars(venue, symbol, timeframe, window))
 
     def clear_log(self) -> None:
         """Forget the requests so far."""

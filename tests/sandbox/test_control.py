@@ -1,7 +1,10 @@
 """The control API and the in-process handle: the same exchange, changed while it runs."""
 
+import os
 import threading
+import time
 from collections.abc import Iterator
+from http.client import HTTPException
 
 import pytest
 
@@ -116,6 +119,26 @@ def test_bad_commands_say_what_is_wrong(exchange: SandboxExchange, route: str, v
     answer = http(f"{exchange.url}/__control/{route}", "POST", value)
     assert answer.status == 400
     assert named in answer.json()["error"]
+
+
+def test_stopping_does_not_wait_for_answers_that_never_come() -> None:
+    outcome: list[BaseException] = []
+
+    def ask(url: str) -> None:
+        try:
+            http(url)
+        except (OSError, HTTPException) as error:
+            outcome.append(error)
+
+    with SandboxExchange(SandboxConfig(symbols=1, faults=FaultPlan(rates={"hang": 1.0}))) as exchange:
+        asking = threading.Thread(target=ask, args=(exchange.url + KLINES,))
+        asking.start()
+        deadline = time.monotonic() + 30
+        while not exchange.log() and time.monotonic() < deadline:
+            os.sched_yield()
+    asking.join(30)
+    assert len(outcome) == 1
+    assert [(record.fault, record.status) for record in exchange.log()] == [("hang", 0)]
 
 
 def test_a_taken_port_is_an_error_at_once(exchange: SandboxExchange) -> None:

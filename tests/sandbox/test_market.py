@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seamless_lab.sandbox.bars import TIMEFRAME_S, BarColumns, concatenate, slot_ceil, slot_floor
@@ -172,6 +172,7 @@ def test_first_and_last_bars_skip_what_does_not_exist(first: int, limit: int) ->
     assert equal(MARKET.last_bars(SPARSE, 60, end, limit, NOW_MS), everything.take(slice(-limit, None)))
 
 
+@settings(max_examples=25)
 @given(MINUTES)
 def test_trades_add_up_to_the_bars_also_where_restated(first: int) -> None:
     stretch = Stretch(first * 60, first * 60 + 1200)
@@ -196,6 +197,7 @@ def test_trades_add_up_to_the_bars_also_where_restated(first: int) -> None:
     assert np.array_equal(aggregates.last_fill[-1:], single_trades(aggregates).id[-1:])
 
 
+@settings(max_examples=25)
 @given(st.integers(0, 3_600_000), st.integers(1, 300))
 def test_trades_are_found_by_time_and_by_id(offset_ms: int, limit: int) -> None:
     start_ms = 1_704_067_200_000 + offset_ms
