@@ -91,23 +91,24 @@ class Ranges:
             return other
         if not len(other):
             return self
-        return Ranges.normalised(np.concatenate((self.starts, other.starts)), np.concatenate((self.ends, other.ends)))
+        starts, ends = _in_order(self.starts, other.starts), _in_order(self.ends, other.ends)
+        # Nothing is covered between two neighbours of these exactly where as many ranges have ended as have begun.
+        breaks = np.flatnonzero(starts[1:] > ends[:-1])
+        return Ranges(
+            _sealed(np.concatenate((starts[:1], starts[1:][breaks]))),
+            _sealed(np.concatenate((ends[breaks], ends[-1:]))),
+        )
 
     def __and__(self, other: Ranges) -> Ranges:
-        first = np.searchsorted(other.ends, self.starts, side="right")
-        counts = np.maximum(np.searchsorted(other.starts, self.ends, side="left") - first, 0)
-        mine = np.repeat(np.arange(counts.size), counts)
-        theirs = np.arange(mine.size) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(first, counts)
-        starts = np.maximum(self.starts[mine], other.starts[theirs])
-        ends = np.minimum(self.ends[mine], other.ends[theirs])
-        return Ranges(_sealed(starts), _sealed(ends))
+        if not len(self) or not len(other):
+            return _EMPTY
+        return _covered_twice(_in_order(self.starts, other.starts), _in_order(self.ends, other.ends))
 
     def __sub__(self, other: Ranges) -> Ranges:
         if not len(self) or not len(other):
             return self
-        low = min(int(self.starts[0]), int(other.starts[0]))
-        high = max(int(self.ends[-1]), int(other.ends[-1]))
-        return self & other.complement(TimeRange(low, high))
+        # What is in self and in the complement of other, which begins where other ends.
+        return _covered_twice(_in_order(self.starts, _BEGIN, other.ends), _in_order(self.ends, other.starts, _END))
 
     def complement(self, window: TimeRange) -> Ranges:
         """What is in `window` and not in the set."""
@@ -192,10 +193,24 @@ class Ranges:
         return cls.normalised(table[:, 0], table[:, 1])
 
 
+def _in_order(*runs: Ints) -> Ints:
+    joined = np.concatenate(runs)
+    joined.sort(kind="stable")  # merges sorted runs in linear time
+    return joined
+
+
+def _covered_twice(starts: Ints, ends: Ints) -> Ranges:
+    # Of two sets' ranges together, the i-th end closes a stretch inside both when one more range has begun before it.
+    begin, finish = starts[1:], ends[:-1]
+    twice = np.flatnonzero(begin < finish)
+    return Ranges(_sealed(begin[twice]), _sealed(finish[twice]))
+
+
 def _sealed(values: Ints) -> Ints:
     values = np.ascontiguousarray(values, dtype=np.int64)
     values.setflags(write=False)
     return values
 
 
+_BEGIN, _END = np.array([np.iinfo(np.int64).min]), np.array([np.iinfo(np.int64).max])
 _EMPTY = Ranges(_sealed(np.empty(0, dtype=np.int64)), _sealed(np.empty(0, dtype=np.int64)))
