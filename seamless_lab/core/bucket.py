@@ -14,7 +14,7 @@ from math import ceil, floor
 
 @dataclass(frozen=True, slots=True)
 class BucketShape:
-    """`tokens_per_interval` refill in `interval_ms`; `burst_tokens` can be saved; grants are `min_interval_ms` apart."""
+    """`tokens_per_interval` refill in `interval_ms`; `burst_tokens` are saved; grants are `min_interval_ms` apart."""
 
     tokens_per_interval: float
     interval_ms: int
@@ -43,7 +43,7 @@ class BucketShape:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """Full from `full_at_us` on; grants nothing before `open_at_us` (minimum interval, penalties). A new one is full."""
+    """Full from `full_at_us` on; grants nothing before `open_at_us` (minimum interval, penalty). A new one is full."""
 
     full_at_us: int = 0
     open_at_us: int = 0
