@@ -9,7 +9,7 @@ from seamless_lab.app.config_findings import Finding, Level
 from seamless_lab.app.config_resolve import Resolution
 from seamless_lab.app.config_schema import Profile
 from seamless_lab.app.config_values import nearest
-from seamless_lab.core.policy import BackfillMode, Strategy
+from seamless_lab.core.policy import Strategy
 
 LARGE_BLOCK_BARS = 20_000
 _PLACEHOLDER = re.compile(r"\{(\w*)\??\}")
@@ -40,9 +40,8 @@ def _number(found: Resolution, key: str) -> float | None:
 
 def _budgets(found: Resolution) -> Iterator[Finding]:
     total = _number(found, "seamless.sla.total_deadline_ms")
-    waits = found.value("seamless.backfill.mode") == BackfillMode.SYNC or (
-        found.value("seamless.strategy") == Strategy.AUTO_BACKFILL
-    )
+    limit = found.value("seamless.sla.max_sync_gap_bars")
+    waits = limit != 0 and found.value("seamless.strategy") in (Strategy.SEAMLESS, Strategy.AUTO_BACKFILL)
     phases = ("storage", "backfill", "live") if waits else ("storage", "live")
     for phase in phases:
         key = f"seamless.sla.max_wait_{phase}_ms"
@@ -55,17 +54,6 @@ def _budgets(found: Resolution) -> Iterator[Finding]:
                 f"seamless.sla.total_deadline_ms = {total} is below {key} = {budget}: "
                 "the caller waits for that phase, and the total cuts it.",
                 f"Raise the total to at least {budget}, or lower {key}.",
-            )
-    for phase in ("storage", "backfill"):
-        warn_key, key = f"seamless.observability.{phase}_wait_warn_ms", f"seamless.sla.max_wait_{phase}_ms"
-        warn, budget = _number(found, warn_key), _number(found, key)
-        if warn is not None and budget is not None and warn > budget:
-            yield _at(
-                found,
-                Level.WARNING,
-                warn_key,
-                f"{warn_key} = {warn} is above {key} = {budget}: the budget cuts before the mark is reached.",
-                f"Set it to at most {budget}.",
             )
 
 

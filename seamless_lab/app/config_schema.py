@@ -68,9 +68,7 @@ def _only(*values: object) -> Callable[[object], bool]:
 
 
 def _local(value: object) -> bool:
-    return value is None or (
-        isinstance(value, str) and ("://" not in value or value.startswith(("file://", "memory://")))
-    )
+    return value is None or (isinstance(value, str) and ("://" not in value or value.startswith("file://")))
 
 
 SLA, BACKFILL = SLAPolicy(), BackfillPolicy()
@@ -170,7 +168,14 @@ KEYS: tuple[Key, ...] = (
     ),
     Key("seamless.sla.on_violation", choice(OnViolation), SLA.on_violation, "answer in part, or raise"),
     # -- filling
-    Key("seamless.backfill.mode", choice(BackfillMode), BACKFILL.mode, "whether the caller waits for the fill"),
+    Key(
+        "seamless.backfill.mode",
+        choice(BackfillMode),
+        BACKFILL.mode,
+        "fills that the budgets cut go on behind the caller",
+        works=_only(BackfillMode.BACKGROUND),
+        instead="Use the strategy AUTO_BACKFILL, which waits for the fill.",
+    ),
     Key(
         "seamless.backfill.max_concurrent_requests",
         integer(1, 256),
@@ -183,12 +188,16 @@ KEYS: tuple[Key, ...] = (
         integer(1),
         BACKFILL.single_flight_ttl_ms,
         "wait for another task's block",
+        works=_only(BACKFILL.single_flight_ttl_ms),
+        instead="Leave it out: a task waits as long as its budget allows.",
     ),
     Key(
         "seamless.backfill.distributed_lease_ttl_ms",
         integer(1),
         BACKFILL.distributed_lease_ttl_ms,
         "lease of a coordinator service",
+        works=_only(BACKFILL.distributed_lease_ttl_ms),
+        instead="Set embedded_lease_ttl_ms, the lease of this machine.",
     ),
     Key("seamless.backfill.embedded_lease_ttl_ms", integer(1), BACKFILL.embedded_lease_ttl_ms, "lease on this machine"),
     Key(
@@ -211,7 +220,7 @@ KEYS: tuple[Key, ...] = (
     Key("seamless.rate_limit.key_template", text(), "ccxt:{exchange}:{account?}", "who shares a limit"),
     Key("seamless.rate_limit.tokens_per_interval", integer(1), 1_200, "request weight an interval allows"),
     Key("seamless.rate_limit.interval_ms", integer(1), 60_000, "length of that interval"),
-    Key("seamless.rate_limit.burst_tokens", _MS, 200, "weight that may be spent at once"),
+    Key("seamless.rate_limit.burst_tokens", integer(1), 200, "weight that may be spent at once"),
     Key("seamless.rate_limit.local_semaphore", integer(1, 256), 10, "requests at a time in one process and key"),
     Key("seamless.rate_limit.min_interval_ms", _MS, 25, "least time between two requests"),
     Key("seamless.rate_limit.penalty_backoff_ms", _MS, 5_000, "pause after the exchange said 429"),
@@ -333,10 +342,22 @@ KEYS: tuple[Key, ...] = (
         "nulls are zero under a mask that is hashed too",
     ),
     # -- thresholds that reports compare with
-    Key("seamless.observability.coverage_ratio_threshold", number(0, 1), 0.98, "coverage below this is marked"),
-    Key("seamless.observability.backfill_completion_ratio_min", number(0, 1), 0.95, "completion below this is marked"),
-    Key("seamless.observability.storage_wait_warn_ms", _MS, 300, "slower reads are marked"),
-    Key("seamless.observability.backfill_wait_warn_ms", _MS, 5_000, "slower fills are marked"),
+    *(
+        Key(
+            f"seamless.observability.{name}",
+            kind,
+            default,
+            "threshold of alerts",
+            works=_only(default),
+            instead="Leave it out: `seamless sla` shows the numbers without marks.",
+        )
+        for name, kind, default in (
+            ("coverage_ratio_threshold", number(0, 1), 0.98),
+            ("backfill_completion_ratio_min", number(0, 1), 0.95),
+            ("storage_wait_warn_ms", _MS, 300),
+            ("backfill_wait_warn_ms", _MS, 5_000),
+        )
+    ),
     # -- the cache of immutable reads
     Key("cache.enable", boolean(), True, "keep sealed reads in memory"),
     Key("cache.ttl_ms", integer(1), 60_000, "how long"),

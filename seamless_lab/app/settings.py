@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
+from urllib.parse import unquote, urlsplit
 
 from seamless_lab.app.config_check import check
 from seamless_lab.app.config_findings import ConfigReport, Finding, Level, require
@@ -18,7 +19,7 @@ from seamless_lab.app.config_resolve import Resolution, resolve
 from seamless_lab.app.config_schema import KEYS, Profile, Render
 from seamless_lab.app.config_sources import Origin, from_arguments, from_environment, from_file, unknown_environment
 from seamless_lab.app.config_values import nearest
-from seamless_lab.app.secret import Secret, reveal, show
+from seamless_lab.app.secret import reveal, show
 from seamless_lab.core.policy import BackfillPolicy, ComputeContext, Domain, SLAPolicy, Strategy
 from seamless_lab.core.report import ConformancePolicy
 from seamless_lab.errors import ConfigError, RequestError
@@ -54,20 +55,10 @@ class RateLimitSettings:
 
 @dataclass(frozen=True, slots=True)
 class ArtifactSettings:
-    """Where sealed versions live (None: the home folder) and after how many bars a slot is final."""
+    """Where sealed versions live (None: the home's own folder) and after how many bars a slot is final."""
 
-    object_store_uri: str | Secret | None
+    folder: Path | None
     stabilization_bars: int
-
-
-@dataclass(frozen=True, slots=True)
-class ObservabilitySettings:
-    """Thresholds that reports compare with."""
-
-    coverage_ratio_threshold: float
-    backfill_completion_ratio_min: float
-    storage_wait_warn_ms: int
-    backfill_wait_warn_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +110,6 @@ class Settings:
     conformance: ConformanceSettings
     rate_limit: RateLimitSettings
     artifact: ArtifactSettings
-    observability: ObservabilitySettings
     cache: CacheSettings
     segments_max_bytes: int
     live_max_lag_s: int | None
@@ -275,8 +265,10 @@ def _settings(found: Resolution, config_file: Path | None) -> Settings:
         backfill=_section(found, BackfillPolicy, "seamless.backfill"),
         conformance=_section(found, ConformanceSettings, "seamless.conformance"),
         rate_limit=_section(found, RateLimitSettings, "seamless.rate_limit"),
-        artifact=_section(found, ArtifactSettings, "seamless.artifact"),
-        observability=_section(found, ObservabilitySettings, "seamless.observability"),
+        artifact=ArtifactSettings(
+            folder=_artifact_folder(found),
+            stabilization_bars=found.value("seamless.artifact.stabilization_bars"),  # type: ignore[arg-type]  # its kind
+        ),
         cache=_section(found, CacheSettings, "cache"),
         exchanges=MappingProxyType(exchanges),
         values=MappingProxyType(values),
@@ -284,6 +276,16 @@ def _settings(found: Resolution, config_file: Path | None) -> Settings:
         findings=(),
         file=config_file,
     )
+
+
+def _artifact_folder(found: Resolution) -> Path | None:
+    """The folder named; a relative one of a file is below that file's folder."""
+    key = "seamless.artifact.object_store_uri"
+    value, origin = found.value(key), found.origin(key)
+    if value is None:
+        return None
+    path = Path(unquote(urlsplit(str(value)).path) if "://" in str(value) else str(value)).expanduser()
+    return Path(origin.detail).parent / path if origin.kind == "file" else path
 
 
 def _sla(values: Mapping[str, object]) -> SLAPolicy:
