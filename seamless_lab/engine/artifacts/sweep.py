@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 from seamless_lab.core.identity import NodeId
 from seamless_lab.engine.artifacts.documents import commit_path, data_path, tree_path
@@ -15,7 +14,7 @@ from seamless_lab.errors import NotFound
 OLDER_THAN_S = 86_400
 """A publisher that is at work is younger than this."""
 
-_BATCH = 64
+_BATCH = 16
 _KINDS = (".parquet", ".json", ".tmp")
 
 
@@ -31,7 +30,7 @@ def sweep(loader: Loader, resolver: Resolver, node: NodeId, *, now_ms: int, olde
     """Delete a node's files that no commit reaches and that are older than `older_than_s`.
 
     A publisher may take up an old leftover at the very moment it is swept. Both sides look again afterwards, the
-    publisher for its files, the sweep for new commits, and whoever sees the other puts the file back; so nothing that
+    publisher for its files, the sweep for new commits, and whoever sees the other puts the files back; so nothing that
     a commit names is lost.
 
     Raises
@@ -42,22 +41,25 @@ def sweep(loader: Loader, resolver: Resolver, node: NodeId, *, now_ms: int, olde
     reachable = _Reachable(loader, resolver, node)
     reachable.extend()
     limit_ms = now_ms - older_than_s * 1_000
-    old = iter(
-        [
-            (path, size)
-            for path, size, modified_ms in loader.objects.list(node.path)
-            if modified_ms < limit_ms and path.endswith(_KINDS) and path not in reachable.paths
-        ]
-    )
+    queue = [
+        (path, size)
+        for path, size, modified_ms in loader.objects.list(node.path)
+        if modified_ms < limit_ms and path.endswith(_KINDS) and path not in reachable.paths
+    ]
     paths: list[str] = []
     size_bytes = 0
-    while batch := list(islice(old, _BATCH)):
+    while queue:
+        batch = queue[:_BATCH]
         gone = dict(_taken(loader, batch))
-        reachable.extend()
-        for path in reachable.paths & gone.keys():
-            loader.objects.create(path, gone.pop(path))
+        if reachable.is_stale():
+            for path, data in gone.items():
+                loader.objects.create(path, data)
+            reachable.extend()
+            queue = [entry for entry in queue if entry[0] not in reachable.paths]
+            continue
         paths += gone
         size_bytes += sum(size for path, size in batch if path in gone)
+        queue = queue[_BATCH:]
     return Swept(tuple(paths), size_bytes)
 
 
@@ -80,6 +82,11 @@ class _Reachable:
         self._resolver = resolver
         self._node = node
         self._next_seq = FIRST_SEQ
+
+    def is_stale(self) -> bool:
+        """Whether there are commits since the last `extend`."""
+        head = self._resolver.head(self._node)
+        return head is not None and head.commit.seq >= self._next_seq
 
     def extend(self) -> None:
         """Take in the commits made since the last call."""

@@ -1,0 +1,64 @@
+import multiprocessing
+import os
+from pathlib import Path
+
+from seamless_lab.adapters.objects_folder import FolderObjects
+
+
+def race(root: str, writer: int, rounds: int, results: "multiprocessing.connection.Connection") -> None:
+    """Create the same names as everybody else; send which ones were won."""
+    objects = FolderObjects(root)
+    results.send([number for number in range(rounds) if objects.create(f"race/{number}", str(writer).encode() * 2_000)])
+
+
+def test_of_many_processes_exactly_one_creates_each_name(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("forkserver")
+    pipes, workers = [], []
+    for writer in range(4):
+        mine, theirs = context.Pipe(duplex=False)
+        worker = context.Process(target=race, args=(str(tmp_path), writer, 60, theirs))
+        worker.start()
+        theirs.close()
+        pipes.append(mine)
+        workers.append(worker)
+    won = [pipe.recv() for pipe in pipes]
+    for worker in workers:
+        worker.join(30)
+    assert sorted(number for numbers in won for number in numbers) == list(range(60))
+    for writer, numbers in enumerate(won):
+        for number in numbers:
+            assert (tmp_path / "race" / str(number)).read_bytes() == str(writer).encode() * 2_000
+    assert len(list((tmp_path / "race").iterdir())) == 60
+
+
+def test_objects_are_read_only_and_nothing_else_is_left(tmp_path: Path) -> None:
+    objects = FolderObjects(tmp_path)
+    objects.create("a/b", b"1")
+    objects.create("a/b", b"2")
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["b"]
+    assert (tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o444
+    assert (tmp_path / "a" / "b").stat().st_nlink == 1
+
+
+def test_what_a_killed_writer_leaves_is_listed_but_is_no_object(tmp_path: Path) -> None:
+    objects = FolderObjects(tmp_path)
+    objects.create("a/b", b"1")
+    (tmp_path / "a" / ".0123.tmp").write_bytes(b"half")
+    assert [path for path, _, _ in objects.list("")] == ["a/.0123.tmp", "a/b"]
+    objects.delete("a/.0123.tmp")
+    assert [path for path, _, _ in objects.list("")] == ["a/b"]
+
+
+def test_opening_a_store_makes_nothing_and_its_url_is_absolute(tmp_path: Path) -> None:
+    objects = FolderObjects(os.path.relpath(tmp_path / "new"))
+    assert not objects.list("")
+    assert not (tmp_path / "new").exists()
+    assert objects.url == str(tmp_path / "new")
+
+
+def test_a_folder_removed_meanwhile_is_made_again(tmp_path: Path) -> None:
+    objects = FolderObjects(tmp_path)
+    objects.create("a/b", b"1")
+    objects.delete("a/b")
+    (tmp_path / "a").rmdir()
+    assert objects.create("a/b", b"2")

@@ -1,0 +1,256 @@
+"""Compaction, sweeping, differences and the bound on what a commit says about observation times."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seamless_lab.adapters.objects_folder import FolderObjects
+from seamless_lab.core.observed import Observed
+from seamless_lab.core.ranges import Ranges
+from seamless_lab.core.time import TimeRange
+from seamless_lab.engine.artifacts.coarsen import LIMIT_RUNS, coarsened
+from seamless_lab.errors import Corrupted, RequestError
+from tests.engine.artifacts.making import (
+    DAY,
+    HEADER,
+    HOUR,
+    MARCH_MS,
+    NODE,
+    T0,
+    Counting,
+    Ticking,
+    bars_of,
+    candidate,
+    days,
+    files,
+    header_of,
+    open_store,
+)
+
+
+def daily(root: Path, last: int, clock: Ticking) -> None:
+    """Publish day after day, each when it is over."""
+    store = open_store(root, clock=clock)
+    for day in range(last + 1):
+        clock.now = (T0 + (day + 1) * DAY) * 1_000
+        store.publish(candidate(days(day), at_ms=day + 1))
+
+
+def test_compaction_folds_finished_packs_and_changes_no_digest(tmp_path: Path) -> None:
+    clock = Ticking()
+    daily(tmp_path / "store", 40, clock)
+    before = {path.name for path in (tmp_path / "store").rglob("*.*")}
+    objects = Counting(FolderObjects(tmp_path / "store"))
+    store = open_store(objects, clock=clock)
+    version = store.resolve(NODE)
+    assert len(store.compact(NODE)) == 1
+    assert store.compact(NODE) == ()
+    added = {path.name for path in (tmp_path / "store").rglob("*.*")} - before
+    assert added == {f"{version.tree.packs[0].digest}.parquet"}
+    assert store.resolve(NODE).tree.fingerprint == version.tree.fingerprint
+
+    fresh = open_store(objects)
+    objects.clear()
+    assert fresh.read(fresh.resolve(NODE), days(0, 30)).bars.frame.equals(bars_of(HEADER, days(0, 30)).frame)
+    assert sum(path.endswith(".parquet") for path in objects.reads) == 1
+    for seq in (1, 17, 30):  # sealed while the month was open
+        assert len(open_store(objects).read(store.resolve(NODE, seq=seq)).bars) == seq * 1_440
+    assert store.verify(NODE).ok
+
+
+def test_a_restated_day_after_compaction_reads_back(tmp_path: Path) -> None:
+    clock = Ticking()
+    daily(tmp_path, 33, clock)
+    store = open_store(tmp_path, clock=clock)
+    store.compact(NODE)
+    store.publish(candidate(days(5), at_ms=99, salt=8))
+    assert store.read(store.resolve(NODE), days(5)).bars.frame.equals(bars_of(HEADER, days(5), 8).frame)
+    assert len(open_store(tmp_path).read(store.resolve(NODE)).bars) == 34 * 1_440
+    assert store.verify(NODE).ok
+
+
+def test_the_newest_pack_is_compacted_too_once_its_time_is_over(tmp_path: Path) -> None:
+    clock = Ticking()
+    daily(tmp_path, 3, clock)
+    store = open_store(tmp_path, clock=clock)
+    assert store.compact(NODE) == ()
+    clock.now = MARCH_MS
+    assert len(store.compact(NODE)) == 1
+    for path in files(tmp_path, "data"):  # only the folded file is left
+        if path.stem != store.resolve(NODE).tree.packs[0].digest:
+            path.unlink()
+    assert len(open_store(tmp_path).read(store.resolve(NODE)).bars) == 4 * 1_440
+
+
+def test_nothing_to_compact_is_fine(tmp_path: Path) -> None:
+    assert open_store(tmp_path).compact(NODE) == ()
+
+
+# -- sweeping -----------------------------------------------------------------------------------------------------
+
+
+def age(path: Path, now_ms: int, seconds: int) -> None:
+    os.utime(path, (now_ms / 1_000 - seconds, now_ms / 1_000 - seconds))
+
+
+def test_a_sweep_deletes_old_leftovers_and_nothing_else(tmp_path: Path) -> None:
+    store = open_store(tmp_path, clock=Ticking(MARCH_MS))
+    for day in range(3):
+        store.publish(candidate(days(day), at_ms=day))
+    kept = {path for path in tmp_path.rglob("*") if path.is_file()}
+    folder = tmp_path / NODE.path
+    leftovers = [
+        folder / "data" / f"{'1' * 64}.parquet",
+        folder / "trees" / f"{'2' * 64}.json",
+        folder / "commits" / ".3.tmp",
+    ]
+    young = folder / "data" / f"{'4' * 64}.parquet"
+    foreign = folder / "data" / "README"
+    for path in (*leftovers, young, foreign):
+        path.write_bytes(b"12345")
+    for path in (*kept, *leftovers, foreign):
+        age(path, MARCH_MS, 90_000)
+    age(young, MARCH_MS, 80_000)
+    swept = store.sweep(NODE)
+    assert {tmp_path / path for path in swept.paths} == set(leftovers)
+    assert swept.size_bytes == 15
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == {*kept, young, foreign}
+    assert store.sweep(NODE).paths == ()
+
+
+def test_a_damaged_store_is_not_swept(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.publish(candidate(days(0)))
+    leftover = tmp_path / NODE.path / "data" / f"{'1' * 64}.parquet"
+    leftover.write_bytes(b"")
+    age(leftover, MARCH_MS, 90_000)
+    tree = tmp_path / NODE.path / "trees" / f"{store.resolve(NODE).tree.fingerprint}.json"
+    tree.unlink()
+    with pytest.raises(Corrupted, match="missing"):
+        open_store(tmp_path).sweep(NODE)
+    assert leftover.exists()
+
+
+class Interrupting(Counting):
+    """An object store in which something happens right before or after a deletion."""
+
+    def __init__(self, inner: FolderObjects) -> None:
+        super().__init__(inner)
+        self.before_delete = self.after_delete = lambda: None
+
+    def delete(self, path: str) -> None:
+        before, self.before_delete = self.before_delete, lambda: None
+        before()
+        super().delete(path)
+        after, self.after_delete = self.after_delete, lambda: None
+        after()
+
+
+@pytest.mark.parametrize("moment", ["before_delete", "after_delete"])
+def test_a_leftover_taken_up_while_it_is_swept_is_put_back(tmp_path: Path, moment: str) -> None:
+    """A publisher finds its objects there already, and commits while the sweep deletes them."""
+    abandoned = (
+        open_store(tmp_path / "other").publish(candidate(days(7), at_ms=2)).version
+    )  # what a killed publisher wrote
+    objects = Interrupting(FolderObjects(tmp_path / "store"))
+    sweeper = open_store(objects, clock=Ticking(MARCH_MS + 10**9))
+    sweeper.publish(candidate(header_of("1h").grid.snap_outward(days(0)), header=header_of("1h")))
+    for path in [*files(tmp_path / "other", "data"), *files(tmp_path / "other", "trees")]:
+        target = tmp_path / "store" / path.relative_to(tmp_path / "other")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+        age(target, MARCH_MS, 0)
+    publisher = open_store(tmp_path / "store", clock=Ticking(MARCH_MS + 10**9))
+    setattr(objects, moment, lambda: publisher.publish(candidate(days(7), at_ms=2)))
+    sweeper.sweep(NODE)
+    fresh = open_store(tmp_path / "store")
+    assert fresh.resolve(NODE).tree.fingerprint == abandoned.tree.fingerprint
+    assert fresh.verify(NODE).ok
+
+
+# -- differences ----------------------------------------------------------------------------------------------------
+
+
+def test_a_difference_opens_only_what_differs(tmp_path: Path) -> None:
+    objects = Counting(FolderObjects(tmp_path))
+    store = open_store(objects, clock=Ticking((T0 + 401 * DAY) * 1_000))
+    old = store.publish(candidate(days(0, 399))).version
+    new = store.publish(candidate(days(399), at_ms=2, salt=1)).version
+    fresh = open_store(objects)
+    objects.clear()
+    difference = fresh.diff(old, new)
+    assert sum(path.endswith(".parquet") for path in objects.reads) == 2
+    assert (difference.leaves, difference.restated.height) == (1, 1_440)
+    assert len(difference.added) == len(difference.removed) == 0
+    assert difference.restated.columns[:3] == ["ts", "open_old", "open_new"]
+    restated = bars_of(HEADER, days(399), 1).frame
+    assert difference.restated["close_new"].to_list() == restated["close"].to_list()
+
+
+def test_a_difference_tells_added_removed_and_restated_bars_apart(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    old = store.publish(candidate(TimeRange(T0, T0 + HOUR), at_ms=1)).version
+    store.publish(candidate(TimeRange(T0, T0 + 600), at_ms=2, every=2))  # five become quiet
+    store.publish(candidate(TimeRange(T0 + 600, T0 + 720), at_ms=3, salt=5))  # two are restated
+    new = store.publish(candidate(TimeRange(T0 + 2 * DAY, T0 + 2 * DAY + 180), at_ms=4)).version  # three are added
+    forth, back = store.diff(old, new), store.diff(new, old)
+    assert (len(forth.added), len(forth.removed), forth.restated.height) == (3, 5, 2)
+    assert (len(back.added), len(back.removed), back.restated.height) == (5, 3, 2)
+    assert forth.answered == back.unanswered == Ranges.single(TimeRange(T0 + 2 * DAY, T0 + 2 * DAY + 180))
+    assert not len(forth.unanswered)
+    assert store.diff(new, new).empty
+    assert not forth.empty
+
+
+def test_versions_of_two_nodes_have_no_difference(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    one = store.publish(candidate(days(0))).version
+    other = store.publish(candidate(days(0), header=header_of("1m", "ETH/USDT"))).version
+    with pytest.raises(RequestError, match="not comparable"):
+        store.diff(one, other)
+
+
+# -- observation times ---------------------------------------------------------------------------------------------
+
+
+@given(
+    times=st.lists(st.integers(0, 50), min_size=1, max_size=120),
+    hours=st.integers(1, 40),
+    limit=st.integers(1, 40),
+    spare=st.integers(0, 4),
+)
+def test_coarse_times_answer_the_same_slots_never_earlier(times: list[int], hours: int, limit: int, spare: int) -> None:
+    edges = T0 + np.arange(len(times) + 1) * hours * HOUR
+    known = [(int(edges[n]), int(edges[n + 1]), at) for n, at in enumerate(times) if at]
+    observed = Observed.from_runs(known)
+    months = {int(np.datetime64(f"2024-0{spare + 1}").astype("datetime64[s]").astype(int))}
+    coarse = coarsened(observed, HEADER.grid, spare=months, limit_runs=limit)
+    slots = np.array([start for start, _, _ in known], dtype=np.int64)
+    assert coarse.answered == observed.answered
+    assert (coarse.at_of(slots) >= observed.at_of(slots)).all()
+    inside = slots.astype("datetime64[s]").astype("datetime64[M]").astype("datetime64[s]").astype(np.int64)
+    kept = np.isin(inside, list(months))
+    assert np.array_equal(coarse.at_of(slots[kept]), observed.at_of(slots[kept]))
+    if len(observed) <= limit:
+        assert coarse == observed
+
+
+def test_a_commit_stays_small_however_often_slots_are_observed(tmp_path: Path) -> None:
+    header = header_of("1h")
+    clock = Ticking((T0 + 3_000 * DAY) * 1_000)
+    store = open_store(tmp_path, clock=clock)
+    runs = [[T0 + n * 6 * HOUR, T0 + (n + 1) * 6 * HOUR, n + 1] for n in range(4 * 1_500)]
+    window = TimeRange(T0, T0 + 1_500 * DAY)
+    store.publish(type(candidate(window, header=header))(header, bars_of(header, window), Observed.from_runs(runs)))
+    late = TimeRange(window.end, window.end + DAY)
+    version = store.publish(candidate(late, at_ms=10**6, header=header)).version
+    assert len(version.commit.observed) <= LIMIT_RUNS + 400  # the packs just touched stay exact
+    version = store.publish(
+        candidate(TimeRange(late.end, late.end + 400 * DAY), at_ms=10**6 + 1, header=header)
+    ).version
+    assert files(tmp_path, "commits")[-1].stat().st_size <= 16_000
+    assert store.verify(header.node).ok
