@@ -1,0 +1,117 @@
+"""Bars in a file: equal content gives equal bytes, and a file appears whole or not at all."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from collections.abc import Callable
+from difflib import get_close_matches
+from pathlib import Path
+
+import polars as pl
+
+from seamless_lab.app.results import FetchResult
+from seamless_lab.core.bars import VALUES
+from seamless_lab.errors import RequestError, StoreUnavailable
+
+ROW_GROUP_ROWS = 131_072
+SUFFIXES = (".parquet", ".csv")
+
+
+def writer(path: Path, *, force: bool) -> Callable[[FetchResult], None]:
+    """A function that writes bars to `path`, atomically; checks now what can be checked before the bars are there.
+
+    It writes nothing when the answer was refused (`exit_code` is not 0), nor when the file already has these bytes.
+
+    Raises
+    ------
+    RequestError
+        For another suffix than .parquet or .csv, or a folder that does not exist; when called, for a file with other
+        content unless `force`.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        near = get_close_matches(suffix, SUFFIXES, n=1)
+        stem = path.name.removesuffix(path.suffix)
+        raise RequestError(
+            f"--out {path}: a file of bars ends in .parquet or .csv, not {suffix or 'nothing'}.",
+            hint=f"Write {path.with_name(stem + (near[0] if near else '.parquet'))}.",
+            path=str(path),
+        )
+    if not path.parent.is_dir():
+        raise RequestError(
+            f"--out {path}: there is no folder {path.parent}.", hint=f"mkdir -p {path.parent}", path=str(path)
+        )
+
+    def write(result: FetchResult) -> None:
+        if result.exit_code != 0:
+            return
+        data = parquet_bytes(result) if suffix == ".parquet" else csv_bytes(result)
+        if not force and path.exists():
+            if path.read_bytes() == data:
+                return
+            raise RequestError(
+                f"--out {path}: the file is there already, with other content.",
+                hint="Add --force to replace it, or choose another name.",
+                path=str(path),
+            )
+        _put(path, data)
+
+    return write
+
+
+def parquet_bytes(result: FetchResult) -> bytes:
+    """Columns `ts` (epoch seconds), `time` (UTC), prices and volume; node, window and content digest as metadata."""
+    import pyarrow.parquet as pq
+
+    metadata = {
+        "seamless.node": str(result.node),
+        "seamless.window": str(result.window),
+        "seamless.content": f"sha256:{result.content}",
+    }
+    table = _canonical(result.frame).to_arrow().combine_chunks().replace_schema_metadata(metadata)
+    buffer = io.BytesIO()
+    pq.write_table(
+        table,
+        buffer,
+        version="2.6",
+        compression="zstd",
+        compression_level=3,
+        row_group_size=ROW_GROUP_ROWS,
+        use_dictionary=False,
+        sorting_columns=[pq.SortingColumn(0)],
+    )
+    return buffer.getvalue()
+
+
+def csv_bytes(result: FetchResult) -> bytes:
+    """`time` in ISO-8601, then prices and volume with the shortest digits that read back equal; empty for no volume."""
+    frame = _canonical(result.frame).select("time", *VALUES)
+    return frame.write_csv(datetime_format="%Y-%m-%dT%H:%M:%SZ", line_terminator="\n").encode()
+
+
+def _canonical(frame: pl.DataFrame) -> pl.DataFrame:
+    """One chunk, and no -0.0, which has the digest of 0.0 but other bytes."""
+    return frame.with_columns(pl.col(*VALUES) + 0.0).rechunk()
+
+
+def _put(path: Path, data: bytes) -> None:
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            umask = os.umask(0)
+            os.umask(umask)
+            Path(temporary).chmod(0o666 & ~umask)
+            Path(temporary).replace(path)
+        except BaseException:  # also when stopped: no half file stays behind
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise StoreUnavailable(
+            f"--out {path} cannot be written: {error.strerror or error}.", hint="Choose another folder.", path=str(path)
+        ) from error

@@ -1,0 +1,120 @@
+"""Results about the set-up: configuration shown, configuration checked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from seamless_lab.adapters.clock_system import SystemClock
+from seamless_lab.adapters.objects_folder import FolderObjects
+from seamless_lab.app.command import Place
+from seamless_lab.app.config_findings import ConfigReport, Level
+from seamless_lab.app.config_sources import DEFAULT_ORIGIN, config_file
+from seamless_lab.app.config_view import ConfigView, view
+from seamless_lab.app.doctor import Doctor, Surroundings, examine, open_sqlite
+from seamless_lab.app.home import Home, find_home, user_folders
+from seamless_lab.app.results import Json, Rendered
+from seamless_lab.app.settings import resolve_settings, validate_settings
+from seamless_lab.app.view import Badge, Block, Column, Fact, Facts, Note, Table, Tone, View
+from seamless_lab.errors import RequestError
+
+_TONES = {Level.ERROR: Tone.BAD, Level.UNHEALTHY: Tone.BAD, Level.WARNING: Tone.WARN}
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ConfigShown(Rendered):
+    """Values with their origins, and the home."""
+
+    config: ConfigView
+    home: Home
+    exit_code: int = 0
+
+    def to_dict(self) -> Json:
+        """File, home, and settings by key."""
+        return {**self.config.to_dict(), "home": self.home.to_dict()}
+
+    def view(self) -> View:
+        """A table of keys."""
+        rows = tuple((row.key, json.dumps(row.value), row.origin) for row in self.config.rows)
+        columns = (Column("key", code=True), Column("value", code=True), Column("from"))
+        changed = sum(row.origin != str(DEFAULT_ORIGIN) for row in self.config.rows)
+        facts = Facts(
+            (
+                Fact("home", f"{self.home.root} ({self.home.why})", volatile=True),
+                Fact("file", self.config.file or "none", volatile=True),
+            )
+        )
+        return View("configuration", Badge(f"{changed} not default"), "", (facts, Table(columns, rows)))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ConfigChecked(Rendered):
+    """What is wrong with a configuration."""
+
+    report: ConfigReport
+
+    @property
+    def exit_code(self) -> int:
+        """0 it starts, 1 a service does not answer, 2 it is wrong."""
+        return self.report.exit_code
+
+    def to_dict(self) -> Json:
+        """The findings."""
+        return self.report.to_dict()
+
+    def view(self) -> View:
+        """Findings, errors first."""
+        blocks: list[Block] = []
+        for finding in self.report.findings:
+            hint = f" {finding.hint}" if finding.hint else ""
+            blocks.append(Note(f"{finding.level}: {finding.message}{hint}", _TONES[finding.level]))
+        file = self.report.file or "none; defaults, environment and arguments only"
+        facts = (Fact("file", file, volatile=True), Fact("profile", self.report.profile))
+        badge = {0: Badge("valid", Tone.GOOD), 1: Badge("service down", Tone.BAD), 2: Badge("invalid", Tone.BAD)}
+        return View("configuration", badge[self.exit_code], "", (*blocks, Facts(facts)))
+
+
+def shown(place: Place, environment: Mapping[str, str], *, section: str, changed: bool) -> ConfigShown:
+    """The configuration that a lab at this place would have.
+
+    Raises
+    ------
+    RequestError
+        For a section without keys.
+    """
+    home, file = _find(place, environment)
+    settings = resolve_settings(config_file=file, env=environment, overrides=place.overrides())
+    found = view(settings, section=section, changed=changed)
+    if section and not found.rows and not view(settings, section=section).rows:
+        heads = sorted({row.key.partition(".")[0] for row in view(settings).rows})
+        raise RequestError(
+            f"--section {section}: no key is called so.", hint=f"Sections are {', '.join(heads)}.", section=section
+        )
+    return ConfigShown(found, home)
+
+
+def validated(place: Place, environment: Mapping[str, str]) -> ConfigChecked:
+    """All findings about that configuration."""
+    _, file = _find(place, environment)
+    return ConfigChecked(validate_settings(config_file=file, env=environment, overrides=place.overrides()))
+
+
+def examined(place: Place, environment: Mapping[str, str]) -> Doctor:
+    """What the doctor sees at that place."""
+    home, _ = _find(place, environment)
+    return examine(
+        Surroundings(
+            home=home,
+            config=validated(place, environment).report,
+            objects=FolderObjects(home.artifacts),
+            open_hot=lambda: open_sqlite(home.hot),
+            now_ms=SystemClock().now_ms(),
+        )
+    )
+
+
+def _find(place: Place, environment: Mapping[str, str]) -> tuple[Home, Path | None]:
+    home = find_home(place.home, environment, Path.cwd(), user_folders())
+    return home, config_file(Path(place.config) if place.config else None, environment, home.config_places)

@@ -1,0 +1,124 @@
+"""One command while it runs in a terminal: its lab, its progress, and what stays after the answer."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from seamless_lab.app.command import Place
+from seamless_lab.app.grammar import Invocation
+from seamless_lab.app.opening import open_lab
+from seamless_lab.cli.screen import Screen, encodes
+
+if TYPE_CHECKING:
+    from seamless_lab.app.lab import Lab
+    from seamless_lab.engine.events import Emit, Event
+    from seamless_lab.sandbox import SandboxExchange
+
+LIVE_EVERY_S, SPARSE_EVERY_S = 0.1, 5.0
+_ERASE = "\r\x1b[K"
+
+
+class TerminalProgress:
+    """Progress on standard error: one moving line on a terminal, a line now and then elsewhere, nothing with `-q`."""
+
+    def __init__(self, screen: Screen, *, quiet: bool) -> None:
+        from seamless_lab.app.progress import Progress
+
+        self._screen = screen
+        self._quiet = quiet
+        self._progress = Progress()
+        self._said_at = 0.0
+        self._line = ""
+
+    def begin(self, asked: Invocation) -> None:
+        """Show at once that something happens."""
+        if self._screen.live and not self._quiet and asked.command.name not in ("sandbox", "demo"):
+            self._draw(f"{asked.command.name} …")
+
+    def note(self, event: Event) -> None:
+        """Take an event in, and show it when it is time."""
+        news = self._progress.note(event)
+        if self._quiet or not news:
+            return
+        first = event.name == "seamless.backfill.plan"
+        every = LIVE_EVERY_S if self._screen.live else SPARSE_EVERY_S
+        if not self._screen.live and not self._progress.asked:
+            return
+        if first or time.monotonic() - self._said_at >= every:
+            self._said_at = time.monotonic()
+            moving = self._screen.live or not first
+            line = self._progress.line(unicode=encodes(self._screen.err, "█")) if moving else self._progress.plan()
+            self._draw(line)
+
+    def end(self) -> None:
+        """Take the moving line away; say in one line what was asked for."""
+        if self._line and self._screen.live:
+            print(_ERASE, end="", file=self._screen.err, flush=True)
+        self._line = ""
+        if not self._quiet and (summary := self._progress.summary()):
+            self._screen.note(summary)
+
+    def _draw(self, line: str) -> None:
+        if line == self._line:
+            return
+        self._line = line
+        if self._screen.live:
+            print(f"{_ERASE}{line[: self._screen.width - 1]}", end="", file=self._screen.err, flush=True)
+        else:
+            self._screen.note(line)
+
+
+class TerminalCall:
+    """The `Call` of a terminal; as a context, it closes what the command opened."""
+
+    def __init__(self, asked: Invocation, screen: Screen) -> None:
+        self.place: Place = asked.place
+        self.progress = TerminalProgress(screen, quiet=asked.quiet)
+        self.on_event: Emit | None = self.progress.note
+        self._asked = asked
+        self._screen = screen
+        self._lab: Lab | None = None
+        self._exchange: SandboxExchange | None = None
+
+    def lab(self) -> Lab:
+        """The lab, opened when first asked for."""
+        if self._lab is None:
+            self._lab = open_lab(self.place, os.environ)
+        return self._lab
+
+    def keep(self, exchange: SandboxExchange) -> None:
+        """Keep an exchange until Ctrl-C."""
+        self._exchange = exchange
+
+    def linger(self) -> None:
+        """After the answer: wait for fills behind a partial one, or run the exchange until Ctrl-C."""
+        if self._exchange is not None:
+            if not self._screen.json:
+                self._screen.note("Running; Ctrl-C stops it.")
+            try:
+                threading.Event().wait()
+            except KeyboardInterrupt:
+                return
+        if self._lab is not None and self._asked.command.name == "fetch":
+            self.progress = TerminalProgress(self._screen, quiet=self._asked.quiet)
+            try:
+                self._lab.wait(self.progress.note)
+            finally:
+                self.progress.end()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._exchange is not None:
+            self._exchange.__exit__(None, None, None)
+        if self._lab is not None:
+            for notice in self._lab.wiring.notices:
+                self._screen.note(f"note: {notice}")
+            self._lab.close()

@@ -1,0 +1,98 @@
+"""Standard output and standard error of one command."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TextIO
+
+import orjson
+
+from seamless_lab.errors import Fact
+
+if TYPE_CHECKING:
+    from seamless_lab.app.results import Result
+    from seamless_lab.app.view import Look
+
+NARROWEST, WIDEST, UNKNOWN_WIDTH = 60, 140, 100
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Screen:
+    """Where a command writes: answers to `out`, everything else to `err`.
+
+    `json`: answers and refusals are one JSON object on `out`.
+    """
+
+    out: TextIO
+    err: TextIO
+    json: bool
+    colored: bool
+    static: bool
+
+    @classmethod
+    def of(cls, out: TextIO, err: TextIO, environment: Mapping[str, str], *, json: bool) -> Screen:
+        """The screen for two streams; colours only on a terminal, and never against `NO_COLOR`."""
+        plain = bool(environment.get("NO_COLOR")) or environment.get("TERM") == "dumb"
+        static = environment.get("SEAMLESS_RENDER", "") == "static"
+        return cls(out, err, json, out.isatty() and not plain, static)
+
+    @property
+    def live(self) -> bool:
+        """Whether progress can move on one line."""
+        return self.err.isatty()
+
+    @property
+    def width(self) -> int:
+        """Characters a line."""
+        columns = shutil.get_terminal_size((UNKNOWN_WIDTH, 24)).columns
+        return max(NARROWEST, min(WIDEST, columns))
+
+    def look(self) -> Look:
+        """How views are shown here."""
+        from seamless_lab.app.view import Look
+
+        return Look(self.width, color=self.colored, unicode=encodes(self.out, "█▁…"), static=self.static)
+
+    def say(self, text: str) -> None:
+        """A line or more on standard output."""
+        safe = text if encodes(self.out, text) else text.encode("ascii", "replace").decode()
+        print(safe, file=self.out, flush=True)
+
+    def note(self, text: str) -> None:
+        """A line on standard error."""
+        safe = text if encodes(self.err, text) else text.encode("ascii", "replace").decode()
+        print(safe, file=self.err, flush=True)
+
+    def show(self, result: Result) -> None:
+        """A result, as text or as JSON."""
+        if self.json:
+            self._object(result.to_dict())
+            return
+        from seamless_lab.app import text
+
+        self.say(text.render(result.view(), self.look()))
+
+    def refuse(self, code: str, message: str, hint: str, facts: Mapping[str, Fact], exit_code: int) -> int:
+        """An error: on standard error in two lines, or as JSON on standard output; gives the exit code back."""
+        if self.json:
+            self._object({"error": {"code": code, "message": message, "hint": hint, "facts": dict(facts)}})
+        else:
+            self.note(f"error[{code}]: {message}")
+            if hint:
+                self.note(f"hint: {hint}")
+        return exit_code
+
+    def _object(self, value: Mapping[str, object]) -> None:
+        text = orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS, default=str).decode()
+        print(text, file=self.out, flush=True)
+
+
+def encodes(stream: TextIO, text: str) -> bool:
+    """Whether a stream can carry a text."""
+    try:
+        text.encode(stream.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
