@@ -42,7 +42,7 @@ def slot_ceil(ts: int, step_s: int) -> int:
 
 
 def _anchor(step_s: int) -> int:
-    return _MONDAY_S if step_s == 7 * DAY_S else 0
+    return _MONDAY_S if step_s % (7 * DAY_S) == 0 else 0
 
 
 @dataclass(frozen=True, slots=True)

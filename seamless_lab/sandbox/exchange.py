@@ -11,13 +11,13 @@ from seamless_lab.sandbox.binance import Binance
 from seamless_lab.sandbox.clock import ExchangeClock
 from seamless_lab.sandbox.coinbase import Coinbase
 from seamless_lab.sandbox.config import SandboxConfig
-from seamless_lab.sandbox.family import Family
+from seamless_lab.sandbox.family import Family, Page
 from seamless_lab.sandbox.faults import FaultState
 from seamless_lab.sandbox.instruments import Instrument, list_instruments
 from seamless_lab.sandbox.journal import Journal
 from seamless_lab.sandbox.kraken import Kraken
 from seamless_lab.sandbox.market import Market, Stretch
-from seamless_lab.sandbox.page_cache import PageCache
+from seamless_lab.sandbox.recently_used import RecentlyUsed
 from seamless_lab.sandbox.weights import WeightBudget
 
 _UNLIMITED = 1 << 62
@@ -32,7 +32,7 @@ class Exchange:
         self.clock = ExchangeClock(config.now_ms)
         self.market = Market(config.outages, config.restatements)
         self.journal = Journal()
-        self.pages = PageCache(config.page_cache_bytes)
+        self.pages: RecentlyUsed[str, Page] = RecentlyUsed(config.page_cache_bytes, lambda page: len(page.lines))
         self.faults = FaultState(config.faults)
         limits = {venue: config.weight_limits.get(venue, _UNLIMITED) for venue in _QUOTES}
         self.budgets = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,11 +10,14 @@ import numpy as np
 from seamless_lab.sandbox.bars import MINUTE_S, BarColumns, aggregate, concatenate, slot_ceil, slot_floor
 from seamless_lab.sandbox.instruments import Instrument
 from seamless_lab.sandbox.legs import Legs, minute_legs, price_at, trades_happen
+from seamless_lab.sandbox.recently_used import RecentlyUsed
 from seamless_lab.sandbox.trades import TradeColumns, aggregate_trades
 
 _BLOCK_MINUTES = 8192
 _CACHED_BLOCKS = 96  # about 0.65 MB each
-_CHUNK_S = 91 * 86_400  # coarse bars are aggregated a quarter at a time, to bound memory
+_CHUNK_S = 91 * 86_400  # coarse bars are aggregated thirteen weeks at a time, to bound memory
+_COARSE_S = 14_400  # from four hours on, a whole chunk is aggregated and kept: it is small and dear
+_CACHED_CHUNKS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,8 @@ class Market:
     def __init__(self, outages: tuple[Stretch, ...] = (), restatements: tuple[Restatement, ...] = ()) -> None:
         self._outages = outages
         self._restatements = sorted(restatements, key=lambda item: item.known_at_ms)
-        self._blocks: OrderedDict[tuple[Instrument, int], BarColumns] = OrderedDict()
+        self._blocks: RecentlyUsed[tuple[Instrument, int], BarColumns] = RecentlyUsed(_CACHED_BLOCKS)
+        self._chunks: RecentlyUsed[tuple[Instrument, int, int], BarColumns] = RecentlyUsed(_CACHED_CHUNKS)
 
     @property
     def restatements(self) -> tuple[Restatement, ...]:
@@ -82,11 +85,12 @@ class Market:
         """Bars of `step_s` seconds that open in `window`, as served at `now_ms`; the forming one comes partial."""
         start = max(slot_ceil(window.start, step_s), slot_floor(instrument.listed_s, step_s))
         end = min(slot_ceil(window.end, step_s), now_ms // 1000 + 1)
-        chunk_s = max(_CHUNK_S // step_s, 1) * step_s
-        parts = [
-            aggregate(self._minutes(instrument, low, min(low + chunk_s, slot_ceil(end, step_s)), now_ms), step_s)
-            for low in range(start, end, chunk_s)
-        ]
+        end = slot_ceil(end, step_s)
+        parts: list[BarColumns] = []
+        while start < end:
+            upper = min(slot_floor(start, _CHUNK_S) + _CHUNK_S, end)
+            parts.append(self._aggregated(instrument, step_s, start, upper, now_ms))
+            start = upper
         return concatenate(parts)
 
     def first_bars(self, instrument: Instrument, step_s: int, window: Stretch, limit: int, now_ms: int) -> BarColumns:
@@ -128,6 +132,19 @@ class Market:
         trades = aggregate_trades(instrument, self._legs(instrument, first, last, now_ms), exists)
         return trades.take(trades.time_ms <= now_ms)
 
+    def _aggregated(self, instrument: Instrument, step_s: int, start: int, end: int, now_ms: int) -> BarColumns:
+        """Bars opening in [start, end), which lies in one chunk."""
+        chunk = slot_floor(start, _CHUNK_S)
+        if step_s < _COARSE_S or (chunk + _CHUNK_S) * 1000 > now_ms or self._of(instrument):
+            return aggregate(self._minutes(instrument, start, end, now_ms), step_s)
+        key = (instrument, step_s, chunk)
+        bars = self._chunks.get(key)
+        if bars is None:
+            bars = aggregate(self._minutes(instrument, chunk, chunk + _CHUNK_S, now_ms), step_s)
+            self._chunks.put(key, bars)
+        low, high = np.searchsorted(bars.ts, [start, end])
+        return bars.take(slice(int(low), int(high)))
+
     def _minutes(self, instrument: Instrument, start_s: int, end_s: int, now_ms: int) -> BarColumns:
         current = now_ms // 60_000
         first = max(start_s, instrument.listed_s) // MINUTE_S
@@ -147,11 +164,7 @@ class Market:
         if block is None:
             first = number * _BLOCK_MINUTES
             block = self._existing(instrument, minute_legs(instrument, first, first + _BLOCK_MINUTES).bars())
-            self._blocks[key] = block
-            if len(self._blocks) > _CACHED_BLOCKS:
-                self._blocks.popitem(last=False)
-        else:
-            self._blocks.move_to_end(key)
+            self._blocks.put(key, block)
         return block
 
     def _existing(self, instrument: Instrument, minutes: BarColumns) -> BarColumns:

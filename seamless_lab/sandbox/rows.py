@@ -6,7 +6,7 @@ pass over the whole block deletes. A page of a thousand bars costs well under a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,52 +61,53 @@ def rendered(count: int, parts: Sequence[Part]) -> bytes:
     """`count` lines, newlines between them; each is the concatenation of literals and columns of length `count`."""
     if count == 0:
         return b""
-    cells = [_cell(count, part) for part in (*parts, "\n")]
+    numbers = [number for part in parts for number in _numbers(part)]
+    texts = iter(_digits(numbers) if numbers else [])
+    cells = [cell for part in (*parts, "\n") for cell in _cells(count, part, texts)]
     return np.concatenate(cells, axis=1).tobytes().translate(None, b"\0")[:-1]
 
 
-def _cell(count: int, part: Part) -> Bytes:
+def _numbers(part: Part) -> list[Integers]:
+    """The integers a part needs in digits. A fraction gets a 1 in front, which keeps its leading zeros."""
+    match part:
+        case Whole():
+            return [part.values]
+        case Fixed():
+            unit = 10**part.decimals
+            whole = part.values // unit
+            return [whole, (unit + part.values - unit * whole) * 10 ** (_MAX_PLACES - part.decimals)]
+    return []
+
+
+def _cells(count: int, part: Part, texts: Iterator[Bytes]) -> list[Bytes]:
+    """The bytes of a part, one row each; `texts` yields the digits of its numbers."""
     match part:
         case str():
             literal = np.frombuffer(part.encode(), dtype=np.uint8)
-            return np.broadcast_to(literal, (count, len(literal)))
+            return [np.broadcast_to(literal, (count, len(literal)))]
         case Whole():
-            return _whole(part.values)
+            return [next(texts)]
         case Fixed():
-            return _fixed(part)
+            whole, fraction = next(texts), next(texts)[:, -_MAX_PLACES:]
+            return [whole, *_cells(count, ".", texts), fraction[:, : part.places]] if part.places else [whole]
         case Either():
             width = max(len(part.if_true), len(part.if_false))
-            texts = np.frombuffer(
-                b"".join(t.encode().ljust(width, b"\0") for t in (part.if_false, part.if_true)), np.uint8
-            )
-            return texts.reshape(2, width)[part.mask.astype(np.int64)]
+            both = b"".join(text.encode().ljust(width, b"\0") for text in (part.if_false, part.if_true))
+            return [np.frombuffer(both, dtype=np.uint8).reshape(2, width)[part.mask.astype(np.int64)]]
 
 
-def _whole(values: Integers) -> Bytes:
-    groups = -(-len(str(values.max())) // 4)
-    digits = np.empty((len(values), groups), dtype=np.uint32)
+def _digits(columns: list[Integers]) -> list[Bytes]:
+    """The digits of each column, right-aligned in as many groups of four bytes as its largest number needs."""
+    rest = np.stack(columns)
+    groups = [-(-len(str(largest)) // 4) for largest in rest.max(axis=1).tolist()]
+    most = max(groups)
+    digits = np.empty((*rest.shape, most), dtype=np.uint32)
     table = _LAST
-    for place in range(groups - 1, 0, -1):
-        rest = values // _GROUP  # by a constant, this is several times faster than divmod
-        digits[:, place] = table[values - _GROUP * rest + _GROUP * (rest > 0)]
-        values, table = rest, _LEADING
-    digits[:, 0] = table[values]
-    return digits.view(np.uint8)
-
-
-def _fixed(part: Fixed) -> Bytes:
-    unit = 10**part.decimals
-    whole = part.values // unit
-    fraction = (part.values - unit * whole) * 10 ** (_MAX_PLACES - part.decimals)
-    high = fraction // _GROUP
-    before = _whole(whole)
-    point = before.shape[1]
-    cell = np.empty((len(whole), point + 1 + _MAX_PLACES), dtype=np.uint8)
-    cell[:, :point] = before
-    cell[:, point] = ord(".")
-    cell[:, point + 1 : point + 5] = _LAST[high + _GROUP].view(np.uint8).reshape(-1, 4)
-    cell[:, point + 5 :] = _LAST[fraction - _GROUP * high + _GROUP].view(np.uint8).reshape(-1, 4)
-    return cell[:, : point + 1 + part.places] if part.places else before
+    for place in range(most - 1, -1, -1):
+        higher = rest // _GROUP  # by a constant, this is several times faster than divmod
+        digits[:, :, place] = table[rest - _GROUP * higher + _GROUP * (higher > 0)]
+        rest, table = higher, _LEADING
+    return [cell[:, 4 * (most - needed) :] for cell, needed in zip(digits.view(np.uint8), groups, strict=True)]
 
 
 def fixed_text(value: int, decimals: int, places: int = _MAX_PLACES) -> str:
