@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
-from seamless_lab.app.results import Rendered
-from seamless_lab.app.view import Badge, Block, Fact, Facts, Note, Tone, View, plural
 from seamless_lab.errors import ConfigError, NotAvailableYet
 
 
@@ -35,8 +33,8 @@ class Finding:
         return {name: str(value) for name, value in asdict(self).items() if name != "not_yet"}
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class ConfigReport(Rendered):
+@dataclass(frozen=True, slots=True)
+class ConfigReport:
     """What `config validate` found. `profile` is what was checked for; `file` what was read, or empty."""
 
     profile: str
@@ -57,22 +55,6 @@ class ConfigReport(Rendered):
             "exit_code": self.exit_code,
             "findings": [finding.to_dict() for finding in self.findings],
         }
-
-    def view(self) -> View:
-        """One note for each finding."""
-        blocks: list[Block] = []
-        for finding in self.findings:
-            said = f"{finding.level}: {finding.message}" + (f" {finding.hint}" if finding.hint else "")
-            blocks.append(Note(said, _TONE[finding.level]))
-        blocks.append(
-            Facts((Fact("file", self.file or "none", volatile=True), Fact("profile", self.profile or "unknown")))
-        )
-        bad = sum(finding.level is not Level.WARNING for finding in self.findings)
-        badge = Badge(plural(bad, "error"), Tone.BAD) if bad else Badge("valid", Tone.GOOD)
-        return View("config validate", badge, "", tuple(blocks))
-
-
-_TONE = {Level.ERROR: Tone.BAD, Level.UNHEALTHY: Tone.BAD, Level.WARNING: Tone.WARN}
 
 
 def require(findings: Iterable[Finding]) -> None:

@@ -250,11 +250,11 @@ def _hint(key: str) -> str:
     names = [*BY_NAME, *ALIASES, "preset"]
     if last in RENAMED:
         return f"Write {RENAMED[last]}: that is its name here."
-    if section and neighbours and (found := nearest(last, neighbours)):
-        return _suggestion(found)
     elsewhere = [name for name in names if name.rpartition(".")[2] == last]
     if elsewhere:
         return f"It belongs in another section: {', '.join(elsewhere)}."
+    if section and neighbours and (found := nearest(last, neighbours)):
+        return _suggestion(found)
     if pattern == "exchanges.*":
         return f"Options for ccxt go one level down: {section}.ccxt.{last}."
     found = nearest(key, names) or nearest(last, [name.rpartition(".")[2] for name in names])

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from seamless_lab.app.config_schema import BY_NAME
 from seamless_lab.app.config_sources import DEFAULT_ORIGIN, matches
-from seamless_lab.app.results import Rendered
 from seamless_lab.app.secret import show
 from seamless_lab.app.settings import Settings
-from seamless_lab.app.view import Badge, Column, Fact, Facts, Table, View, plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +21,12 @@ class ConfigRow:
     environment: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class ConfigView(Rendered):
+@dataclass(frozen=True, slots=True)
+class ConfigView:
     """The rows of a configuration, sorted by key; `file` is what was read, or empty."""
 
     rows: tuple[ConfigRow, ...]
     file: str
-
-    @property
-    def exit_code(self) -> int:
-        """0: settings that resolved can be shown."""
-        return 0
 
     def to_dict(self) -> dict[str, object]:
         """Plain JSON values: `file`, and `settings` by key with `value` and `origin`."""
@@ -42,13 +34,6 @@ class ConfigView(Rendered):
             "file": self.file,
             "settings": {row.key: {"value": row.value, "origin": row.origin} for row in self.rows},
         }
-
-    def view(self) -> View:
-        """One line a key."""
-        columns = (Column("key", code=True), Column("value", code=True), Column("from", volatile=True))
-        rows = tuple((row.key, _text(row.value), row.origin) for row in self.rows)
-        file = Facts((Fact("file", self.file or "none", volatile=True),))
-        return View("config", Badge(plural(len(rows), "key")), "", (Table(columns, rows), file))
 
 
 def view(settings: Settings, *, section: str = "", changed: bool = False) -> ConfigView:
@@ -62,7 +47,3 @@ def view(settings: Settings, *, section: str = "", changed: bool = False) -> Con
         key = BY_NAME[matches(name) or name]
         rows.append(ConfigRow(name, show(settings.values[name]), str(origin), key.doc, key.environment))
     return ConfigView(tuple(rows), str(settings.file or ""))
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, default=str)
