@@ -165,8 +165,8 @@ def _select(
         order = np.argsort(opens, kind="stable")
         opens, rows = opens[order], order if rows is None else rows[order]
     first, last = np.searchsorted(opens, [window.start * scale, window.end * scale]).tolist()
-    notes.add("out_of_window", opens.size - (last - first), lambda: _shown(received[0 if first else last], scale))
-    received, opens = opens, opens[first:last]
+    in_order, opens = opens, opens[first:last]
+    notes.add("out_of_window", in_order.size - opens.size, lambda: _shown(in_order[0 if first else last], scale))
     keep = _worth_keeping(opens, header, answered, scale, notes)
     if keep is not None:
         opens = opens[keep]
