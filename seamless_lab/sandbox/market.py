@@ -84,8 +84,7 @@ class Market:
     def bars(self, instrument: Instrument, step_s: int, window: Stretch, now_ms: int) -> BarColumns:
         """Bars of `step_s` seconds that open in `window`, as served at `now_ms`; the forming one comes partial."""
         start = max(slot_ceil(window.start, step_s), slot_floor(instrument.listed_s, step_s))
-        end = min(slot_ceil(window.end, step_s), now_ms // 1000 + 1)
-        end = slot_ceil(end, step_s)
+        end = slot_ceil(min(window.end, now_ms // 1000 + 1), step_s)
         parts: list[BarColumns] = []
         while start < end:
             upper = min(slot_floor(start, _CHUNK_S) + _CHUNK_S, end)
