@@ -34,14 +34,14 @@ class Answer:
 def _on_rest_response(
     self: Any, code: int, reason: str, url: str, method: str, headers: Mapping[str, str], body: str, *_: Any
 ) -> str:
-    call = _call.get()
+    call, text = _call.get(), body.strip()
+    documented = text.startswith(_JSON_STARTS)
     if call is not None:
-        call.status = code
+        call.status, call.documented = code, documented
         call.headers = {name.lower(): value for name, value in headers.items()}
     if code in (418, 429, 451):
         raise BadAnswer(f"{code} {reason} {body[:200]}")
-    text = body.strip()
-    if code < 400 and not text.startswith(_JSON_STARTS):
+    if code < 400 and not documented:
         kind = "a web page" if text[:1] == "<" else "an empty body" if not text else "no JSON"
         raise BadAnswer(f"the answer is {kind} instead of data: {text[:80]!r}")
     return text

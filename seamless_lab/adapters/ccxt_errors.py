@@ -23,9 +23,13 @@ class RateLimited(SourceUnavailable):
 
 @dataclass(slots=True)
 class Call:
-    """What one call saw on the wire; filled in while it runs. `status` is 0 until an answer came."""
+    """What one call saw on the wire; filled in while it runs.
+
+    `status` is 0 until an answer came; `documented`: the answer was in the exchange's own format, not a proxy's page.
+    """
 
     status: int = 0
+    documented: bool = False
     headers: dict[str, str] = field(default_factory=dict)
     rows: list[object] = field(default_factory=list)
 
@@ -46,7 +50,8 @@ def judged(error: BaseException, call: Call, exchange: str) -> SeamlessError:
     """
     where = f"{exchange} (HTTP {call.status})" if call.status else exchange
     text, kinds = _short(error), _kinds(error)
-    if call.status in (418, 429) or kinds & {"RateLimitExceeded", "DDoSProtection"}:
+    wants_pause = call.status >= 400 and call.retry_after_s is not None
+    if wants_pause or call.status in (418, 429) or kinds & {"RateLimitExceeded", "DDoSProtection"}:
         return RateLimited(
             f"{where} asks for fewer requests: {text}",
             hint="Lower rate_limit.tokens_per_interval, or wait.",
@@ -73,7 +78,7 @@ def _may_pass(error: BaseException, call: Call) -> bool:
         return True
     kinds = _kinds(error)
     if "BaseError" in kinds:  # ccxt's root
-        return "OperationFailed" in kinds and call.status not in _FINAL_STATUSES
+        return "OperationFailed" in kinds and (call.documented or call.status not in _FINAL_STATUSES)
     return True  # ccxt stumbled over a body of another shape than documented
 
 

@@ -138,6 +138,7 @@ class Inquiry:
         present = Ranges.of_slots(np.unique(opens), self._grid.step_s) & self._closed
         quiet = (proven(opens, self._grid, self._edges(ask)) - present) & self._quiet_enough
         gained = (present | quiet) & todo
+        self._disordered += order_of(opens, expected=self._edges(ask).order) is Order.DISORDER
         self.answered = self.answered | gained
         if ask.purpose is Purpose.PAGE:
             self._doubt_rest(ask, opens, gained)
@@ -158,6 +159,8 @@ class Inquiry:
         return Ask(Purpose.PAGE, step, stretch.start, until, slots)
 
     def _witness(self, hole: Hole) -> Ask | None:
+        if self._disordered >= 2 * DISORDERED_TRIES:
+            return None
         if hole.start < self._horizon_s or hole.start >= quiet_until(self._now_s, self._grid):
             return None
         return self._witness_before(hole) if self._api.order is Order.DESCENDING else self._witness_beyond(hole)
@@ -237,7 +240,6 @@ class Inquiry:
         too_young = rest - self._quiet_enough
         self._give_up(too_young)
         disorder = order_of(opens, expected=self._api.order) is Order.DISORDER
-        self._disordered += disorder
         if not disorder or self._disordered >= DISORDERED_TRIES:
             self._doubted = self._doubted | (rest - too_young)
 

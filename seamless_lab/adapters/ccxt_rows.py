@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import isnan
+from math import isnan, nan
 from typing import Any
 
 import polars as pl
@@ -78,12 +78,16 @@ def _columns(rows: Sequence[Any], layout: Layout) -> list[tuple[object, ...]] | 
 
 
 def _agrees(ours: tuple[object, ...], theirs: Sequence[object]) -> bool:
-    pairs = list(zip(ours, theirs, strict=False))
-    return len(pairs) == len(COLUMNS) and all(our == their or their is None or _is_nan(our) for our, their in pairs)
+    """Whether ccxt sees the same numbers in a row; what it cannot read, or is no number, decides nothing."""
+    pairs = list(zip(map(_number, ours), theirs, strict=False))
+    return len(pairs) == len(COLUMNS) and all(our == their or their is None or isnan(our) for our, their in pairs)
 
 
-def _is_nan(value: object) -> bool:
-    return isinstance(value, float) and isnan(value)
+def _number(value: object) -> float:
+    try:
+        return float(value) if isinstance(value, int | float | str) else nan
+    except ValueError:
+        return nan
 
 
 def _series(name: str, values: Sequence[object]) -> pl.Series:

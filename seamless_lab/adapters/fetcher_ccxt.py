@@ -81,7 +81,9 @@ class CcxtFetcher:
             now_s = source.earlier_now_s
             answer, tries = await source.page(node, names[ask.step_s], ask)
             requests += tries
-            news = inquiry.receive(ask, _opens(answer.frame, Grid(ask.step_s, grid.anchor_s % ask.step_s)), now_s)
+            opens = _opens(answer.frame, Grid(ask.step_s, grid.anchor_s % ask.step_s))
+            _require_grid(node, grid, answer.frame, opens)
+            news = inquiry.receive(ask, opens, now_s)
             past = Ranges.normalised([window.start], [min(window.end, closed_until(now_s, grid))])
             kept = _rows_to_keep(answer.frame, ask, grid, news=news, past=past)
             frames.append(kept)
@@ -166,6 +168,22 @@ def _opens(frame: pl.DataFrame, grid: Grid) -> Ints:
     ms = ts.drop_nulls().to_numpy()
     on_grid: Ints = ms[(ms - grid.anchor_s * 1000) % (grid.step_s * 1000) == 0] // 1000
     return on_grid
+
+
+def _require_grid(node: NodeId, grid: Grid, frame: pl.DataFrame, opens: Ints) -> None:
+    """Raise when all bars of a page lie off the grid by the same distance: the declared anchor is wrong."""
+    if opens.size or frame["ts"].dtype != pl.Int64 or frame["ts"].null_count() == frame.height:
+        return
+    seconds = frame["ts"].drop_nulls().to_numpy() // 1000
+    off = np.unique((seconds - grid.anchor_s) % grid.step_s)
+    if off.size == 1 and int(off[0]):
+        first = int(seconds[0])
+        raise SourceRejected(
+            f"Bars of {node} open {int(off[0])} s off the declared grid, such as at {format_time(first)}.",
+            hint=f"Declare where they open: exchanges.{node.exchange}.anchors.{node.timeframe}: {first}",
+            node=str(node),
+            first=first,
+        )
 
 
 def _rows_to_keep(frame: pl.DataFrame, ask: Ask, grid: Grid, *, news: Ranges, past: Ranges) -> pl.DataFrame:

@@ -33,8 +33,8 @@ class Order(Enum):
 class Edges:
     """Where the exchange began to read, in epoch seconds; None where that is not known or not trusted.
 
-    `since_s`: no bar opens in [since_s, first row). `until_s`: no bar opens in (last row, until_s). `order` is the order in
-    which the exchange sends rows, None if that is not known.
+    `since_s`: no bar opens in [since_s, first row). `until_s`: no bar opens in (last row, until_s). `order` is the
+    order in which the exchange sends rows, None if that is not known.
     """
 
     since_s: int | None

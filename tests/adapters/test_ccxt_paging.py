@@ -141,8 +141,7 @@ def test_honest_exchanges_yield_every_bar_they_serve(market: tuple[set[int], int
 @given(markets())
 def test_ascending_exchanges_answer_for_every_slot_of_age(market: tuple[set[int], int, TimeRange]) -> None:
     bars, now_s, window = market
-    exchange = NaiveExchange(bars, now_s, ASCENDING)
-    inquiry, kept = ask_all(exchange, window, ASCENDING)
+    inquiry, _ = ask_all(NaiveExchange(bars, now_s, ASCENDING), window, ASCENDING)
     old = {ts for ts in range(window.start, window.end, STEP) if ts + STEP <= quiet_until(now_s, GRID)}
     if any(ts <= now_s for ts in bars):
         assert old <= slots_of(inquiry.answered)

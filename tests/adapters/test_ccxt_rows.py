@@ -1,0 +1,119 @@
+"""Rows of every shape as columns: exact numbers, text kept as text, ccxt's own parser as the judge."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seamless_lab.adapters.ccxt_rows import Layout, learn_layout, to_frame
+from seamless_lab.core.bars import COLUMNS, SCHEMA
+
+BINANCE = [
+    1591478520000,
+    "0.02501300",
+    "0.02501800",
+    "0.02500000",
+    "0.02500000",
+    "22.19000000",
+    1591478579999,
+    "0.55",
+    40,
+]
+KRAKEN = [1591475640, "0.02500", "0.02501", "0.02499", "0.02500", "0.02500", "9.12201000", 5]
+COINBASE = {
+    "start": "1673391780",
+    "low": "17414.36",
+    "high": "17417.99",
+    "open": "17417.74",
+    "close": "17417.38",
+    "volume": "1.87",
+}
+
+
+def parser(exchange_id: str, **market: object) -> Callable[[Any], list[Any]]:
+    ccxt = importlib.import_module("ccxt")
+    exchange = getattr(ccxt, exchange_id)()
+    return lambda row: exchange.parse_ohlcv(row, market)
+
+
+@pytest.mark.parametrize(
+    "exchange_id, row, layout",
+    [
+        ("binance", BINANCE, Layout((0, 1, 2, 3, 4, 5), 1)),
+        ("kraken", KRAKEN, Layout((0, 1, 2, 3, 4, 6), 1000)),
+        ("coinbase", COINBASE, Layout(("start", "open", "high", "low", "close", "volume"), 1000)),
+    ],
+)
+def test_the_layout_is_learned_from_ccxt(exchange_id: str, row: object, layout: Layout) -> None:
+    parse = parser(exchange_id)
+    assert learn_layout(row, parse) == layout
+    assert to_frame([row, row], parse).row(1) == tuple(parse(row))
+
+
+def test_inverse_contracts_take_their_volume_from_another_place() -> None:
+    parse = parser("binance", inverse=True)
+    assert learn_layout(BINANCE, parse) == Layout((0, 1, 2, 3, 4, 7), 1)
+
+
+@pytest.mark.parametrize("exchange_id", ["bybit", "okx", "kucoin", "gate", "bitfinex", "bitget", "mexc", "deribit"])
+def test_other_exchanges_give_what_their_own_parsers_give(exchange_id: str) -> None:
+    parse = parser(exchange_id, type="spot")
+    rows = [[str(1591478520 + 60 * k), "1.5", "2.5", "3.5", "4.5", "5.5", "6.5", "7.5"] for k in range(3)]
+    expected = [tuple(float(value) for value in parse(row)) for row in rows]
+    assert [tuple(map(float, row)) for row in to_frame(rows, parse).rows()] == expected
+
+
+@given(st.lists(st.decimals(0, 10**9, places=8, allow_nan=False), min_size=1, max_size=30))
+def test_decimal_text_becomes_the_nearest_float(values: list[Any]) -> None:
+    rows = [[1591478520000, str(value), *BINANCE[2:]] for value in values]
+    got = to_frame(rows, lambda row: [row[0], *map(float, row[1:6])])
+    assert got["open"].to_list() == [float(value) for value in values]
+    assert dict(got.schema) == SCHEMA
+
+
+@pytest.mark.parametrize("bad", ["abc", "", "1,5", True, [1], {"a": 1}])
+def test_text_that_is_no_number_stays_text(bad: object) -> None:
+    rows = [BINANCE, [BINANCE[0], bad, *BINANCE[2:]]]
+    frame = to_frame(rows, parser("binance"))
+    assert frame["open"].dtype == pl.String
+    assert frame["open"][0] == "0.02501300"
+    assert frame["open"][1] == str(bad)
+    assert frame["high"].dtype == pl.Float64
+
+
+def test_a_missing_value_is_a_null_and_infinities_are_kept_for_conformance() -> None:
+    rows = [[BINANCE[0], None, "inf", "nan", *BINANCE[4:]], BINANCE]
+    frame = to_frame(rows, parser("binance"))
+    assert frame["open"].to_list() == [None, 0.025013]
+    assert np.isinf(frame["high"][0])
+    assert np.isnan(frame["low"][0])
+
+
+@pytest.mark.parametrize(
+    "rows, expected",
+    [
+        ([["1591478520000", *BINANCE[1:]]], [1591478520000]),
+        ([[1591478520000.0, *BINANCE[1:]]], [1591478520000]),
+        ([["soon", *BINANCE[1:]], BINANCE], ["soon", "1591478520000"]),
+        ([[None, *BINANCE[1:]], BINANCE], [None, 1591478520000]),
+    ],
+)
+def test_times_are_integers_or_what_they_were(rows: list[object], expected: list[object]) -> None:
+    assert to_frame(rows, parser("binance"))["ts"].to_list() == expected
+
+
+def test_rows_of_unequal_length_go_through_the_parser_of_ccxt() -> None:
+    frame = to_frame([BINANCE, BINANCE[:3]], parser("binance"))
+    assert frame.columns == list(COLUMNS)
+    assert frame["close"].to_list() == [0.025, None]
+
+
+def test_no_rows_are_an_empty_page() -> None:
+    assert dict(to_frame([], lambda row: []).schema) == SCHEMA
