@@ -156,17 +156,26 @@ class SqliteHotStore:
                 _store(connection, layout, rows.where(kept.contains(rows.ts)), observed.within(kept), before & kept)
         return dropped.seconds // header.grid.step_s
 
+    def check(self) -> None:
+        """Read every byte of the file; raises `Corrupted` with the first thing found to be wrong."""
+        self._file.check()
+        with self._file.reading() as connection:
+            for row in connection.execute("SELECT crc, id, rows, codec, observed, before_listing, bars FROM chunk"):
+                self._intact(row)
+
     def close(self) -> None:
         """Release files and connections."""
         self._file.close()
 
     def _chunks(self, connection: apsw.Connection, layout: Layout) -> list[Chunk]:
-        found: list[Any] = connection.execute(_CHUNKS, (int(layout.ids[0]), int(layout.ids[-1]))).fetchall()
-        chunks = [Chunk(*row[1:]) for row in found]
-        for (crc, *_), chunk in zip(found, chunks, strict=True):
-            if crc != chunk.checksum:
-                raise corrupted(self._file.path, f"chunk {chunk.id} does not match its checksum")
-        return chunks
+        found = connection.execute(_CHUNKS, (int(layout.ids[0]), int(layout.ids[-1]))).fetchall()
+        return [self._intact(row) for row in found]
+
+    def _intact(self, row: tuple[Any, ...]) -> Chunk:
+        chunk = Chunk(*row[1:])
+        if row[0] != chunk.checksum:
+            raise corrupted(self._file.path, f"chunk {chunk.id} does not match its checksum")
+        return chunk
 
     def _record(self, connection: apsw.Connection, attempt: Attempt, observed_at_ms: int, unpriced: Ranges) -> None:
         insert_attempt(connection, attempt, observed_at_ms, unpriced)

@@ -26,19 +26,14 @@ def network_filesystem(path: Path, *, mounts: str | None = None) -> str | None:
     Parameters
     ----------
     path
-        Need not exist; its nearest existing ancestor decides.
+        Need not exist; links on the way are followed.
     mounts
         The mount table, as in Linux's `/proc/self/mounts`; read from there by default. Where there is none, every
         path counts as local.
     """
     table = mounts if mounts is not None else _MOUNTS.read_text(errors="replace") if _MOUNTS.exists() else ""
-    kind = _filesystem(str(_existing(path)), table)
+    kind = _filesystem(str(path.expanduser().resolve()), table)
     return kind if _NETWORK.fullmatch(kind) and kind not in _LOCAL_FUSE else None
-
-
-def _existing(path: Path) -> Path:
-    resolved = path.expanduser().resolve()
-    return next((place for place in (resolved, *resolved.parents) if place.exists()), resolved)
 
 
 def _filesystem(path: str, table: str) -> str:

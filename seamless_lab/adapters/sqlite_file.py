@@ -23,8 +23,9 @@ CHECKPOINT_PAGES = 1_000
 RESTART_PAGES = (
     16_384  # 64 MiB: with readers always active the log never rewinds by itself, so from here on readers are waited for
 )
+LOG_BYTES = 64 << 20
 RESTART_WAIT_MS = 100
-WAL_KEPT_BYTES = 64 << 20
+PAGE_BYTES = 4_096
 
 MIGRATIONS = (
     """
@@ -79,9 +80,12 @@ class SqliteFile:
         On a local disk (`local_disk.network_filesystem` says whether it is).
     busy_timeout_s
         How long to wait for other processes' writes before `StoreBusy`.
+    log_bytes
+        When the write-ahead log is longer, a commit waits for readers to leave so that it can start over: with readers
+        always at work it never would by itself.
     """
 
-    def __init__(self, path: Path, *, busy_timeout_s: float = 10.0) -> None:
+    def __init__(self, path: Path, *, busy_timeout_s: float = 10.0, log_bytes: int = LOG_BYTES) -> None:
         self.path = path
         self.busy_timeout_s = busy_timeout_s
         self._lock = threading.Lock()
@@ -91,7 +95,8 @@ class SqliteFile:
             set[apsw.Connection]
         ] = []  # of a parent process: to be neither used nor closed after a fork
         self._identity = (0, 0, 0)
-        self._restart_pages = RESTART_PAGES
+        self._log_pages = log_bytes // PAGE_BYTES
+        self._restart_pages = self._log_pages
 
     @contextmanager
     def reading(self) -> Iterator[apsw.Connection]:
@@ -189,7 +194,7 @@ class SqliteFile:
             if connection.execute("PRAGMA user_version").get != SCHEMA_VERSION:
                 self._migrate(connection)
             settings = (
-                f"journal_size_limit={WAL_KEPT_BYTES}",
+                f"journal_size_limit={self._log_pages * PAGE_BYTES}",
                 "synchronous=FULL",
                 "trusted_schema=OFF",
                 "cache_size=-16384",
@@ -254,12 +259,12 @@ class SqliteFile:
             connection.set_busy_timeout(RESTART_WAIT_MS)
             try:
                 connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
-                self._restart_pages = RESTART_PAGES
+                self._restart_pages = self._log_pages
             except (
                 apsw.BusyError,
                 apsw.LockedError,
             ):  # a reader does not move; try again when the log has grown as much again
-                self._restart_pages = pages + RESTART_PAGES
+                self._restart_pages = pages + self._log_pages
             finally:
                 connection.set_busy_handler(_Patience(self.busy_timeout_s))
         return int(apsw.SQLITE_OK)

@@ -1,0 +1,100 @@
+"""Governance events in a file."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from seamless_lab.adapters.bus_jsonl import JsonlBus, ReadBack
+from seamless_lab.engine.events import Event
+from seamless_lab.errors import StoreUnavailable
+
+
+def event(number: int) -> Event:
+    return Event(
+        "seamless.backfill.attempt", 1_000 + number, {"node_id": "ohlcv:x:Ä/B:1m", "start": number, "name": None}
+    )
+
+
+def test_events_are_read_back_in_order(tmp_path: Path) -> None:
+    bus = JsonlBus(tmp_path / "deep" / "events.jsonl")
+    assert bus.read() == ReadBack((), 0)
+    bus.publish([event(1), event(2)])
+    bus.publish([event(3)])
+    assert bus.read() == ReadBack((event(1), event(2), event(3)), 0)
+    assert (tmp_path / "deep" / "events.jsonl").read_bytes().count(b"\n") == 3
+
+
+def test_as_a_sink_it_never_waits_and_keeps_the_order(tmp_path: Path) -> None:
+    bus = JsonlBus(tmp_path / "events.jsonl")
+    for number in range(500):
+        bus(event(number))
+    bus.close()
+    assert [found.at_ms for found in bus.read().events] == [1_000 + number for number in range(500)]
+    bus(event(500))
+    bus.flush()
+    assert len(bus.read().events) == 501
+
+
+def test_flushing_an_unused_bus_makes_no_file(tmp_path: Path) -> None:
+    JsonlBus(tmp_path / "events.jsonl").flush()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_cannot_be_written_is_told_at_the_flush(tmp_path: Path) -> None:
+    (tmp_path / "events.jsonl").mkdir()
+    bus = JsonlBus(tmp_path / "events.jsonl")
+    with pytest.raises(StoreUnavailable, match="cannot be appended to"):
+        bus.publish([event(1)])
+    bus(event(1))
+    with pytest.raises(StoreUnavailable, match="cannot be appended to"):
+        bus.flush()
+    bus.flush()
+
+
+def test_files_are_rotated_by_size_and_the_oldest_forgotten(tmp_path: Path) -> None:
+    bus = JsonlBus(tmp_path / "events.jsonl", max_bytes=300, files_kept=2)
+    for number in range(30):
+        bus.publish([event(number)])
+    assert sorted(file.name for file in tmp_path.glob("events.jsonl*") if file.suffix != ".lock") == [
+        "events.jsonl",
+        "events.jsonl.1",
+        "events.jsonl.2",
+    ]
+    kept = [found.at_ms for found in bus.read().events]
+    assert kept == list(range(1_030 - len(kept), 1_030))
+    assert 6 <= len(kept) < 30
+
+
+def test_a_torn_line_spoils_only_itself(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    bus = JsonlBus(path)
+    bus.publish([event(1)])
+    with path.open("ab") as file:
+        file.write(b'{"name":"seam')
+    bus.publish([event(2)])
+    assert bus.read() == ReadBack((event(1), event(2)), 1)
+
+
+APPEND = """
+import sys
+from pathlib import Path
+from seamless_lab.adapters.bus_jsonl import JsonlBus
+from seamless_lab.engine.events import Event
+bus = JsonlBus(Path(sys.argv[1]), max_bytes=2_000, files_kept=50)
+for number in range(60):
+    bus(Event(sys.argv[2], number, {"filler": "x" * 40}))
+    if number % 7 == 0:
+        bus.flush()
+"""
+
+
+def test_processes_append_whole_lines_across_rotations_and_lose_none_at_exit(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", APPEND, str(tmp_path / "events.jsonl")]
+    running = [subprocess.Popen([*command, name], stderr=subprocess.PIPE) for name in "abc"]
+    assert [process.communicate()[1] for process in running] == [b""] * 3
+    found = JsonlBus(tmp_path / "events.jsonl", files_kept=50).read()
+    assert found.unreadable == 0
+    for name in "abc":
+        assert [one.at_ms for one in found.events if one.name == name] == list(range(60))
