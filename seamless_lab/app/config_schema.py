@@ -461,16 +461,14 @@ KEYS: tuple[Key, ...] = (
 
 BY_NAME = {key.name: key for key in KEYS}
 ALIASES = {alias: key.name for key in KEYS for alias in key.aliases}
-ENVIRONMENT = {name: key.name for key in KEYS for name in key.environment}
+ENVIRONMENT = {name: key.name for key in KEYS for name in key.environment} | {"SEAMLESS_PRESET": "preset"}
 
 # Read elsewhere, or by the services and tools that share the prefix.
 OTHER_ENVIRONMENT = (
     "SEAMLESS_HOME",
     "SEAMLESS_CONFIG",
     "SEAMLESS_CACHE_DIR",
-    "SEAMLESS_PRESET",
     "SEAMLESS_PYTHON",
-    "SEAMLESS_OFFLINE",
 )
 SERVICE_PREFIXES = ("SEAMLESS_COORDINATOR_", "SEAMLESS_TEST_", "SEAMLESS_SANDBOX_")
 

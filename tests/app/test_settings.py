@@ -186,6 +186,11 @@ def test_environment_names_are_honoured(name: str, text: str, key: str, value: o
     assert ENVIRONMENT[name] == key
 
 
+def test_the_preset_variable_chooses_in_the_group_that_has_the_name() -> None:
+    assert settings_of(env={"SEAMLESS_PRESET": "baseline"}).sla == BASELINE
+    assert "SEAMLESS_PRESET" in refused(env={"SEAMLESS_PRESET": "basline"}).message
+
+
 def test_a_misspelt_variable_is_reported() -> None:
     report = validate_settings(env={"SEAMLESS_STRATEGI": "FAIL_FAST", "SEAMLESS_COORDINATOR_ID": "x", "PATH": "/bin"})
     found = [finding for finding in report.findings if finding.key.startswith("SEAMLESS")]
