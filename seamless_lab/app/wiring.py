@@ -134,7 +134,8 @@ class Wiring:
     def backfiller(self) -> Backfiller:
         """Fills gaps."""
         policy = self.settings.backfill
-        coordinator = SqliteCoordinator(self.database, self.clock, ttl_ms=policy.embedded_lease_ttl_ms)
+        # Leases expire in real time, also where a notebook has stopped the clock of its data.
+        coordinator = SqliteCoordinator(self.database, SystemClock(), ttl_ms=policy.embedded_lease_ttl_ms)
         return Backfiller(
             BackfillPorts(self.clock, self.fetcher, coordinator, self.hot, self.events.emit),
             policy,
