@@ -40,7 +40,8 @@ FORMAT = "seamless.bars/1"
 CONFORMANCE_VERSION = "v2"
 
 _BATCH_ROWS = 131_072  # enough that threads rarely meet, few enough to share out evenly
-_INFINITY_BITS = np.uint64(0x7FF0_0000_0000_0000)
+_SIGN = np.uint64(0x8000_0000_0000_0000)  # the bits of -0.0
+_INFINITY, _NAN = np.uint64(0x7FF0_0000_0000_0000), np.uint64(0x7FF8_0000_0000_0000)
 _TWO = struct.Struct("<qq")
 
 
@@ -197,10 +198,12 @@ def _leaves(batch: _Batch) -> list[Leaf]:
 def _canonical(column: pl.Series) -> tuple[bytes, memoryview | None, memoryview]:
     nulls = column.is_null().to_numpy() if column.null_count() else None
     values = (column if nulls is None else column.fill_null(0)).to_numpy()
-    # Every float that is canonical as it stands sorts below as an unsigned number: not negative, no NaN.
-    if values.dtype == np.float64 and values.size and values.view(np.uint64).max() > _INFINITY_BITS:
-        values = values + 0.0  # folds -0.0 into 0.0
-        values[np.isnan(values)] = np.nan
+    # As unsigned numbers, infinity is the largest of the floats that are surely canonical: not negative, no NaN.
+    if values.dtype == np.float64 and values.size and values.view(np.uint64).max() > _INFINITY:
+        bits = values.view(np.uint64).copy()  # integers: arithmetic on a signalling NaN would complain
+        bits[bits == _SIGN] = 0
+        bits[(bits & ~_SIGN) > _INFINITY] = _NAN
+        values = bits
     title = _text(column.name) + _text(DTYPES[column.name])
     return title, None if nulls is None else _memory(nulls), _memory(values)
 

@@ -262,6 +262,12 @@ def test_what_is_not_finite_becomes_null_with_a_flag(value: float) -> None:
     assert found.report.temporal.periods[0].answered == 9
 
 
+def test_a_signalling_nan_is_a_nan() -> None:
+    close = rows()["close"].to_numpy().copy()
+    close.view(np.int64)[0] = 0x7FF0_0000_0000_0001
+    assert look(rows().with_columns(close=pl.Series(close))).report.flags == {"non_finite": 1}
+
+
 # -- warnings -------------------------------------------------------------------------------------------------------
 
 
