@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from seamless_lab.core.digest import Header, Leaf, Pack, canonical_json, pack_of, root_of
 from seamless_lab.core.grid import Grid
 from seamless_lab.core.identity import parse_node
@@ -57,7 +59,10 @@ class Tree:
         """Answered slots of the whole version."""
         if not self.packs:
             return Ranges.empty()
-        return Ranges.from_pairs(pair for pack in self.packs for pair in pack.answered.pairs())
+        parts = [pack.answered for pack in self.packs]
+        return Ranges.normalised(
+            np.concatenate([part.starts for part in parts]), np.concatenate([part.ends for part in parts])
+        )
 
     @property
     def bounds(self) -> TimeRange | None:
