@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:  # opening a lab takes a quarter of a second, and help and completion do without one
     from seamless_lab.app.lab import Lab
     from seamless_lab.app.results import Result
+    from seamless_lab.app.view import Block
     from seamless_lab.engine.events import Emit
     from seamless_lab.sandbox import SandboxExchange
 
@@ -107,8 +108,8 @@ class Call(Protocol):
         """The lab, opened when first asked for."""
         ...
 
-    def keep(self, exchange: SandboxExchange) -> None:
-        """Keep a running exchange: until Ctrl-C in a terminal, as long as the kernel in a notebook."""
+    def keep(self, exchange: SandboxExchange) -> Block:
+        """Keep a running exchange until Ctrl-C (terminal) or as long as the kernel (notebook); says how to use it."""
         ...
 
 

@@ -56,7 +56,7 @@ def parse(words: Sequence[str], *, program: str = "seamless", version: str = "")
     CommandLineError
         With the nearest command, option or word.
     """
-    root = program_of(version)
+    root = program_of(version, program=program)
     if not words:
         return Shown(_help(root, program))
     try:
@@ -88,7 +88,9 @@ def complete(words: Sequence[str], fragment: str, known: Callable[[], Iterable[s
     return [(item.value, item.help or "") for item in found]
 
 
-def program_of(version: str, known: Callable[[], Iterable[str]] = tuple) -> click.Group:
+def program_of(
+    version: str = "", known: Callable[[], Iterable[str]] = tuple, *, program: str = "seamless"
+) -> click.Group:
     """The table as a click group; its commands return an `Invocation`."""
     options: list[click.Parameter] = [_option(parameter, known) for parameter in COMMON]
     if version:
@@ -97,8 +99,8 @@ def program_of(version: str, known: Callable[[], Iterable[str]] = tuple) -> clic
         "seamless",
         params=[*options, _helping()],
         help=OVERVIEW,
-        epilog="Start with: seamless demo",
-        commands={command.name: _click_command(command, known) for command in COMMANDS},
+        epilog=f"Start with: {program} demo",
+        commands={command.name: _click_command(command, known, program) for command in COMMANDS},
         add_help_option=False,
         no_args_is_help=False,
         invoke_without_command=True,
@@ -147,7 +149,7 @@ def _without_command(**values: object) -> None:
     ctx.obj = values
 
 
-def _click_command(command: Command, known: Callable[[], Iterable[str]]) -> click.Command:
+def _click_command(command: Command, known: Callable[[], Iterable[str]], program: str) -> click.Command:
     def invoke(**values: object) -> Invocation:
         before = click.get_current_context().obj or {}
         common = {parameter.name: values.pop(parameter.name) or before.get(parameter.name) for parameter in COMMON}
@@ -158,7 +160,7 @@ def _click_command(command: Command, known: Callable[[], Iterable[str]]) -> clic
         _argument(parameter, known) if parameter.positional else _option(parameter, known)
         for parameter in command.parameters
     ]
-    examples = "\b\nExamples:\n" + "\n".join(f"  seamless {example}" for example in command.examples)
+    examples = "\b\nExamples:\n" + "\n".join(f"  {program} {example}" for example in command.examples)
     return click.Command(
         command.name,
         params=[*own, *(_option(parameter, known) for parameter in COMMON), _helping()],

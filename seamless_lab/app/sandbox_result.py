@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from seamless_lab.app.command import Call
 from seamless_lab.app.results import Json, Rendered
-from seamless_lab.app.view import Badge, Code, Fact, Facts, Note, Tone, View
+from seamless_lab.app.view import Badge, Block, Fact, Facts, Note, Tone, View
 from seamless_lab.core.time import format_time_ms, parse_time_ms
 from seamless_lab.errors import ConfigError, RequestError
 from seamless_lab.sandbox import FaultPlan, SandboxConfig, SandboxExchange
@@ -21,6 +21,7 @@ class SandboxStarted(Rendered):
 
     url: str
     config: SandboxConfig
+    use: Block
     exit_code: int = 0
 
     def to_dict(self) -> Json:
@@ -42,8 +43,6 @@ class SandboxStarted(Rendered):
             Fact("clock", f"frozen at {format_time_ms(config.now_ms)}" if config.now_ms is not None else ""),
             Fact("faults", ", ".join(f"{name} {rate:g}" for name, rate in sorted(config.faults.rates.items()))),
         )
-        fetch = "seamless fetch ohlcv:binance:BTC/USDT:1m --start 2024-01-01 --end 2024-02-01"
-        use = f"{fetch} --exchange-url {self.url} --home ./sandbox-home"
         return View(
             "sandbox exchange",
             Badge("synthetic data", Tone.WARN),
@@ -51,7 +50,7 @@ class SandboxStarted(Rendered):
             (
                 Note("Invented prices behind the real exchanges' interfaces: for trying things, not for research."),
                 Facts(facts),
-                Code((use,), volatile=True),
+                self.use,
             ),
         )
 
@@ -102,8 +101,7 @@ def started(call: Call, config: SandboxConfig, *, port: int) -> SandboxStarted:
             hint="Leave --port out to use a free one.",
             port=port,
         ) from error
-    call.keep(exchange)
-    return SandboxStarted(exchange.url, config)
+    return SandboxStarted(exchange.url, config, call.keep(exchange))
 
 
 def fault_names() -> list[str]:

@@ -15,6 +15,7 @@ from seamless_lab.cli.screen import Screen, encodes
 
 if TYPE_CHECKING:
     from seamless_lab.app.lab import Lab
+    from seamless_lab.app.view import Block
     from seamless_lab.engine.events import Emit, Event
     from seamless_lab.sandbox import SandboxExchange
 
@@ -90,9 +91,13 @@ class TerminalCall:
             self._lab = open_lab(self.place, os.environ)
         return self._lab
 
-    def keep(self, exchange: SandboxExchange) -> None:
+    def keep(self, exchange: SandboxExchange) -> Block:
         """Keep an exchange until Ctrl-C."""
+        from seamless_lab.app.view import Code
+
         self._exchange = exchange
+        fetch = "seamless fetch ohlcv:binance:BTC/USDT:1m --start 2024-01-01 --end 2024-02-01"
+        return Code((f"{fetch} --exchange-url {exchange.url} --home ./sandbox-home",), volatile=True)
 
     def linger(self) -> None:
         """After the answer: wait for fills behind a partial one, or run the exchange until Ctrl-C."""

@@ -1,0 +1,47 @@
+"""The notebook front end: `%load_ext seamless_lab`, then `%seamless COMMAND …`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from seamless_lab.notebook.magic import SeamlessMagics, documented
+from seamless_lab.notebook.matcher import make_matcher
+from seamless_lab.notebook.session import SESSION
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from seamless_lab.app.lab import Lab
+
+__all__ = ["lab", "load_ipython_extension", "unload_ipython_extension"]
+
+_loaded: dict[int, SeamlessMagics] = {}
+
+
+def lab() -> Lab:
+    """The lab that `%seamless` uses in this kernel, opened if need be. Closed when the kernel ends."""
+    return SESSION.lab()
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Add `%seamless`, `%%seamless` and their completion; a no-op when they are there."""
+    if id(shell) in _loaded:
+        return
+    magics = SeamlessMagics(shell, SESSION)
+    documented()
+    shell.register_magics(magics)
+    shell.Completer.custom_matchers.append(make_matcher(SESSION.known))
+    _loaded[id(shell)] = magics
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Take everything away again and close the labs; a no-op when nothing is there."""
+    magics = _loaded.pop(id(shell), None)
+    if magics is None:
+        return
+    for kind in ("line", "cell"):
+        shell.magics_manager.magics[kind].pop("seamless", None)
+    shell.configurables[:] = [kept for kept in shell.configurables if id(kept) != id(magics)]
+    matchers = shell.Completer.custom_matchers
+    matchers[:] = [kept for kept in matchers if getattr(kept, "matcher_identifier", "") != "seamless"]
+    SESSION.close()

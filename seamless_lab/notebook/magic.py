@@ -1,0 +1,138 @@
+"""`%seamless` and `%%seamless`."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.magic import (
+    Magics,
+    line_cell_magic,
+    magics_class,
+    needs_local_scope,
+    no_var_expand,
+    output_can_be_silenced,
+)
+from traitlets import Bool
+
+from seamless_lab import __version__
+from seamless_lab.app.command import Place
+from seamless_lab.app.grammar import Invocation, Shown, parse
+from seamless_lab.errors import SeamlessError
+from seamless_lab.notebook.expand import words
+from seamless_lab.notebook.failure import CommandFailed
+from seamless_lab.notebook.session import Session
+
+if TYPE_CHECKING:
+    from seamless_lab.app.lab import Lab
+    from seamless_lab.app.view import Block
+    from seamless_lab.engine.events import Emit
+    from seamless_lab.sandbox import SandboxExchange
+
+PROGRAM = "%seamless"
+_BINDING = re.compile(r"\s*(?P<name>[A-Za-z_]\w*)\s*<<(?P<rest>.*)", re.DOTALL)
+_CHANGING = ("fetch", "backfill", "publish", "sandbox")
+
+HOW = """
+
+In a notebook
+  x = %seamless fetch …        the result as a value; x.frame has the bars
+  %seamless x << fetch …       the same, showing nothing
+  %%seamless                   a command on each line, # starts a comment line
+  $name, {{expression}}        Python values; lists give several words, $$ is a dollar sign
+  --json                       the facts as a dict
+  … ;                          shows nothing
+"""
+
+
+class NotebookCall:
+    """The `Call` of a notebook."""
+
+    def __init__(self, place: Place, session: Session, on_event: Emit | None) -> None:
+        self.place = place
+        self.on_event = on_event
+        self._session = session
+
+    def lab(self) -> Lab:
+        """The kernel's lab."""
+        return self._session.lab(self.place)
+
+    def keep(self, exchange: SandboxExchange) -> Block:
+        """Move the kernel's lab to the exchange."""
+        from seamless_lab.app.view import Note
+
+        temporary = self._session.use(exchange, self.place.home)
+        home = "a temporary home, gone with the kernel" if temporary else f"the home {self.place.home}"
+        return Note(f"From here on this kernel's lab asks this exchange and keeps its bars in {home}.")
+
+
+@magics_class
+class SeamlessMagics(Magics):
+    """The `%seamless` commands."""
+
+    full_tracebacks = Bool(False, help="Raise errors as they are, with their traceback.").tag(config=True)
+
+    def __init__(self, shell: InteractiveShell, session: Session) -> None:
+        super().__init__(shell)
+        self._names = shell.user_ns
+        self._session = session
+
+    @no_var_expand
+    @needs_local_scope
+    @output_can_be_silenced
+    @line_cell_magic
+    def seamless(self, line: str, cell: str | None = None, local_ns: Mapping[str, object] | None = None) -> object:
+        """Replaced by `documented`, because `%seamless?` shows it."""
+        names = {**self._names, **(local_ns or {})}
+        lines = [line] if cell is None else _lines(f"{line}\n{cell}")
+        result: object = None
+        try:
+            for each in lines:
+                result = self._one(each, names)
+        except SeamlessError as error:
+            if self.full_tracebacks or any("--debug" in each for each in lines):
+                raise
+            raise CommandFailed(error) from error
+        return result
+
+    def _one(self, line: str, names: Mapping[str, object]) -> object:
+        text = line.strip().removesuffix(";").rstrip()
+        binding = _BINDING.fullmatch(text)
+        asked = parse(words(binding["rest"] if binding else text, names), program=PROGRAM, version=__version__)
+        if isinstance(asked, Shown):
+            print(asked.text)  # noqa: T201 - help is printed where output goes
+            return None
+        result = self._run(asked)
+        if binding is None:
+            return result
+        self._names[binding["name"]] = result
+        return None
+
+    def _run(self, asked: Invocation) -> object:
+        from seamless_lab.notebook.progress import CellProgress
+
+        static = os.environ.get("SEAMLESS_RENDER", "") == "static"
+        progress = CellProgress(silent=asked.quiet or static)
+        try:
+            result = asked.command.run(NotebookCall(asked.place, self._session, progress.note), **asked.values)
+        finally:
+            progress.end()
+        if asked.command.name in _CHANGING:
+            self._session.list_soon()
+        return result.to_dict() if asked.json else result
+
+
+def documented() -> None:
+    """Put the overview where `%seamless?` looks for it."""
+    overview = parse([], program=PROGRAM, version=__version__)
+    assert isinstance(overview, Shown)  # no words: the overview
+    SeamlessMagics.seamless.__doc__ = overview.text + HOW
+
+
+def _lines(cell: str) -> list[str]:
+    """The commands of a cell: comment lines and blank ones left out, lines that end in a backslash joined."""
+    joined = re.sub(r"\\\s*\n", " ", cell)
+    return [line for line in joined.splitlines() if line.strip() and not line.lstrip().startswith("#")]

@@ -1,0 +1,64 @@
+"""Completion of `%seamless` lines and `%%seamless` cells."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+from click.shell_completion import split_arg_string
+from IPython.core.completer import (
+    CompletionContext,
+    MatcherAPIv2,
+    SimpleCompletion,
+    SimpleMatcherResult,
+    context_matcher,
+)
+
+from seamless_lab.app.grammar import complete
+
+MOST = 500
+"""Completions offered at once: nobody reads more, and the list is built while a person waits."""
+
+_LINE = re.compile(r"^\s*(?:[A-Za-z_][\w.]*\s*=\s*)?%seamless\s+(?:[A-Za-z_]\w*\s*<<\s*)?(?P<typed>.*)$")
+_CELL = re.compile(r"^\s*%%seamless\b")
+
+
+def make_matcher(known: Callable[[], Iterable[str]]) -> MatcherAPIv2:
+    """A matcher for IPython's completer; `known` gives the series known, without waiting for anything."""
+
+    @context_matcher(identifier="seamless")  # type: ignore[untyped-decorator]  # IPython's has no types
+    def seamless(context: CompletionContext) -> SimpleMatcherResult:
+        typed = _typed(context)
+        if typed is None:
+            return SimpleMatcherResult(completions=[], suppress=False)
+        fragment = re.split(r"\s", typed)[-1]
+        words = split_arg_string(typed[: len(typed) - len(fragment)])
+        found = complete(words, fragment, known)[:MOST]
+        return SimpleMatcherResult(
+            completions=[SimpleCompletion(text, type=_type(text, words)) for text, _ in found],
+            matched_fragment=fragment,
+            suppress=bool(found),
+            ordered=True,
+        )
+
+    matcher: MatcherAPIv2 = seamless
+    return matcher
+
+
+def _typed(context: CompletionContext) -> str | None:
+    """What stands between `%seamless` and the cursor; None elsewhere."""
+    before = context.text_until_cursor
+    first = context.full_text.lstrip().partition("\n")[0]
+    if _CELL.match(first) and context.cursor_line > 0:
+        return before.lstrip()
+    found = _LINE.match(before)
+    return found["typed"] if found else None
+
+
+def _type(text: str, words: list[str]) -> str:
+    """What JupyterLab shows beside a completion."""
+    if text.startswith("-"):
+        return "option"
+    if "@" in text:
+        return "version"
+    return "series" if ":" in text else "value" if words else "command"
