@@ -159,6 +159,12 @@ def _canonical(entry: Entry, presets: Presets, result: Resolution) -> str | None
         if entry.value is not None and entry.value != {}:
             result.refuse(entry, f"{key} is {shown(entry)}; it must be a mapping", "Indent its keys below it.")
         return None
+    if parts[0] in ("sla_presets", "conformance_presets"):
+        if entry.value is not None and entry.value != {}:
+            result.refuse(
+                entry, f"{key} is {shown(entry)}; it must be a mapping", "See the presets in the documentation."
+            )
+        return None
     if parts[0] in NOT_BUILT:
         result.refuse(entry, f"{key} is not available yet", NOT_BUILT[parts[0]], not_yet=True)
         return None
@@ -169,7 +175,7 @@ def _canonical(entry: Entry, presets: Presets, result: Resolution) -> str | None
 def _preset_selector(entry: Entry, presets: Presets, result: Resolution) -> str | None:
     """`preset: NAME` chooses in the group that has the name."""
     for group, selector in _GROUPS.items():
-        if entry.value in presets[group]:
+        if isinstance(entry.value, str) and entry.value in presets[group]:
             return selector
     names = [name for group in _GROUPS for name in presets[group]]
     result.refuse(
@@ -187,7 +193,7 @@ def _apply_preset(
     name = chosen.value if chosen is not None else BY_NAME[selector].default
     if name is None:
         return
-    if name not in presets:
+    if not isinstance(name, str) or name not in presets:
         if chosen is not None:
             result.refuse(
                 chosen,
@@ -195,7 +201,7 @@ def _apply_preset(
                 _suggestion(nearest(str(name), list(presets))),
             )
         return
-    for entry in presets[str(name)]:
+    for entry in presets[name]:
         _put(entry.key, entry, result)
 
 
@@ -218,7 +224,9 @@ def _read(name: str, entry: Entry, result: Resolution) -> object:
     try:
         value = key.kind.read(entry.value, entry.is_text)
     except Refused as refused:
-        detail = f" ({refused})" if str(refused) and not str(refused).startswith("did you mean") else ""
+        detail = (
+            f" ({str(refused).rstrip('.')})" if str(refused) and not str(refused).startswith("did you mean") else ""
+        )
         hint = f"{str(refused)[0].upper()}{str(refused)[1:]}" if str(refused) and not detail else ""
         result.refuse(entry, f"{entry.key} is {shown(entry)}; it must be {key.kind.allowed}{detail}", hint)
         return _REFUSED
@@ -250,7 +258,7 @@ def _hint(key: str) -> str:
     names = [*BY_NAME, *ALIASES, "preset"]
     if last in RENAMED:
         return f"Write {RENAMED[last]}: that is its name here."
-    elsewhere = [name for name in names if name.rpartition(".")[2] == last]
+    elsewhere = [name for name in names if name.rpartition(".")[2] in (last, key.partition(".")[0])]
     if elsewhere:
         return f"It belongs in another section: {', '.join(elsewhere)}."
     if section and neighbours and (found := nearest(last, neighbours)):

@@ -170,6 +170,9 @@ def _walk(loader: yaml.SafeLoader, node: yaml.MappingNode, prefix: str, path: Pa
 def _refuse_repetition(node: yaml.MappingNode, prefix: str, path: Path) -> None:
     seen: dict[str, int] = {}
     for name_node, _ in node.value:
+        if not isinstance(name_node, yaml.ScalarNode):
+            place = f"{path}:{name_node.start_mark.line + 1}"
+            raise ConfigError(f"{place} has a key that is no word.", hint="Write `name: value`.", path=str(path))
         name, line = str(name_node.value), name_node.start_mark.line + 1
         key = f"{prefix}.{name}" if prefix else name
         if name in seen and name != "<<":

@@ -209,6 +209,7 @@ def test_a_misspelt_variable_is_reported() -> None:
         ("seamless: {sla: {storage_deadline_ms: 5000}}", "storage_deadline_ms", "max_wait_storage_ms"),
         ("seamless: {window_bars: 5}", "seamless.window_bars", "seamless.backfill.window_bars"),
         ("exchanges: {binance: {apiKey: abc}}", "exchanges.binance.apiKey", "exchanges.binance.ccxt.apiKey"),
+        ("ccxt: {timeout: 5}", "ccxt.timeout", "exchanges.*.ccxt"),
         ("exchanges: {Binance: {sandbox: true}}", "'Binance' is no exchange id", "binance"),
         ("seamles: {strategy: FAIL_FAST}", "seamles.strategy", "seamless.strategy"),
         ("domains: {live: {max_lag_s: 5}}", "max_lag_s", "max_lag_sec"),
@@ -245,6 +246,9 @@ def test_an_unknown_key_names_its_line_and_the_nearest(text: str, said: str, hin
         ("connectors.ccxt_rate_limiter_redis", "http://redis:6379", "redis://"),
         ("connectors.questdb_dsn", "postgresql://", "names no host"),
         ("seamless.sla", 5, "must be a mapping"),
+        ("seamless.sla_preset", ["baseline"], "notebook, baseline"),
+        ("preset", ["baseline"], "notebook, baseline"),
+        ("sla_presets", 5, "must be a mapping"),
         ("exchanges.binance", "yes", "must be a mapping"),
         ("profile", "production", "dev, prod"),
     ],
@@ -311,6 +315,7 @@ def test_documented_values_that_nothing_would_carry_out_are_not_available_yet(ke
         ("seamless:\n  strategy: !!python/object:os.system x\n", "is no YAML"),
         ("now: 2024-13-45\n", "is no YAML"),
         ("a: &a {b: *a}\n", "too deeply"),
+        ("{a: b}: c\n", ":1 has a key that is no word"),
         ("seamless: {world_id: '${NOBODY_SET_THIS}'}\n", "refers to ${NOBODY_SET_THIS}, which is not set"),
         ("seamless: {world_id: '${profile}'}\nprofile: '${seamless.world_id}'\n", "refers back"),
     ],
@@ -483,3 +488,21 @@ def test_the_file_read_is_the_one_named_then_the_variable_s_then_a_place_s(tmp_p
 def test_settings_are_json() -> None:
     settings = settings_of(exchanges={"binance": {"anchors": {"3d": 0}}})
     assert json.loads(json.dumps(settings.to_dict()))["exchanges.binance.anchors"] == {"3d": 0}
+
+
+odd = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+names = st.sampled_from(
+    [key.name.replace("*", "binance") for key in KEYS] + [*ALIASES, "preset", "sla_presets.a.policy"]
+)
+
+
+@given(st.dictionaries(names | st.text("abc.", max_size=8), odd, max_size=4))
+def test_no_value_whatever_makes_validation_crash(overrides: dict[str, object]) -> None:
+    report = validate_settings(overrides=overrides)
+    json.dumps(report.to_dict())
+    if report.exit_code == 0:
+        json.dumps(resolve_settings(overrides=overrides).to_dict())
