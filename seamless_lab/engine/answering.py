@@ -16,7 +16,7 @@ from seamless_lab.engine.backfill import FillOutcome
 from seamless_lab.engine.events import Emit, Event, Field
 from seamless_lab.engine.ports import Clock, FetchLog, FetchRecord, WorldLedger
 from seamless_lab.engine.request import Answer, FetchRequest, Provenance
-from seamless_lab.errors import AsOfRegressed
+from seamless_lab.errors import AsOfRegressed, SeamlessError, SeamlessSLAExceeded
 
 NO_EVIDENCE = pl.DataFrame(
     schema={
@@ -95,24 +95,9 @@ class Answering:
         """Append the answer to the fetch log and emit its closing events."""
         request, now_ms = answer.request, self.clock.now_ms()
         reasons = tuple(reason.code for reason in answer.reasons)
-        self.log.append(
-            FetchRecord(
-                at_ms=now_ms,
-                node=str(request.header.node),
-                start=request.window.start,
-                end=request.window.end,
-                domain=str(request.context.domain),
-                world=request.context.world_id,
-                strategy=str(request.strategy),
-                verdict=str(answer.verdict),
-                reasons=reasons,
-                rows=len(answer.bars),
-                ratio=answer.coverage.ratio,
-                phases_ms=answer.timings_ms,
-                budgets_ms={str(phase): budget for phase in Phase if (budget := request.sla.budget(phase)) is not None},
-                violated=answer.violated,
-            )
-        )
+        outcome = _Outcome(str(answer.verdict), reasons, len(answer.bars), answer.coverage.ratio, answer.violated)
+        self.log.append(_record(request, outcome, now_ms, answer.timings_ms))
+        self._phases(request, answer.timings_ms)
         timings: dict[str, Field] = {f"{phase}_ms": spent for phase, spent in answer.timings_ms.items()}
         facts: dict[str, Field] = {
             "verdict": str(answer.verdict),
@@ -138,6 +123,22 @@ class Answering:
                 )
             )
 
+    def record_error(self, request: FetchRequest, error: SeamlessError, timings_ms: dict[str, float]) -> None:
+        """Append a fetch that ended in an error; its code stands for the verdict."""
+        violated = error.phase if isinstance(error, SeamlessSLAExceeded) else ""
+        now_ms = self.clock.now_ms()
+        self.log.append(_record(request, _Outcome(error.code, (error.code,), 0, 0.0, violated), now_ms, timings_ms))
+        self._phases(request, timings_ms)
+        self.emit(
+            Event("seamless.fetch.error", now_ms, where(request) | {"code": error.code, "message": error.message})
+        )
+
+    def _phases(self, request: FetchRequest, timings_ms: dict[str, float]) -> None:
+        for phase in Phase:
+            if str(phase) in timings_ms and request.sla.budget(phase) is not None:
+                spent: dict[str, Field] = {"phase": str(phase), "elapsed_ms": timings_ms[str(phase)]}
+                self.emit(Event("seamless.sla.phase", self.clock.now_ms(), where(request) | spent))
+
     def _advance(self, request: FetchRequest, as_of_ms: int) -> int:
         """The world's floor before this answer; it moves up to `as_of_ms` unless that is below it."""
         world, node = request.context.world_id, str(request.header.node)
@@ -150,6 +151,34 @@ class Answering:
                 Event("seamless.world.as_of_advanced", self.clock.now_ms(), where(request) | {"as_of_ms": as_of_ms})
             )
         return floor_ms
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    verdict: str
+    reasons: tuple[str, ...]
+    rows: int
+    ratio: float
+    violated: str
+
+
+def _record(request: FetchRequest, outcome: _Outcome, now_ms: int, timings_ms: dict[str, float]) -> FetchRecord:
+    return FetchRecord(
+        at_ms=now_ms,
+        node=str(request.header.node),
+        start=request.window.start,
+        end=request.window.end,
+        domain=str(request.context.domain),
+        world=request.context.world_id,
+        strategy=str(request.strategy),
+        verdict=outcome.verdict,
+        reasons=outcome.reasons,
+        rows=outcome.rows,
+        ratio=outcome.ratio,
+        phases_ms=timings_ms,
+        budgets_ms={str(phase): budget for phase in Phase if (budget := request.sla.budget(phase)) is not None},
+        violated=outcome.violated,
+    )
 
 
 def where(request: FetchRequest) -> dict[str, Field]:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-from seamless_lab.core.conformance import ConformancePolicy, ConformanceReport, Conformed, conform
+from seamless_lab.core.conformance import Conformed, conform
 from seamless_lab.core.coverage import stable_until
 from seamless_lab.core.digest import Header
 from seamless_lab.core.observed import settled

@@ -25,7 +25,7 @@ from seamless_lab.engine.events import Emit, Event, Field
 from seamless_lab.engine.knowledge import Known, Stores, require_same_grid
 from seamless_lab.engine.publish import Publisher
 from seamless_lab.engine.request import Answer, FetchRequest
-from seamless_lab.errors import GapsRefused, SeamlessSLAExceeded
+from seamless_lab.errors import GapsRefused, SeamlessError, SeamlessSLAExceeded
 
 
 @dataclass(slots=True)
@@ -83,7 +83,11 @@ class FetchEngine:
         admission = admit(request.context.domain, request.strategy, request.selector, nearest=nearest)
         work = _Work(request, budget, admission)
         self._tell(work, "seamless.fetch.start", strategy=str(request.strategy), domain=str(request.context.domain))
-        return await (self._sealed_answer(work) if admission.sealed_only else self._open_answer(work))
+        try:
+            return await (self._sealed_answer(work) if admission.sealed_only else self._open_answer(work))
+        except SeamlessError as error:
+            await asyncio.to_thread(self._answering.record_error, request, error, _timings(budget))
+            raise
 
     async def wait_behind(self) -> None:
         """Wait until all fills that were left behind by partial answers are done."""
@@ -260,8 +264,7 @@ class FetchEngine:
         answer = await asyncio.to_thread(
             self._answering.answer, work.request, delivery, work.outcome, tuple(work.sources), work.violated
         )
-        timings = {str(phase): spent for phase, spent in work.budget.spent_ms.items()}
-        answer = replace(answer, timings_ms=timings | {"total": work.budget.elapsed_ms})
+        answer = replace(answer, timings_ms=_timings(work.budget))
         await asyncio.to_thread(self._answering.record, answer)
         return answer
 
@@ -271,6 +274,10 @@ class FetchEngine:
 
     def _tell(self, work: _Work, name: str, **fields: Field) -> None:
         self._emit(Event(name, self._stores.clock.now_ms(), where(work.request) | fields))
+
+
+def _timings(budget: Budget) -> dict[str, float]:
+    return {str(phase): spent for phase, spent in budget.spent_ms.items()} | {"total": budget.elapsed_ms}
 
 
 def _sync_gap_error(work: _Work) -> SeamlessSLAExceeded:

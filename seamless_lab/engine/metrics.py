@@ -1,4 +1,4 @@
-"""The catalogue of metrics, and the events that each is made of; a sink turns events into metrics by this table alone."""
+"""The catalogue of metrics, and the events that each is made of: all that a metrics sink needs to know."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class MetricKind(StrEnum):
 class Metric:
     """One metric: fed by `field` of `event` (an empty field counts events), labelled by the event's fields `labels`.
 
-    A counter adds the field's value, a gauge takes it, a histogram observes it; `scale` multiplies it first. Source: the
-    metrics catalogue of `004_d65afb18c797fccc.txt`.
+    A counter adds the field's value, a gauge takes it, a histogram observes it; `scale` multiplies it first. Source:
+    the metrics catalogue of `004_d65afb18c797fccc.txt`.
     """
 
     name: str
@@ -37,7 +37,7 @@ _C, _G, _H = MetricKind.COUNTER, MetricKind.GAUGE, MetricKind.HISTOGRAM
 
 METRICS: tuple[Metric, ...] = (
     Metric("seamless_storage_wait_ms", _H, "seamless.fetch.done", "storage_ms", _SERIES, "Storage wait per request."),
-    Metric("seamless_backfill_wait_ms", _H, "seamless.fetch.done", "backfill_ms", _SERIES, "Fill and seal per request."),
+    Metric("seamless_backfill_wait_ms", _H, "seamless.fetch.done", "backfill_ms", _SERIES, "Filling per request."),
     Metric("seamless_live_wait_ms", _H, "seamless.fetch.done", "live_ms", _SERIES, "Live wait per request."),
     Metric("seamless_total_ms", _H, "seamless.fetch.done", "total_ms", _SERIES, "Whole request."),
     Metric(

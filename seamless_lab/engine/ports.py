@@ -198,7 +198,9 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HotWrite:
-    """One window's worth of knowledge: `answered` slots of `window`, their bars (every bar opens in an answered slot), and when they were observed.
+    """One window's worth of knowledge.
+
+    `answered` slots of `window`, their bars (each opens in an answered slot), and when they were observed.
 
     `lease` fences the write: if it is no longer the newest holder's, nothing is written.
     """
@@ -262,7 +264,7 @@ class HotStore(Protocol):
         ...
 
     def evict(self, header: Header, sealed: Observed, *, before_s: int) -> int:
-        """Drop what is older than `before_s` and in `sealed` (a commit's knowledge) at least as new; returns slots dropped.
+        """Drop what is older than `before_s` and in `sealed` (a commit's knowledge) as new; returns slots dropped.
 
         Coverage as seen through head and hot together never changes.
         """
@@ -294,7 +296,7 @@ class FetchRecord:
 
 
 class FetchLog(Protocol):
-    """A log of every fetch. *Blocking.*"""
+    """A log of every fetch. *Blocking*."""
 
     def append(self, record: FetchRecord) -> None:
         """Add one record."""
@@ -306,7 +308,7 @@ class FetchLog(Protocol):
 
 
 class WorldLedger(Protocol):
-    """Sessions of worlds: per world and node, `as_of` never goes back. *Blocking.*"""
+    """Sessions of worlds: per world and node, `as_of` never goes back. *Blocking*."""
 
     def advance(self, world: str, node: str, as_of_ms: int) -> int:
         """Raise the floor to `as_of_ms`; returns the floor before, 0 if none.

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from seamless_lab.core.report import ConformanceReport, merge_reports
 from seamless_lab.core.digest import CONFORMANCE_VERSION, Header
+from seamless_lab.core.report import ConformanceReport, merge_reports
 from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import Version
 from seamless_lab.engine.artifacts import Candidate
