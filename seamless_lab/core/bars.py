@@ -40,7 +40,7 @@ class Bars:
         Raises
         ------
         DataError
-            With the first rule broken: schema, order, grid or null prices.
+            With the first rule broken: schema, order, grid, null prices or numbers that are not finite.
         """
         if dict(frame.schema) != SCHEMA:
             raise DataError(f"{node}: the frame has the columns {dict(frame.schema)}, not {SCHEMA}.", node=str(node))
@@ -53,6 +53,9 @@ class Bars:
             )
         if any(frame[name].null_count() for name in ("ts", *PRICES)):
             raise DataError(f"{node}: a bar without a price is no bar.", node=str(node))
+        for name in VALUES:
+            if not np.isfinite(frame[name].fill_null(0.0).to_numpy()).all():
+                raise DataError(f"{node}: some {name} is not finite.", node=str(node), column=name)
         return cls(node, grid, frame)
 
     @classmethod
