@@ -45,11 +45,14 @@ class Rows:
     @classmethod
     def of(cls, bars: Bars) -> Rows:
         """The same bars as arrays."""
-        frame = bars.frame
-        volume = frame["volume"]
-        nulls = volume.is_null().to_numpy() if volume.null_count() else np.zeros(frame.height, dtype=bool)
-        columns = [frame[name] for name in VALUES[:-1]] + [volume.fill_null(0.0) if volume.null_count() else volume]
-        return cls(frame["ts"].to_numpy(), np.stack([column.to_numpy() for column in columns]), nulls)
+        ts, *prices, volume = bars.frame.get_columns()
+        nulls = np.zeros(len(ts), dtype=bool)
+        if volume.null_count():
+            nulls, volume = volume.is_null().to_numpy(), volume.fill_null(0.0)
+        values = np.empty((_WIDTH, len(ts)))
+        for place, column in enumerate((*prices, volume)):
+            values[place] = column.to_numpy()
+        return cls(ts.to_numpy(), values, nulls)
 
     def frame(self) -> pl.DataFrame:
         """A frame in the schema of bars, over the same memory."""

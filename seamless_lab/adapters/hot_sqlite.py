@@ -88,7 +88,14 @@ class SqliteHotStore:
                 return
             layout = _layout(header.grid, bounds, _series_for(connection, header))
             chunks = self._chunks(connection, layout)
+            if not chunks:  # the way of a backfill: cells that nobody has written to
+                _store(connection, layout, news, newcomer, write.before_listing & answered)
+                return
             rows, observed, before = decode(chunks, layout.of([chunk.id for chunk in chunks]))
+            if int(observed.ends[-1]) <= bounds.start:  # and appending, also that of a live tail
+                joint = Observed.from_runs(observed.runs() + newcomer.runs())
+                _store(connection, layout, rows.joined(news), joint, before | (write.before_listing & answered))
+                return
             decided = overlay(observed, newcomer)
             if len(decided.won):
                 merged = rows.where(~decided.won.contains(rows.ts)).joined(news.where(decided.won.contains(news.ts)))

@@ -202,7 +202,7 @@ class SqliteFile:
             for setting in settings:
                 connection.execute(f"PRAGMA {setting}").fetchall()
             connection.set_wal_hook(self._after_commit)
-        except BaseException:
+        except BaseException:  # whatever it is, nobody else could close the connection
             connection.close()
             raise
         return connection
