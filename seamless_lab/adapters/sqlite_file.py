@@ -218,9 +218,11 @@ class SqliteFile:
         connection.execute(f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={SCHEMA_VERSION}; COMMIT")
 
     def _refuse_foreign(self, connection: apsw.Connection) -> None:
+        # Tables first: another process may be creating them, and commits them together with its mark.
+        tables = connection.execute("SELECT count(*) FROM sqlite_schema").get
         version = connection.execute("PRAGMA user_version").get
         owner = connection.execute("PRAGMA application_id").get
-        if owner != APPLICATION_ID and connection.execute("SELECT count(*) FROM sqlite_schema").get:
+        if tables and owner != APPLICATION_ID:
             raise ConfigError(
                 f"{self.path} is another program's SQLite database.", hint="Choose another --home.", path=str(self.path)
             )
