@@ -33,6 +33,8 @@ from seamless_lab.errors import Corrupted, NotFound
 FRAMES_BYTES = 256 << 20
 """Rows a process keeps at hand; mapped ones are page cache, which the system takes back when it needs to."""
 
+NO_ROWS = pl.DataFrame(schema=SCHEMA)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredCommit:
@@ -139,9 +141,7 @@ class Loader:
         """
         if ref.rows == 0:
             return []
-        whole = self._frames.get(ref.digest)
-        if whole is None:
-            whole = self._cached(header, ref.digest, None)
+        whole = self.held(header, ref)
         if whole is None and not newest:
             whole = self._stored(header, ref.digest, None)
         if whole is None:
@@ -153,15 +153,16 @@ class Loader:
             raise _missing(data_path(header.node, ref.digest), ref.digest)
         return [cut(whole, window)]
 
-    def missing(self, refs: Sequence[PackRef]) -> int:
-        """How many of some packs are not at hand as one frame."""
-        return sum(ref.rows > 0 and self._frames.get(ref.digest) is None for ref in refs)
+    def held(self, header: Header, ref: PackRef) -> pl.DataFrame | None:
+        """All rows of a pack if this process or this machine has them at hand as one frame."""
+        found = self._frames.get(ref.digest)
+        return found if found is not None else self._cached(header, ref.digest, None)
 
     def _leaf_frames(self, header: Header, digest: str, window: TimeRange | None) -> list[pl.DataFrame] | None:
         wanted = leaves_in(header, self.pack(header, digest).leaves, window)
         found = []
         for leaf in wanted:
-            part = self._leaf(header, leaf) if leaf.rows else pl.DataFrame(schema=SCHEMA)
+            part = self._leaf(header, leaf) if leaf.rows else NO_ROWS
             if part is None:
                 return None
             found.append(part)
@@ -226,7 +227,7 @@ def joined(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Frames in time order as one, without a copy."""
     real = [frame for frame in frames if frame.height]
     if not real:
-        return pl.DataFrame(schema=SCHEMA)
+        return NO_ROWS
     return real[0] if len(real) == 1 else pl.concat(real, how="vertical", rechunk=False)
 
 

@@ -26,6 +26,8 @@ from seamless_lab.errors import ClockSkew, DataError
 SKEW_MS = 5_000
 """How far a publisher's clock may be behind the newest commit."""
 
+_FEW = 4  # leaves to hash before threads are worth their cost
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
@@ -147,7 +149,8 @@ def _merge(loader: Loader, base: Version | None, candidate: Candidate) -> _Merge
             old_rows += loader.frames(header, refs[pack_cell], window, newest=pack_cell == newest)
     old = Bars(header.node, header.grid, joined(old_rows))
     bars, observed, _ = merge(old, known, candidate.bars, candidate.observed)
-    leaves = leaves_of(header, bars, observed.answered & touched, executor=loader.executor)
+    executor = loader.executor if len(cells) > _FEW else None
+    leaves = leaves_of(header, bars, observed.answered & touched, executor=executor)
 
     gone = {cell for cell, _ in cells}
     kept = [leaf for pack in packs.values() for leaf in pack.leaves if leaf.cell not in gone]

@@ -62,14 +62,19 @@ def refs_in(tree: Tree, window: TimeRange | None) -> Sequence[PackRef]:
 
 
 def _frames(loader: Loader, tree: Tree, refs: Sequence[PackRef], window: TimeRange | None) -> list[list[pl.DataFrame]]:
+    """The rows of each pack."""
     newest = tree.packs[-1].cell if tree.packs else None
+    # mapping what is cached holds the interpreter's lock all along; threads pay off for decoding and hashing
+    held = [loader.held(tree.header, ref) if ref.rows else None for ref in refs]
 
-    def load(ref: PackRef) -> list[pl.DataFrame]:
+    def load(ref: PackRef, whole: pl.DataFrame | None) -> list[pl.DataFrame]:
+        if whole is not None:
+            return [cut(whole, window)]
         return loader.frames(tree.header, ref, window, newest=ref.cell == newest)
 
-    if loader.missing(refs) <= _FEW:
-        return [load(ref) for ref in refs]
-    return list(loader.executor.map(load, refs))
+    if sum(whole is None for whole in held) <= _FEW:
+        return list(map(load, refs, held))
+    return list(loader.executor.map(load, refs, held))
 
 
 def _content(
