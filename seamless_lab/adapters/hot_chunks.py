@@ -153,11 +153,21 @@ def encode(layout: Layout, rows: Rows, observed: Observed, before: Ranges) -> tu
 
 def decode(chunks: Sequence[Chunk], layout: Layout) -> tuple[Rows, Observed, Ranges]:
     """What some intact chunks hold together; `layout` has the same cells."""
+    return decode_rows(chunks, layout), *decode_runs(chunks)
+
+
+def decode_rows(chunks: Sequence[Chunk], layout: Layout) -> Rows:
+    """The bars of some intact chunks."""
+    return _unpack_all(chunks, layout) if chunks else Rows.none()
+
+
+def decode_runs(chunks: Sequence[Chunk]) -> tuple[Observed, Ranges]:
+    """What some intact chunks say is answered, and which of it precedes a listing; no bars are unpacked."""
     if not chunks:
-        return Rows.none(), Observed.none(), Ranges.empty()
+        return Observed.none(), Ranges.empty()
     observed = Observed.from_runs(np.frombuffer(b"".join([chunk.observed for chunk in chunks]), dtype=np.int64))
     pairs = np.frombuffer(b"".join([chunk.before_listing or b"" for chunk in chunks]), dtype=np.int64).reshape(-1, 2)
-    return _unpack_all(chunks, layout), observed, Ranges.normalised(pairs[:, 0], pairs[:, 1])
+    return observed, Ranges.normalised(pairs[:, 0], pairs[:, 1])
 
 
 def _pack(rows: Rows, begin: int, slots: int, step_s: int, *, compress: bool) -> tuple[int, bytes | None]:

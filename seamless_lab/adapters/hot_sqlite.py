@@ -10,7 +10,7 @@ import apsw
 import numpy as np
 
 from seamless_lab.adapters.hot_attempts import compact_attempts, insert_attempt, load_attempts
-from seamless_lab.adapters.hot_chunks import Chunk, Layout, Rows, decode, encode
+from seamless_lab.adapters.hot_chunks import Chunk, Layout, Rows, decode, decode_rows, decode_runs, encode
 from seamless_lab.adapters.sqlite_file import SqliteFile, corrupted
 from seamless_lab.core.asks import failed_slots
 from seamless_lab.core.bars import Bars
@@ -51,19 +51,27 @@ class SqliteHotStore:
         self._attempts_kept = attempts_kept
         self._asks = count(1)
 
-    def load(self, header: Header, window: TimeRange) -> HotState:
-        """Everything known about a window, in one consistent snapshot."""
+    def load(self, header: Header, window: TimeRange, *, with_bars: bool = True) -> HotState:
+        """Everything known about a window, in one consistent snapshot; without its bars where they are not needed."""
         with self._file.reading() as connection:
             attempts = load_attempts(connection, str(header.node), window)
             series = _series(connection, header)
             layout = _layout(header.grid, window, series or 0)
             chunks = [] if series is None else self._chunks(connection, layout)
-        rows, observed, before = decode(chunks, layout.of([chunk.id for chunk in chunks]))
+        observed, before = decode_runs(chunks)
+        rows = decode_rows(chunks, layout.of([chunk.id for chunk in chunks])) if with_bars else Rows.none()
         first, last = np.searchsorted(rows.ts, [window.start, window.end])
         bars = Bars(header.node, header.grid, rows.slice(int(first), int(last)).frame())
         known = observed.clip(window)
         failed = failed_slots(attempts.asks, known).clip(window)
         return HotState(bars, known, failed, before.clip(window), attempts.frame)
+
+    def observed(self, header: Header, window: TimeRange) -> Observed:
+        """What of a window is answered, and since when."""
+        with self._file.reading() as connection:
+            series = _series(connection, header)
+            chunks = [] if series is None else self._chunks(connection, _layout(header.grid, window, series))
+        return decode_runs(chunks)[0].clip(window)
 
     def write(self, write: HotWrite) -> None:
         """Record bars, answered slots and the attempt, in one transaction.

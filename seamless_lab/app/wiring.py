@@ -92,7 +92,7 @@ class Wiring:
     def sealed(self) -> SealedStore:
         """Sealed versions."""
         return SealedStore(
-            FolderObjects(self.home.artifacts),
+            FolderObjects(self.settings.artifact.folder or self.home.artifacts),
             ParquetSegments(),
             ArrowSegmentCache(self.home.cache / "segments", limit_bytes=self.settings.segments_max_bytes),
             clock=self.clock,

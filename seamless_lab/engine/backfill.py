@@ -193,8 +193,8 @@ class Backfiller:
     async def _still_missing(self, run: _Run, block: Block) -> Ranges:
         if run.refresh or run.provisional:
             return block.gaps
-        state = await asyncio.to_thread(self._ports.hot.load, run.header, block.window)
-        known = settled(state.observed, run.header.grid, stabilization_bars=self._stabilization_bars).answered
+        observed = await asyncio.to_thread(self._ports.hot.observed, run.header, block.window)
+        known = settled(observed, run.header.grid, stabilization_bars=self._stabilization_bars).answered
         return block.gaps - known - run.sealed
 
     @asynccontextmanager

@@ -18,7 +18,7 @@ from seamless_lab.errors import NotSealed
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Known:
-    """One consistent view of a window.
+    """One view of a window, without its bars.
 
     `firm` is what the hot store has observed late enough to be final; `observed` the joint knowledge of head and hot;
     `fresh` the slots that hot knows better than the head, which a publish would seal.
@@ -63,18 +63,27 @@ class Stores:
         head = self.sealed.head(header.node)
         if head is not None:
             require_same_grid(header, head)
-        hot = self.hot.load(header, window)
+        hot = self.hot.load(header, window, with_bars=False)
         firm = settled(hot.observed, header.grid, stabilization_bars=self.stabilization_bars)
         decided = overlay(head.commit.observed.clip(window) if head else Observed.none(), firm)
         return Known(header, window, head, hot, firm, decided.result, decided.won)
 
+    def fresh_bars(self, known: Known) -> tuple[Bars, Observed]:
+        """The bars that the hot store holds where it knows better than the head, and since when."""
+        bounds = known.fresh.bounds
+        if bounds is None:
+            return Bars.none(known.header.node, known.header.grid), Observed.none()
+        state = self.hot.load(known.header, bounds)
+        firm = settled(state.observed, known.header.grid, stabilization_bars=self.stabilization_bars)
+        return state.bars.within(firm.answered), firm
+
     def overlaid(self, known: Known) -> Bars:
         """The bars behind `known.observed`."""
-        hot = known.hot.bars.within(known.firm.answered)
+        hot, firm = self.fresh_bars(known)
         if known.head is None:
             return hot
         sealed = self.sealed.read(known.head, known.window)
-        bars, _, _ = merge(sealed.bars, known.head.commit.observed.clip(known.window), hot, known.firm)
+        bars, _, _ = merge(sealed.bars, known.head.commit.observed.clip(known.window), hot, firm)
         return bars
 
     def classify(self, known: Known) -> Coverage:

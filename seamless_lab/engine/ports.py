@@ -5,7 +5,7 @@ Ports marked *blocking* are called through `asyncio.to_thread`; the others are a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -100,6 +100,23 @@ class Fetcher(Protocol):
 
     async def close(self) -> None:
         """Close all connections; the fetcher may be used again afterwards."""
+        ...
+
+
+class LiveFeed(Protocol):
+    """Bars as they close."""
+
+    def bars(self, node: NodeId, grid: Grid, *, from_s: int) -> AsyncIterator[Fetched]:
+        """Answers for slots that open at or after `from_s`, without end: what has closed already, then as bars close.
+
+        Each slot is answered once; only closed bars come, in time order but for bars that the source publishes late. A
+        source that is down is waited for; end the iteration by closing the iterator or cancelling the task.
+
+        Raises
+        ------
+        SourceRejected
+            The source cannot serve the node, so waiting is no use.
+        """
         ...
 
 
@@ -235,8 +252,12 @@ class HotState:
 class HotStore(Protocol):
     """Mutable recent knowledge, shared by all processes of a machine or team. *Blocking.* Idempotent writes."""
 
-    def load(self, header: Header, window: TimeRange) -> HotState:
-        """Everything known about a window, in one consistent snapshot."""
+    def load(self, header: Header, window: TimeRange, *, with_bars: bool = True) -> HotState:
+        """Everything known about a window, in one consistent snapshot; without its bars where they are not needed."""
+        ...
+
+    def observed(self, header: Header, window: TimeRange) -> Observed:
+        """What of a window is answered, and since when: the cheap part of `load`."""
         ...
 
     def write(self, write: HotWrite) -> None:

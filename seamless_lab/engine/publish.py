@@ -49,14 +49,14 @@ class Publisher:
     ) -> Version | None:
         clock, begun_s = self._stores.clock, self._stores.clock.monotonic_s()
         known = self._stores.know(header, window)
-        firm = known.firm
-        if not len(firm):
+        if not len(known.fresh):
             return known.head
+        bars, firm = self._stores.fresh_bars(known)
         report = merge_reports(reports)
         published = self._stores.sealed.publish(
             Candidate(
                 header=header,
-                bars=known.hot.bars.within(firm.answered),
+                bars=bars,
                 observed=firm,
                 conformance={
                     "version": CONFORMANCE_VERSION,

@@ -194,14 +194,14 @@ class Resolver:
             known = after(seen.as_ofs)
             low = seen.seqs[known - 1] if known else FIRST_SEQ - 1
             high = seen.seqs[known] if known < len(seen.seqs) else None
-        step = 1
+        origin, reach = low, 1
         while high is None:  # gallop to a commit that is not early, or not there
-            found = self._probe(node, low + step)
+            found = self._probe(node, origin + reach)
             if found is None or not early(found.commit):
-                high = low + step
+                high = origin + reach
             else:
-                low += step
-                step *= 2
+                low = origin + reach
+                reach *= 2
         while high - low > 1:
             middle = (low + high) // 2
             found = self._probe(node, middle)
