@@ -16,11 +16,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-import numpy as np
-
 from seamless_lab.adapters.ccxt_traits import BarApi
 from seamless_lab.core.grid import DAY, Grid
-from seamless_lab.core.proof import Edges, Order, closed_until, order_of, proven, quiet_until
+from seamless_lab.core.proof import Edges, Order, closed_until, order_of, proven, quiet_until, slots_with_rows
 from seamless_lab.core.ranges import Ints, Ranges
 from seamless_lab.core.time import TimeRange
 
@@ -135,7 +133,7 @@ class Inquiry:
         if opens.size:
             earliest = int(opens.min())
             self.first_seen_s = earliest if self.first_seen_s is None else min(earliest, self.first_seen_s)
-        present = Ranges.of_slots(np.unique(opens), self._grid.step_s) & self._closed
+        present = slots_with_rows(opens, self._grid) & self._closed
         quiet = (proven(opens, self._grid, self._edges(ask)) - present) & self._quiet_enough
         gained = (present | quiet) & todo
         self._disordered += order_of(opens, expected=self._edges(ask).order) is Order.DISORDER
@@ -227,7 +225,7 @@ class Inquiry:
     def _empty_in_coarse(self, ask: Ask, opens: Ints) -> Ranges:
         grid = Grid(ask.step_s)
         edges = Edges(ask.since_s, ask.until_s, self._api.order)
-        return proven(opens, grid, edges) - Ranges.of_slots(np.unique(opens), ask.step_s)
+        return proven(opens, grid, edges) - slots_with_rows(opens, grid)
 
     def _doubt_rest(self, ask: Ask, opens: Ints, gained: Ranges) -> None:
         assert ask.since_s is not None  # pages always say where they start

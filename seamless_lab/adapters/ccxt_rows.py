@@ -63,17 +63,14 @@ def to_frame(rows: Sequence[object], parse: RowParser) -> pl.DataFrame:
         if _agrees(frame.row(0), parse(rows[0])):
             return frame
     parsed = [[*parse(row), *[None] * len(COLUMNS)][: len(COLUMNS)] for row in rows]
-    columns = list(zip(*parsed, strict=True))
+    columns = [list(column) for column in zip(*parsed, strict=True)]
     return pl.DataFrame([_times(columns[0], 1), *map(_numbers, VALUES, columns[1:])])
 
 
-def _columns(rows: Sequence[Any], layout: Layout) -> list[tuple[object, ...]] | None:
+def _columns(rows: Sequence[Any], layout: Layout) -> list[list[object]] | None:
     try:
-        if isinstance(layout.places[0], int):
-            every = list(zip(*rows, strict=True))
-            return [every[int(place)] for place in layout.places]
-        return [tuple(row[place] for row in rows) for place in layout.places]
-    except (TypeError, ValueError, LookupError):  # rows of another shape than the first
+        return [[row[place] for row in rows] for place in layout.places]
+    except (TypeError, LookupError):  # rows of another shape than the first
         return None
 
 
@@ -112,9 +109,9 @@ def _times(values: Sequence[object], unit_ms: int) -> pl.Series:
     series = _series("ts", values)
     try:
         if series.dtype.is_float() or (series.dtype == pl.String and series.str.contains(".", literal=True).any()):
-            exact = series.cast(pl.Float64)
-            whole = (exact * unit_ms).round(0)
-            return whole.cast(pl.Int64) if (whole == exact * unit_ms).all() else series
-        return series.cast(pl.Int64) * unit_ms
+            exact = series.cast(pl.Float64) * unit_ms
+            return exact.cast(pl.Int64) if (exact == exact.round(0)).all() else series
+        whole = series.cast(pl.Int64)
+        return whole if unit_ms == 1 else whole * unit_ms
     except pl.exceptions.PolarsError:
         return series.cast(pl.String)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from seamless_lab.adapters.ccxt_client import Answer
@@ -18,7 +19,7 @@ from seamless_lab.adapters.ccxt_source import CcxtSource, Surroundings, open_sou
 from seamless_lab.adapters.ccxt_traits import BarApi, family_of
 from seamless_lab.core.grid import Grid, parse_timeframe
 from seamless_lab.core.identity import NodeId
-from seamless_lab.core.proof import closed_until
+from seamless_lab.core.proof import Order, closed_until, order_of
 from seamless_lab.core.ranges import Ints, Ranges
 from seamless_lab.core.raw import RawBars, TimeUnit
 from seamless_lab.core.time import TimeRange, format_time
@@ -81,13 +82,17 @@ class CcxtFetcher:
             now_s = source.earlier_now_s
             answer, tries = await source.page(node, names[ask.step_s], ask)
             requests += tries
-            opens = _opens(answer.frame, Grid(ask.step_s, grid.anchor_s % ask.step_s))
-            _require_grid(node, grid, answer.frame, opens)
+            asked_grid = Grid(ask.step_s, grid.anchor_s % ask.step_s)
+            ms = _times_ms(answer.frame)
+            opens = _opens(ms, asked_grid)
+            _require_grid(node, asked_grid, ms, opens)
             news = inquiry.receive(ask, opens, now_s)
             past = Ranges.normalised([window.start], [min(window.end, closed_until(now_s, grid))])
-            kept = _rows_to_keep(answer.frame, ask, grid, news=news, past=past)
-            frames.append(kept)
-            _tell(source, node, ask, answer, kept.height)
+            kept = np.zeros(ms.size, dtype=bool) if ask.step_s != grid.step_s else _to_keep(ms, grid, news, past)
+            rows = answer.frame if kept.all() else answer.frame.filter(pl.Series(kept))
+            newest_first = api.order is Order.DESCENDING and order_of(opens, expected=api.order) is Order.DESCENDING
+            frames.append(rows.reverse() if newest_first else rows)  # as declared, so conformance need not flag it
+            _tell(source, node, ask, answer, frames[-1].height)
         _require_something(node, window, api, inquiry)
         rows = pl.concat(frames, how="vertical_relaxed") if frames else to_frame([], lambda _: [])
         before, asked = await _before_listing(source, node, grid, window, inquiry, rows)
@@ -127,7 +132,7 @@ async def _before_listing(
     """
     if node in source.listed_s:
         return inquiry.before_listing & inquiry.answered, 0
-    opens = _opens(rows, grid)
+    opens = _opens(_times_ms(rows), grid)
     first = int(opens.min()) if opens.size else window.end
     seen = source.earliest_s[node] = min(first, source.earliest_s.get(node, first))
     api = source.bar_api(node)
@@ -139,7 +144,7 @@ async def _before_listing(
     ask = Ask(Purpose.LISTING, grid.step_s, 0, None, 1)
     answer, tries = await source.page(node, node.timeframe, ask)
     _tell(source, node, ask, answer, 0)
-    opens = _opens(answer.frame, grid)
+    opens = _opens(_times_ms(answer.frame), grid)
     if opens.size == 0:
         return Ranges.empty(), tries
     listed = source.listed_s[node] = int(opens.min())
@@ -160,46 +165,50 @@ def _tell(source: CcxtSource, node: NodeId, ask: Ask, answer: Answer, kept: int)
     )
 
 
-def _opens(frame: pl.DataFrame, grid: Grid) -> Ints:
-    """The open times of a page that lie on the grid, in epoch seconds and in the order of receipt."""
+def _times_ms(frame: pl.DataFrame) -> Ints:
+    """The open times of a page in epoch milliseconds and in the order of receipt, -1 where there is no number."""
     ts = frame["ts"]
-    if ts.dtype != pl.Int64:  # some time is no number; the rows whose time is one take part
+    if ts.dtype != pl.Int64:
         ts = ts.cast(pl.Int64, strict=False)
-    ms = ts.drop_nulls().to_numpy()
-    on_grid: Ints = ms[(ms - grid.anchor_s * 1000) % (grid.step_s * 1000) == 0] // 1000
-    return on_grid
+    return (ts.fill_null(-1) if ts.null_count() else ts).to_numpy()
 
 
-def _require_grid(node: NodeId, grid: Grid, frame: pl.DataFrame, opens: Ints) -> None:
+def _opens(ms: Ints, grid: Grid) -> Ints:
+    """Those of the times that lie on the grid, in epoch seconds."""
+    opens: Ints = ms // 1000
+    off = opens * 1000 != ms
+    off |= (opens - grid.anchor_s) % grid.step_s != 0
+    return opens[~off] if off.any() else opens
+
+
+def _require_grid(node: NodeId, grid: Grid, ms: Ints, opens: Ints) -> None:
     """Raise when all bars of a page lie off the grid by the same distance: the declared anchor is wrong."""
-    if opens.size or frame["ts"].dtype != pl.Int64 or frame["ts"].null_count() == frame.height:
+    if opens.size:
         return
-    seconds = frame["ts"].drop_nulls().to_numpy() // 1000
+    seconds = ms[ms >= 0] // 1000
     off = np.unique((seconds - grid.anchor_s) % grid.step_s)
-    if off.size == 1 and int(off[0]):
-        first = int(seconds[0])
-        raise SourceRejected(
-            f"Bars of {node} open {int(off[0])} s off the declared grid, such as at {format_time(first)}.",
-            hint=f"Declare where they open: exchanges.{node.exchange}.anchors.{node.timeframe}: {first}",
-            node=str(node),
-            first=first,
-        )
+    if off.size != 1 or int(off[0]) == 0:
+        return
+    first = int(seconds[0])
+    raise SourceRejected(
+        f"Bars of {node} open {int(off[0])} s off the declared grid, such as at {format_time(first)}.",
+        hint=f"Declare where they open: exchanges.{node.exchange}.anchors.{node.timeframe}: {first}",
+        node=str(node),
+        first=first,
+    )
 
 
-def _rows_to_keep(frame: pl.DataFrame, ask: Ask, grid: Grid, *, news: Ranges, past: Ranges) -> pl.DataFrame:
-    """The rows for slots that were not answered before, and those in the window that conformance has to report.
+def _to_keep(ms: Ints, grid: Grid, news: Ranges, past: Ranges) -> npt.NDArray[np.bool_]:
+    """Which rows to pass on: those for slots that were not answered before, and what conformance has to report.
 
-    Rows outside `past`, the closed part of the window, are dropped; so are coarse bars, which are evidence only.
+    Rows outside `past`, the closed part of the window, are dropped; rows without a readable time are not.
     """
-    if ask.step_s != grid.step_s:
-        return frame.clear().cast({"ts": pl.Int64})
-    if frame["ts"].dtype != pl.Int64:
-        return frame
-    ms = frame["ts"].fill_null(-1).to_numpy()
     seconds = ms // 1000
-    odd = (ms - grid.anchor_s * 1000) % (grid.step_s * 1000) != 0
-    keep = (odd & past.contains(seconds)) | (ms < 0) | news.contains(seconds)
-    return frame if keep.all() else frame.filter(pl.Series(keep))
+    off = (ms - grid.anchor_s * 1000) % (grid.step_s * 1000) != 0
+    keep: npt.NDArray[np.bool_] = news.contains(seconds) | (ms < 0)
+    if off.any():
+        keep |= off & past.contains(seconds)
+    return keep
 
 
 def _require_something(node: NodeId, window: TimeRange, api: BarApi, inquiry: Inquiry) -> None:

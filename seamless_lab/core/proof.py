@@ -52,18 +52,22 @@ def order_of(opens: Ints, *, expected: Order | None) -> Order:
     return Order.DESCENDING if (steps <= 0).all() and expected is not Order.ASCENDING else Order.DISORDER
 
 
+def slots_with_rows(opens: Ints, grid: Grid) -> Ranges:
+    """The slots that a page has rows for, in whatever order and however often they came."""
+    return Ranges.of_slots(_ascending(opens), grid.step_s)
+
+
 def proven(opens: Ints, grid: Grid, edges: Edges) -> Ranges:
     """The slots for which a page answers, with a row or with proof that there is none.
 
     `opens` are the open times received, epoch seconds on the grid, in the order of receipt. Age is not considered here.
     """
-    slots = np.unique(opens)
-    if slots.size == 0:
+    if opens.size == 0:
         return Ranges.empty()
     order = order_of(opens, expected=edges.order)
     if order is Order.DISORDER:
-        return Ranges.of_slots(slots, grid.step_s)
-    low, high = int(slots[0]), int(slots[-1]) + grid.step_s
+        return slots_with_rows(opens, grid)
+    low, high = int(opens.min()), int(opens.max()) + grid.step_s
     if order is Order.ASCENDING and edges.since_s is not None:
         low = min(low, edges.since_s)
     if order is Order.DESCENDING and edges.until_s is not None:
@@ -82,3 +86,8 @@ def quiet_until(now_s: int, grid: Grid) -> int:
     It ended at least max(2 bars, 5 minutes) before.
     """
     return grid.floor(now_s - max(QUIET_AGE_BARS * grid.step_s, QUIET_AGE_S))
+
+
+def _ascending(opens: Ints) -> Ints:
+    """The distinct values, sorted; most pages are."""
+    return opens if (opens[1:] > opens[:-1]).all() else np.unique(opens)
