@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from seamless_lab.errors import NotFound, RequestError
+from seamless_lab.errors import ConfigError, NotFound, RequestError
 
 _READ_ONLY = 0o444
 
@@ -36,10 +36,27 @@ class FolderObjects:
         return self._root
 
     def create(self, path: str, data: bytes) -> bool:
-        """Store durably if absent; see the port."""
+        """Store durably if absent; see the port.
+
+        Raises
+        ------
+        ConfigError
+            If the folder cannot be written.
+        """
         target = self._locate(path)
         if os.path.lexists(target):
             return False
+        try:
+            return self._create(target, data)
+        except OSError as error:
+            raise ConfigError(
+                f"{self._root} cannot be written: {error.strerror or error}.",
+                hint="Check its permissions and free space; the file system must have hard links.",
+                path=path,
+                store=self._root,
+            ) from error
+
+    def _create(self, target: str, data: bytes) -> bool:
         folder = os.path.dirname(target)  # noqa: PTH120
         self._make(folder)
         temporary = f"{folder}/.{secrets.token_hex(8)}.tmp"

@@ -2,7 +2,10 @@ import multiprocessing
 import os
 from pathlib import Path
 
+import pytest
+
 from seamless_lab.adapters.objects_folder import FolderObjects
+from seamless_lab.errors import ConfigError
 
 
 def race(root: str, writer: int, rounds: int, results: "multiprocessing.connection.Connection") -> None:
@@ -62,3 +65,9 @@ def test_a_folder_removed_meanwhile_is_made_again(tmp_path: Path) -> None:
     objects.delete("a/b")
     (tmp_path / "a").rmdir()
     assert objects.create("a/b", b"2")
+
+
+def test_a_folder_that_cannot_be_written_says_why(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(ConfigError, match=r"cannot be written: (Not a directory|File exists)"):
+        FolderObjects(tmp_path / "file").create("a/b", b"")

@@ -1,3 +1,4 @@
+import hashlib
 import json
 from pathlib import Path
 
@@ -117,20 +118,24 @@ def test_a_clock_far_behind_the_head_cannot_publish(tmp_path: Path) -> None:
     assert not behind.publish(candidate(days(0))).created
 
 
-def test_a_day_on_two_years_writes_four_objects_and_reads_no_history(tmp_path: Path) -> None:
-    clock = Ticking((T0 + 800 * DAY) * 1_000)
-    objects = Counting(FolderObjects(tmp_path))
-    store = open_store(objects, clock=clock)
-    store.publish(candidate(TimeRange(T0, T0 + 799 * DAY)))
-    objects.clear()
-    store.publish(candidate(TimeRange(T0 + 799 * DAY, T0 + 800 * DAY), at_ms=2))
-    leaf_bytes = next(size for path, size in objects.created if "/data/" in path)
-    assert [path.split("/")[-2] for path, _ in objects.created].count("trees") == 2
-    assert len(objects.created) == 4
-    assert sum(size for _, size in objects.created) <= 2 * leaf_bytes + 16_000
-    assert not [path for path in objects.reads if path.endswith(".parquet") and objects.created[0][0] == path]
-    assert len(objects.reads) <= 4
-    assert not objects.listed
+def test_a_day_writes_four_objects_and_reads_no_rows_whatever_the_history(tmp_path: Path) -> None:
+    reads = set()
+    for history in (40, 250):
+        clock = Ticking((T0 + (history + 1) * DAY) * 1_000)
+        objects = Counting(FolderObjects(tmp_path / str(history)))
+        store = open_store(objects, clock=clock)
+        store.publish(candidate(days(0, history - 1), every=3))
+        objects.clear()
+        store.publish(candidate(days(history), at_ms=2))
+        kinds = [path.split("/")[-2] for path, _ in objects.created]
+        sizes = {path.split("/")[-2]: size for path, size in objects.created}
+        assert sorted(kinds) == ["commits", "data", "trees", "trees"]
+        assert kinds[-1] == "commits"
+        assert sum(size for _, size in objects.created) <= 2 * sizes["data"] + 16_000
+        assert not [path for path in objects.reads if path.endswith(".parquet")][1:]  # one existence check
+        assert not objects.listed
+        reads.add(len(objects.reads))
+    assert reads == {2}
 
 
 def test_a_late_day_of_a_finished_month_keeps_the_month_readable(tmp_path: Path) -> None:
@@ -239,3 +244,20 @@ def test_another_grid_or_conformance_is_refused(tmp_path: Path, other: Header) -
     window = other.grid.snap_outward(days(1))
     with pytest.raises(DataError, match="is sealed with the grid"):
         store.publish(candidate(window, header=other, at_ms=2))
+
+
+def test_stored_documents_keep_their_bytes(tmp_path: Path) -> None:
+    """Format 1 on disk. A change needs a new format number and a line in the CHANGELOG."""
+    open_store(tmp_path, clock=Ticking((T0 + DAY) * 1_000, step_ms=0)).publish(
+        candidate(TimeRange(T0, T0 + 180), at_ms=5)
+    )
+    stored = {
+        f"{path.parent.name}/{path.stem[:12]}": hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        for kind in ("commits", "trees")
+        for path in files(tmp_path, kind)
+    }
+    assert stored == {
+        "commits/0000000001": "32dffcfca82917b6",
+        "trees/2ec7dc5cdc3c": "f16007a33e87fc05",
+        "trees/ea8e55163aa6": "4a9ed0e3efff8647",
+    }
