@@ -97,6 +97,7 @@ class SqliteFile:
         self._identity = (0, 0, 0)
         self._log_pages = log_bytes // PAGE_BYTES
         self._restart_pages = self._log_pages
+        self._copied_pages = 0
 
     @contextmanager
     def reading(self) -> Iterator[apsw.Connection]:
@@ -254,7 +255,10 @@ class SqliteFile:
 
     def _after_commit(self, connection: apsw.Connection, _: str, pages: int) -> int:
         """Copy the log back into the file when it is long; the commit it follows is durable already."""
-        if pages >= CHECKPOINT_PAGES:
+        if pages < self._copied_pages:  # the log has started over
+            self._copied_pages = 0
+        if pages - self._copied_pages >= CHECKPOINT_PAGES:  # not on every commit once the log is long
+            self._copied_pages = pages
             with suppress(apsw.BusyError, apsw.LockedError):  # another process is at it
                 connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         if pages >= self._restart_pages:
