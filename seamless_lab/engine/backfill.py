@@ -278,10 +278,10 @@ class Backfiller:
             stabilization_bars=self._stabilization_bars,
             exchange_s=fetched.server_time_ms // 1000,
         )
-        by_both = gap.end if run.provisional else min(gap.end, by_both)
-        final = Ranges.normalised([gap.start], [by_both])
-        answered = fetched.answered & final
-        conformed = conform(fetched.rows, header, gap, answered=answered, policy=self._conformance)
+        end = gap.end if run.provisional else min(gap.end, by_both)
+        final = TimeRange(gap.start, end) if end > gap.start else gap
+        answered = fetched.answered & Ranges.normalised([gap.start], [end])
+        conformed = conform(fetched.rows, header, final, answered=answered, policy=self._conformance)
         answered = answered - conformed.unpriced
         self._ports.hot.write(
             HotWrite(
