@@ -8,6 +8,7 @@ rest (rows, answered slots, evidence), so that any flipped byte is found in its 
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 from seamless_lab.core.identity import NodeId
 from seamless_lab.errors import Corrupted
@@ -16,19 +17,25 @@ _OPENING, _CLOSING = b',"sha256":"', b'"}'
 _SEAL_BYTES = len(_OPENING) + 64 + len(_CLOSING)
 
 
+@lru_cache(maxsize=16_384)
+def folder(node: NodeId) -> str:
+    """Where a node's objects are."""
+    return node.path
+
+
 def commit_path(node: NodeId, seq: int) -> str:
     """Where a commit is; `seq` counts from 1."""
-    return f"{node.path}/commits/{seq:010d}.json"
+    return f"{folder(node)}/commits/{seq:010d}.json"
 
 
 def tree_path(node: NodeId, digest: str) -> str:
     """Where a tree (by fingerprint) or a pack (by digest) is."""
-    return f"{node.path}/trees/{digest}.json"
+    return f"{folder(node)}/trees/{digest}.json"
 
 
 def data_path(node: NodeId, digest: str) -> str:
     """Where the rows of a pack or a leaf are."""
-    return f"{node.path}/data/{digest}.parquet"
+    return f"{folder(node)}/data/{digest}.parquet"
 
 
 def with_checksum(path: str, body: bytes) -> bytes:

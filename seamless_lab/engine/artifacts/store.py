@@ -135,10 +135,18 @@ class SealedStore:
     def verify(self, node: NodeId, selector: Selector | None = None) -> Verification:
         """Read one version (by default all of a node's) again and check every byte, whatever was remembered.
 
-        Offenders are listed, not raised. Raises `NotFound` when there is no such version.
+        Offenders are listed, not raised.
+
+        Raises
+        ------
+        NotFound
+            If there is no such version, or none at all.
         """
         if selector is None:
-            return verify(self._loader, node)
+            found = verify(self._loader, node)
+            if not found.versions and found.ok:
+                raise self._resolver.nothing(node)
+            return found
         return verify(self._loader, node, self._resolver.select(node, selector))
 
     def compact(self, node: NodeId) -> tuple[str, ...]:

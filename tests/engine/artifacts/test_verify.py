@@ -9,7 +9,7 @@ import pytest
 from seamless_lab.adapters.objects_folder import FolderObjects
 from seamless_lab.core.reference import Latest, Seq
 from seamless_lab.engine.artifacts import SealedStore
-from seamless_lab.errors import Corrupted
+from seamless_lab.errors import Corrupted, NotFound
 from tests.engine.artifacts.making import DAY, NODE, T0, Ticking, candidate, days, files, header_of, open_store
 
 KINDS = {"pack file": 20_000, "leaf file": 20_000, "pack": 0, "tree": 0, "commit": 0}
@@ -203,3 +203,17 @@ def test_a_damaged_cache_file_is_rebuilt_and_never_delivered(tmp_path: Path) -> 
             again = open_store(root, cache=cache)
             assert again.read(again.resolve(NODE)).bars.frame.equals(sound)
     assert FolderObjects(root).exists(f"{NODE.path}/commits/0000000006.json")
+
+
+def test_verifying_a_node_that_is_not_there_is_no_clean_report(tmp_path: Path) -> None:
+    build(tmp_path / "store")
+    with pytest.raises(NotFound, match="has no sealed version"):
+        open_store(tmp_path / "store").verify(header_of("1h").node)
+
+
+def test_a_first_commit_that_is_gone_is_missed(tmp_path: Path) -> None:
+    root = tmp_path / "store"
+    build(root)
+    gone = files(root, "commits")[0]
+    gone.unlink()
+    assert offenders(root) == {str(gone.relative_to(root))}
