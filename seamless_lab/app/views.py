@@ -99,8 +99,13 @@ def gaps(result: GapTable) -> View:
         blocks.append(Code((str(first),), command=True))
     if settled:
         shown = settled[: TABLE_ROWS // 2]
-        quiet = "no trade, by the source's own account, or too young to be final"
-        blocks.append(_gap_table(result.frame[shown], f"answered or pending: {quiet}", len(settled) - len(shown)))
+        blocks.append(
+            _gap_table(
+                result.frame[shown],
+                "nothing to repair: proved quiet, or too young to be final",
+                len(settled) - len(shown),
+            )
+        )
     if not causes:
         blocks.append(Note("Every slot has a bar.", Tone.GOOD))
     badge = Badge(plural(len(open_ones), "gap"), Tone.BAD) if open_ones else Badge("no gaps", Tone.GOOD)
@@ -114,7 +119,7 @@ def backfill_plan(result: BackfillPlan) -> View:
         (
             Fact("bars", f"{guess.slots:,} in {plural(len(result.gaps), 'gap')}"),
             Fact("requests", f"{guess.requests:,} in {plural(guess.blocks, 'block')}, weight {guess.weight:g}"),
-            Fact("time", f"{duration(guess.seconds)} at least, by the rate limit"),
+            Fact("time", f"{duration(guess.seconds)} at least by the rate limit"),
         )
     )
     if not guess.slots:
@@ -254,6 +259,8 @@ def timings(timings_ms: dict[str, float]) -> str:
 
 def duration(seconds: float) -> str:
     """`0.4 s`, `90 s`, `12 min`, `3.5 h`."""
+    if seconds < 0.1:
+        return "less than 0.1 s"
     if seconds < 120:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

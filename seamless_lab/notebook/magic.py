@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 PROGRAM = "%seamless"
 _BINDING = re.compile(r"\s*(?P<name>[A-Za-z_]\w*)\s*<<(?P<rest>.*)", re.DOTALL)
-_CHANGING = ("fetch", "backfill", "publish", "sandbox")
+_CHANGING = ("fetch", "backfill", "publish")
 
 HOW = """
 
