@@ -1,7 +1,8 @@
 """The sealed store: versions of series as commits, trees and segments in an object store. Synchronous, thread-safe."""
 
 from seamless_lab.engine.artifacts.diff import Difference
-from seamless_lab.engine.artifacts.publish import Candidate, Published
+from seamless_lab.engine.artifacts.merge import Candidate
+from seamless_lab.engine.artifacts.publish import Published
 from seamless_lab.engine.artifacts.read import Sealed
 from seamless_lab.engine.artifacts.segments import NoSegmentCache, SegmentCache, SegmentCodec
 from seamless_lab.engine.artifacts.store import SealedStore

@@ -6,7 +6,8 @@ from seamless_lab.core.bars import Bars
 from seamless_lab.core.cells import pack_cells
 from seamless_lab.core.version import Version
 from seamless_lab.engine.artifacts.documents import data_path
-from seamless_lab.engine.artifacts.load import Loader, joined
+from seamless_lab.engine.artifacts.load import Loader
+from seamless_lab.engine.artifacts.rows import joined
 from seamless_lab.engine.artifacts.write import Writer
 
 

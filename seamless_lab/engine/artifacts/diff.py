@@ -11,7 +11,8 @@ from seamless_lab.core.cells import leaf_cells
 from seamless_lab.core.digest import Leaf
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.version import Version
-from seamless_lab.engine.artifacts.load import Loader, joined
+from seamless_lab.engine.artifacts.load import Loader
+from seamless_lab.engine.artifacts.rows import joined
 from seamless_lab.errors import RequestError
 
 

@@ -15,7 +15,8 @@ from seamless_lab.core.digest import Header, Leaf, leaves_of, pack_of, root_of
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import PackRef, Tree, Version
-from seamless_lab.engine.artifacts.load import Loader, cut, joined, leaves_in
+from seamless_lab.engine.artifacts.load import Loader
+from seamless_lab.engine.artifacts.rows import cut, joined, leaves_in
 
 _FEW = 2  # packs to open before threads are worth their cost
 

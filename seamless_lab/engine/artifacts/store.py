@@ -12,7 +12,8 @@ from seamless_lab.core.version import Commit, Version
 from seamless_lab.engine.artifacts.compact import compact
 from seamless_lab.engine.artifacts.diff import Difference, diff
 from seamless_lab.engine.artifacts.load import Loader
-from seamless_lab.engine.artifacts.publish import Candidate, Published, publish
+from seamless_lab.engine.artifacts.merge import Candidate
+from seamless_lab.engine.artifacts.publish import Published, publish
 from seamless_lab.engine.artifacts.read import Sealed, read
 from seamless_lab.engine.artifacts.resolve import Resolver
 from seamless_lab.engine.artifacts.segments import SegmentCache, SegmentCodec

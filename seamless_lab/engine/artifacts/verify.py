@@ -13,8 +13,9 @@ from seamless_lab.core.identity import NodeId
 from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import Commit, PackRef, Tree
 from seamless_lab.engine.artifacts.documents import commit_path, data_path, tree_path, without_checksum
-from seamless_lab.engine.artifacts.load import Loader, StoredCommit, check_rows
+from seamless_lab.engine.artifacts.load import Loader, StoredCommit
 from seamless_lab.engine.artifacts.resolve import FIRST_SEQ
+from seamless_lab.engine.artifacts.rows import check_rows
 from seamless_lab.errors import Corrupted, NotFound
 
 T = TypeVar("T")

@@ -1,0 +1,79 @@
+"""Frames of rows against the leaves they must hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from seamless_lab.core.bars import SCHEMA, Bars
+from seamless_lab.core.cells import leaf_cells
+from seamless_lab.core.digest import Header, Leaf, leaves_of
+from seamless_lab.core.ranges import Ranges
+from seamless_lab.core.time import TimeRange
+from seamless_lab.errors import Corrupted
+
+NO_ROWS = pl.DataFrame(schema=SCHEMA)
+
+
+def leaves_in(header: Header, leaves: Sequence[Leaf], window: TimeRange | None) -> Sequence[Leaf]:
+    """The leaves whose cell has slots in `window`; decided by cells, which digests cover."""
+    if window is None:
+        return leaves
+    first, last = (
+        leaf_cells(header.grid)
+        .cell_of(np.array([window.start, window.end - header.grid.step_s], dtype=np.int64))
+        .tolist()
+    )
+    return [leaf for leaf in leaves if first <= leaf.cell <= last]
+
+
+def cut(frame: pl.DataFrame, window: TimeRange | None) -> pl.DataFrame:
+    """The rows of a sorted frame that open in `window`; a slice."""
+    if window is None:
+        return frame
+    first, last = np.searchsorted(frame["ts"].to_numpy(), [window.start, window.end])
+    return frame.slice(int(first), int(last - first))
+
+
+def joined(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Frames in time order as one, without a copy."""
+    real = [frame for frame in frames if frame.height]
+    if not real:
+        return NO_ROWS
+    return real[0] if len(real) == 1 else pl.concat(real, how="vertical", rechunk=False)
+
+
+def mismatches(header: Header, frame: pl.DataFrame, leaves: Sequence[Leaf]) -> list[tuple[Leaf, str]]:
+    """The leaves that a frame does not hold exactly, each with the digest it has instead.
+
+    A frame with rows beyond the leaves mismatches all.
+    """
+    answered = Ranges.normalised(
+        np.concatenate([leaf.answered.starts for leaf in leaves]),
+        np.concatenate([leaf.answered.ends for leaf in leaves]),
+    )
+    found = {leaf.cell: leaf for leaf in leaves_of(header, Bars(header.node, header.grid, frame), answered)}
+    wrong = [
+        (leaf, found[leaf.cell].digest if leaf.cell in found else "")
+        for leaf in leaves
+        if leaf.cell not in found or found[leaf.cell].digest != leaf.digest or found[leaf.cell].rows != leaf.rows
+    ]
+    if not wrong and frame.height != sum(leaf.rows for leaf in leaves):
+        return [(leaf, "") for leaf in leaves]
+    return wrong
+
+
+def check_rows(header: Header, frame: pl.DataFrame, leaves: Sequence[Leaf], path: str) -> None:
+    """Raise `Corrupted`, naming `path`, unless a frame holds exactly these leaves."""
+    wrong = mismatches(header, frame, leaves)
+    if wrong:
+        leaf, found = wrong[0]
+        raise Corrupted(
+            f"{path} does not hold the bars it is named for ({len(wrong)} of {len(leaves)} leaves differ).",
+            hint="Run verify to see what else is damaged, then restore the file from a copy or fetch the window again.",
+            path=path,
+            expected=leaf.digest,
+            found=found,
+        )
