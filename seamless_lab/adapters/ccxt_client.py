@@ -180,6 +180,7 @@ async def open_client(
     exchange = _guarded(exchange_class)({**defaults, **options, **quiet})
     if test_network:
         exchange.set_sandbox_mode(True)
-    if family:
+    chosen = options.get("options")
+    if family and not (isinstance(chosen, Mapping) and "fetchMarkets" in chosen):
         exchange.options["fetchMarkets"] = {"types": [family]}
     return CcxtClient(exchange)

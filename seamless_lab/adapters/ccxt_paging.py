@@ -16,6 +16,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+
 from seamless_lab.adapters.ccxt_traits import BarApi
 from seamless_lab.core.grid import DAY, Grid
 from seamless_lab.core.proof import Edges, Order, closed_until, order_of, proven, quiet_until, slots_with_rows
@@ -71,7 +73,8 @@ class Inquiry:
     coarser_s
         Longer timeframes of the exchange in seconds, for witnesses of long holes.
     listed_s
-        When the first bar ever opened, if that is known: nothing before is asked for.
+        When the first bar ever opened, if that is known: nothing before is asked for. If it is not, and the window
+        begins without a bar, it is asked for, unless a bar is known (`seen_s`) that is older than the window.
     """
 
     def __init__(
@@ -83,8 +86,9 @@ class Inquiry:
         *,
         coarser_s: tuple[int, ...] = (),
         listed_s: int | None = None,
+        seen_s: int | None = None,
     ) -> None:
-        self._grid, self._api, self._now_s = grid, api, now_s
+        self._grid, self._api, self._now_s, self._window = grid, api, now_s, window
         self._wanted = Ranges.normalised([window.start], [min(window.end, closed_until(now_s, grid))])
         self._coarser_s = tuple(
             sorted(s for s in coarser_s if s > grid.step_s and s % grid.step_s == 0 and DAY % s == 0)
@@ -92,12 +96,15 @@ class Inquiry:
         self._doubted = self._given_up = Ranges.empty()
         self._tries: dict[tuple[int, int], int] = {}
         self._disordered = 0
+        older = seen_s is not None and seen_s < window.start
+        knowable = api.since_honoured and api.open_ended and api.history_bars is None
+        self._asks_for_listing = knowable and listed_s is None and not older and len(self._wanted) > 0
         self.answered = self.before_listing = Ranges.empty()
         self.first_seen_s: int | None = None
         self.contradicted = False
         if listed_s is not None:
-            self.before_listing = Ranges.normalised([window.start], [min(window.end, grid.floor(listed_s))])
-            self.answered = self.before_listing & self._wanted
+            self._note_listing(listed_s)
+            self.answered = self.before_listing
 
     def next_ask(self) -> Ask | None:
         """The next request, or None when nothing more can be learned."""
@@ -107,12 +114,15 @@ class Inquiry:
                 return self._page(fresh)
             first = next(iter(todo))
             hole = Hole(first.start, first.end, self._tries.get((first.start, first.end), 0))
+            if self._asks_for_listing and hole.start == self._window.start:
+                return self._listing()
             ask = self._witness(hole)
             if ask is not None:
                 self._tries[hole.start, hole.end] = hole.tries + 1
                 return ask
             self._give_up(Ranges.single(first))
-        return None
+        begins_quiet = bool(self.answered.contains(np.array([self._window.start]))[0])
+        return self._listing() if self._asks_for_listing and begins_quiet else None
 
     def receive(self, ask: Ask, opens: Ints, now_s: int) -> Ranges:
         """Learn from an answer; returns the slots whose rows are news.
@@ -133,6 +143,9 @@ class Inquiry:
         if opens.size:
             earliest = int(opens.min())
             self.first_seen_s = earliest if self.first_seen_s is None else min(earliest, self.first_seen_s)
+            self._asks_for_listing &= earliest > self._window.start
+            if ask.purpose is Purpose.LISTING:
+                self._note_listing(earliest)
         present = slots_with_rows(opens, self._grid) & self._closed
         quiet = (proven(opens, self._grid, self._edges(ask)) - present) & self._quiet_enough
         gained = (present | quiet) & todo
@@ -140,9 +153,7 @@ class Inquiry:
         self.answered = self.answered | gained
         if ask.purpose is Purpose.PAGE:
             self._doubt_rest(ask, opens, gained)
-        elif len(
-            present & todo
-        ):  # bars where a page had shown none: it was cut, so the rest is asked for page by page again
+        elif len(present & todo):  # a page had shown none: it was cut, so the rest is asked for page by page again
             self._doubted = self._doubted - self._doubted.clip(next(iter(self._doubted & todo)))
         elif ask.purpose is Purpose.LATEST:
             self.contradicted = bool(opens.size) and int(opens.max()) >= int(todo.starts[0])
@@ -156,19 +167,19 @@ class Inquiry:
         until = (stretch.end if api.open_ended else stretch.start + slots * step) if api.until_honoured else None
         return Ask(Purpose.PAGE, step, stretch.start, until, slots)
 
+    def _listing(self) -> Ask:
+        self._asks_for_listing = False
+        return Ask(Purpose.LISTING, self._grid.step_s, 0, None, 1)
+
     def _witness(self, hole: Hole) -> Ask | None:
-        if self._disordered >= 2 * DISORDERED_TRIES:
-            return None
-        if hole.start < self._horizon_s or hole.start >= quiet_until(self._now_s, self._grid):
+        if self._disordered >= 2 * DISORDERED_TRIES or hole.start >= quiet_until(self._now_s, self._grid):
             return None
         return self._witness_before(hole) if self._api.order is Order.DESCENDING else self._witness_beyond(hole)
 
     def _witness_beyond(self, hole: Hole) -> Ask | None:
         api, step = self._api, self._grid.step_s
         slots = (hole.end - hole.start) // step
-        if not (
-            api.since_honoured and api.open_ended
-        ):  # show the bar before the hole as well, and as much beyond as a page holds
+        if not (api.since_honoured and api.open_ended):  # the bar before the hole, and as much beyond as a page holds
             since = hole.start if api.since_honoured else hole.start - step
             return None if hole.tries else Ask(Purpose.WITNESS, step, since, None, api.page_bars)
         match hole.tries:
@@ -235,11 +246,15 @@ class Inquiry:
         rest = self._todo & Ranges.normalised([ask.since_s], [end])
         if not len(rest):
             return
-        too_young = rest - self._quiet_enough
-        self._give_up(too_young)
+        hopeless = (rest - self._quiet_enough) | (rest & Ranges.normalised([0], [self._horizon_s]))
+        self._give_up(hopeless)
         disorder = order_of(opens, expected=self._api.order) is Order.DISORDER
         if not disorder or self._disordered >= DISORDERED_TRIES:
-            self._doubted = self._doubted | (rest - too_young)
+            self._doubted = self._doubted | (rest - hopeless)
+
+    def _note_listing(self, listed_s: int) -> None:
+        before = Ranges.normalised([self._window.start], [min(self._window.end, self._grid.floor(listed_s))])
+        self.before_listing = before & self._wanted
 
     def _give_up(self, slots: Ranges) -> None:
         self._given_up = self._given_up | slots

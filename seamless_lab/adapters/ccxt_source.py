@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TypeVar
 
+import polars as pl
+
 from seamless_lab.adapters.ccxt_client import Answer, CcxtClient, known_exchanges, open_client
 from seamless_lab.adapters.ccxt_errors import RateLimited
 from seamless_lab.adapters.ccxt_paging import Ask
@@ -50,6 +52,8 @@ class CcxtSource:
     around: Surroundings
     limiter_key: str
     gate: asyncio.Semaphore
+    listing_turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    first_bars: dict[NodeId, Answer] = field(default_factory=dict)
     listed_s: dict[NodeId, int] = field(default_factory=dict)
     earliest_s: dict[NodeId, int] = field(default_factory=dict)
     clock_ahead_ms: int = 0
@@ -63,6 +67,24 @@ class CcxtSource:
         """An answer and the number of requests it took."""
         weight = self.bar_api(node).request_weight
         return await self.retrying(weight, lambda: self.client.page(node.symbol, timeframe, ask))
+
+    async def first_bar(self, node: NodeId, ask: Ask) -> tuple[Answer, int]:
+        """The first bar that the node ever had, requested once for all who ask."""
+        async with self.listing_turn:
+            known = self.first_bars.get(node)
+            if known is not None:
+                return known, 0
+            answer, requests = await self.page(node, node.timeframe, ask)
+            ts = answer.frame["ts"].drop_nulls()
+            if ts.dtype == pl.Int64 and ts.len():
+                self.first_bars[node] = answer
+                self.listed_s[node] = int(ts.to_numpy().min()) // 1000
+            return answer, requests
+
+    def note_earliest(self, node: NodeId, seen_s: int | None) -> None:
+        """Remember the earliest bar that was ever seen."""
+        if seen_s is not None:
+            self.earliest_s[node] = min(seen_s, self.earliest_s.get(node, seen_s))
 
     async def read_clock(self) -> int:
         """Measure the exchange's clock if that is due; returns the number of requests made.

@@ -66,6 +66,9 @@ BAR_APIS: Mapping[tuple[str, str], BarApi] = {
     ("binance", "linear"): BarApi(1000, 5.0, since_honoured=True, until_honoured=True, open_ended=True),
     # ccxt adds an end to requests for inverse contracts, so they are not open-ended
     ("binance", "inverse"): BarApi(1000, 5.0, since_honoured=True, until_honoured=True),
+    # the same APIs under names of their own
+    ("binanceus", ""): BarApi(1000, 2.0, since_honoured=True, until_honoured=True, open_ended=True),
+    ("binanceusdm", ""): BarApi(1000, 5.0, since_honoured=True, until_honoured=True, open_ended=True),
     ("coinbase", ""): BarApi(300, order=Order.DESCENDING, since_honoured=True, until_honoured=True),
     ("kraken", ""): BarApi(720, since_honoured=True, open_ended=True, history_bars=720),
 }

@@ -75,12 +75,22 @@ class CcxtFetcher:
         requests = await source.read_clock()
         names = {parse_timeframe(text): text for text in source.client.timeframes if text[-1] in "smhdw"}
         names[grid.step_s] = node.timeframe
-        listed_s = source.listed_s.get(node)
-        inquiry = Inquiry(window, grid, api, source.earlier_now_s, coarser_s=tuple(names), listed_s=listed_s)
+        inquiry = Inquiry(
+            window,
+            grid,
+            api,
+            source.earlier_now_s,
+            coarser_s=tuple(names),
+            listed_s=source.listed_s.get(node),
+            seen_s=source.earliest_s.get(node),
+        )
         frames: list[pl.DataFrame] = []
         while (ask := inquiry.next_ask()) is not None:
             now_s = source.earlier_now_s
-            answer, tries = await source.page(node, names[ask.step_s], ask)
+            if ask.purpose is Purpose.LISTING:
+                answer, tries = await source.first_bar(node, ask)
+            else:
+                answer, tries = await source.page(node, names[ask.step_s], ask)
             requests += tries
             asked_grid = Grid(ask.step_s, grid.anchor_s % ask.step_s)
             ms = _times_ms(answer.frame)
@@ -95,9 +105,10 @@ class CcxtFetcher:
             _tell(source, node, ask, answer, frames[-1].height)
         _require_something(node, window, api, inquiry)
         rows = pl.concat(frames, how="vertical_relaxed") if frames else to_frame([], lambda _: [])
-        before, asked = await _before_listing(source, node, grid, window, inquiry, rows)
+        source.note_earliest(node, inquiry.first_seen_s)
+        before = inquiry.before_listing & inquiry.answered
         raw = RawBars(rows, TimeUnit.MILLISECONDS)
-        return Fetched(raw, inquiry.answered, source.exchange_now_ms, requests + asked, before)
+        return Fetched(raw, inquiry.answered, source.exchange_now_ms, requests, before)
 
     async def close(self) -> None:
         """Close all connections; the fetcher may be used again afterwards, also on another loop."""
@@ -121,34 +132,6 @@ class CcxtFetcher:
             raise RuntimeError("this fetcher belongs to another event loop; close it there before using it here")
         source.client.require(node)
         return source
-
-
-async def _before_listing(
-    source: CcxtSource, node: NodeId, grid: Grid, window: TimeRange, inquiry: Inquiry, rows: pl.DataFrame
-) -> tuple[Ranges, int]:
-    """The answered slots before the first bar ever, and the requests made.
-
-    That bar is asked for once per node, when a window begins without a bar and none before it was ever seen.
-    """
-    if node in source.listed_s:
-        return inquiry.before_listing & inquiry.answered, 0
-    opens = _opens(_times_ms(rows), grid)
-    first = int(opens.min()) if opens.size else window.end
-    seen = source.earliest_s[node] = min(first, source.earliest_s.get(node, first))
-    api = source.bar_api(node)
-    begins_quiet = bool(inquiry.answered.contains(np.array([window.start]))[0]) and first > window.start
-    if not begins_quiet or seen <= window.start or api.history_bars is not None:
-        return Ranges.empty(), 0
-    if not (api.since_honoured and api.open_ended):
-        return Ranges.empty(), 0
-    ask = Ask(Purpose.LISTING, grid.step_s, 0, None, 1)
-    answer, tries = await source.page(node, node.timeframe, ask)
-    _tell(source, node, ask, answer, 0)
-    opens = _opens(_times_ms(answer.frame), grid)
-    if opens.size == 0:
-        return Ranges.empty(), tries
-    listed = source.listed_s[node] = int(opens.min())
-    return inquiry.answered & Ranges.normalised([window.start], [min(listed, window.end)]), tries
 
 
 def _tell(source: CcxtSource, node: NodeId, ask: Ask, answer: Answer, kept: int) -> None:

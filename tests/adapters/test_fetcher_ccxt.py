@@ -154,6 +154,16 @@ async def test_a_window_wholly_before_the_listing_is_proven_by_the_first_bar(exc
     assert fetched.requests <= 4
 
 
+async def test_the_first_bar_is_asked_for_once_by_all_who_want_to_know(exchange: SandboxExchange) -> None:
+    node, grid = parse_node("ohlcv:binance:ADA/USDT:1m"), grid_of("binance", "1m")
+    fetcher = fetcher_for(exchange)
+    windows = [TimeRange(LISTED_S - 60_000 * k - 60_000, LISTED_S - 60_000 * k) for k in range(6)]
+    answers = await asyncio.gather(*(fetcher.fetch(node, grid, window) for window in windows))
+    await fetcher.close()
+    assert [answer.before_listing for answer in answers] == [Ranges.single(window) for window in windows]
+    assert sum(record.rows or 0 for record in exchange.log()) == 1
+
+
 # -- history ----------------------------------------------------------------------------------------------------------
 
 
