@@ -137,7 +137,7 @@ class Versions(RuleBasedStateMachine):
             assert head.commit.observed.at_of(known).tolist() == [self.state[slot][1] for slot in known.tolist()]
 
     def teardown(self) -> None:
-        if hasattr(self, "versions"):
+        if getattr(self, "versions", []):
             assert self.store.verify(NODE).ok
             assert [commit.fingerprint for commit in self.store.history(NODE)][::-1] == self.contents
 
