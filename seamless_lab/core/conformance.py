@@ -249,23 +249,25 @@ def _values(rows: pl.DataFrame, opens: Ints, notes: _Notes) -> tuple[pl.DataFram
             verdicts[name] = "missing"
             continue
         received = rows[name]
+        if received.dtype == pl.Float64:
+            columns.append(received)
+            verdicts[name] = "ok"
+            continue
         column = _floats(received)
         lost = column.null_count() - received.null_count()
         if lost:
             bad = column.is_null() & received.is_not_null()
             notes.add("dtype_mismatch", lost, partial(_example, received, bad, opens))
         casts = received.len() - column.null_count() if _needs_cast(received.dtype) else 0
-        notes.add("dtype_cast", casts, partial(_example, received, column.is_not_null(), opens))
+        if casts:
+            notes.add("dtype_cast", casts, partial(_example, received, column.is_not_null(), opens))
         columns.append(column)
-        plain = "ok" if received.dtype == pl.Float64 else "widened"
-        verdicts[name] = "mismatch" if lost else "cast" if casts else plain
+        verdicts[name] = "mismatch" if lost else "cast" if casts else "widened"
     return pl.DataFrame(columns), verdicts
 
 
 def _floats(column: pl.Series) -> pl.Series:
     dtype = column.dtype
-    if dtype == pl.Float64:
-        return column
     if dtype.is_integer() or dtype.is_float() or dtype == pl.Null:
         return column.cast(pl.Float64)
     if dtype.is_decimal() or isinstance(dtype, pl.String | pl.Categorical | pl.Enum):
