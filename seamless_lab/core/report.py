@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -83,10 +83,6 @@ class Completeness:
 
     unit: str = _UNITS[0]
     periods: tuple[Period, ...] = ()
-
-    def __add__(self, other: Completeness) -> Completeness:
-        """The sums of both per period, in a unit that suits both; associative. The windows should be disjoint."""
-        return _coarsened((*self.periods, *other.periods), _UNITS.index(max(self.unit, other.unit, key=_UNITS.index)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,10 +199,26 @@ def merge_reports(reports: Iterable[ConformanceReport]) -> ConformanceReport:
     Counts add up, the first example stays, and the worst verdict on a column counts. The blocks' windows should be
     disjoint; where they overlap, the slots of the overlap count in each.
     """
-    merged = ConformanceReport()
-    for report in reports:
-        merged = _merged(merged, report)
-    return merged
+    listed = list(reports)
+    if len(listed) < 2:
+        return listed[0] if listed else ConformanceReport()
+    names = dict.fromkeys(name for report in listed for name in report.schema)
+    examples: dict[str, str] = {}
+    for report in reversed(listed):
+        examples.update(report.examples)
+    units = [report.temporal.unit for report in listed if report.temporal.periods] or [_UNITS[0]]
+    periods = tuple(period for report in listed for period in report.temporal.periods)
+    return ConformanceReport(
+        rows_in=sum(report.rows_in for report in listed),
+        rows_out=sum(report.rows_out for report in listed),
+        flags=_added([report.flags for report in listed]),
+        warnings=_added([report.warnings for report in listed]),
+        examples=examples,
+        schema={name: _worst([report.schema[name] for report in listed if name in report.schema]) for name in names},
+        extra=tuple(sorted({name for report in listed for name in report.extra})),
+        temporal=_coarsened(periods, max(map(_UNITS.index, units))),
+        version=listed[0].version,
+    )
 
 
 def completeness(grid: Grid, window: TimeRange, bars: Ints, answered: Ranges) -> Completeness:
@@ -252,30 +264,12 @@ def report_from_dict(found: Mapping[str, object]) -> ConformanceReport:
     )
 
 
-def _merged(left: ConformanceReport, right: ConformanceReport) -> ConformanceReport:
-    return ConformanceReport(
-        rows_in=left.rows_in + right.rows_in,
-        rows_out=left.rows_out + right.rows_out,
-        flags=_added(left.flags, right.flags),
-        warnings=_added(left.warnings, right.warnings),
-        examples={**right.examples, **left.examples},
-        schema={
-            name: _worst(left.schema.get(name), right.schema.get(name)) for name in {**left.schema, **right.schema}
-        },
-        extra=tuple(sorted({*left.extra, *right.extra})),
-        temporal=left.temporal + right.temporal,
-        version=left.version,
-    )
+def _added(counts: Sequence[Mapping[str, int]]) -> dict[str, int]:
+    sums = {name: sum(count.get(name, 0) for count in counts) for name in (*FLAGS, *WARNINGS)}
+    return {name: total for name, total in sums.items() if total}
 
 
-def _added(left: Mapping[str, int], right: Mapping[str, int]) -> dict[str, int]:
-    return {
-        name: left.get(name, 0) + right.get(name, 0) for name in (*FLAGS, *WARNINGS) if name in left or name in right
-    }
-
-
-def _worst(left: ColumnCheck | None, right: ColumnCheck | None) -> ColumnCheck:
-    checks = [check for check in (left, right) if check is not None]
+def _worst(checks: Sequence[ColumnCheck]) -> ColumnCheck:
     seen = tuple(sorted({dtype for check in checks for dtype in check.seen}))
     return ColumnCheck(checks[0].expected, seen, max((check.verdict for check in checks), key=VERDICTS.index))
 
