@@ -1,25 +1,25 @@
-import multiprocessing
 import os
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 
 from seamless_lab.adapters.objects_folder import FolderObjects
 from seamless_lab.errors import ConfigError
+from tests.engine.artifacts.making import PROCESSES
 
 
-def race(root: str, writer: int, rounds: int, results: "multiprocessing.connection.Connection") -> None:
+def race(root: str, writer: int, rounds: int, results: Connection) -> None:
     """Create the same names as everybody else; send which ones were won."""
     objects = FolderObjects(root)
     results.send([number for number in range(rounds) if objects.create(f"race/{number}", str(writer).encode() * 2_000)])
 
 
 def test_of_many_processes_exactly_one_creates_each_name(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("forkserver")
     pipes, workers = [], []
     for writer in range(4):
-        mine, theirs = context.Pipe(duplex=False)
-        worker = context.Process(target=race, args=(str(tmp_path), writer, 60, theirs))
+        mine, theirs = PROCESSES.Pipe(duplex=False)
+        worker = PROCESSES.Process(target=race, args=(str(tmp_path), writer, 60, theirs))
         worker.start()
         theirs.close()
         pipes.append(mine)

@@ -1,6 +1,5 @@
 """Publishers that race and publishers that are killed: nothing acknowledged is lost, nothing is torn."""
 
-import multiprocessing
 import random
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -12,10 +11,7 @@ from seamless_lab.core.ranges import Ints
 from seamless_lab.core.time import TimeRange
 from seamless_lab.engine.artifacts import Sealed, SealedStore
 from tests.campaigns.publishing import CELL, CELLS, HEADER, Note, publish_interleaved, publish_until_killed
-from tests.engine.artifacts.making import DAY, HOUR, T0, Ticking, bars_at, files, open_store
-
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["tests.campaigns.publishing"])  # children start in milliseconds, none shares a thread
+from tests.engine.artifacts.making import DAY, HOUR, PROCESSES, T0, Ticking, bars_at, files, open_store
 
 SLOTS: Ints = np.arange(T0, T0 + CELLS * CELL, HOUR, dtype=np.int64)
 

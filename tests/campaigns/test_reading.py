@@ -1,14 +1,12 @@
 """Readers of one cache that is evicted, deleted and damaged under them: every frame is exact, nobody dies."""
 
-import multiprocessing
 import random
 from contextlib import suppress
 from pathlib import Path
 
 from tests.campaigns.reading import read_windows
-from tests.engine.artifacts.making import candidate, days, open_store
+from tests.engine.artifacts.making import PROCESSES, candidate, days, open_store
 
-PROCESSES = multiprocessing.get_context("forkserver")
 ROUNDS = 8
 
 

@@ -1,5 +1,6 @@
 """Candidates and stores for the tests of the sealed store."""
 
+import multiprocessing
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -29,6 +30,10 @@ MARCH_MS = (T0 + 60 * DAY) * 1_000
 """A moment at which January and February are over."""
 
 EXECUTOR: Executor = ThreadPoolExecutor(4)
+
+PROCESSES = multiprocessing.get_context("forkserver")
+"""Real processes, forked from one that has only imported things: they start at once and share no thread."""
+PROCESSES.set_forkserver_preload(["tests.engine.artifacts.making"])
 
 
 class Ticking:
