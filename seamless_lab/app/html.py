@@ -1,6 +1,7 @@
 """A view as static HTML: no script, no style sheet, no ids; safe where notebooks are sanitised and in both themes.
 
-Colours are JupyterLab's variables with a fallback, so they follow the theme; every colour comes with a word.
+Colours are JupyterLab's variables with a fallback, so they follow the theme; every colour comes with a word. Bars are
+blue, and what is wrong orange or red: pairs that colour-blind readers can tell apart.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ _LINE = "var(--jp-border-color2,#d0d7de)"
 _SANS = "font-family:var(--jp-ui-font-family,system-ui,sans-serif)"
 _MONO = "font-family:var(--jp-code-font-family,ui-monospace,monospace)"
 _CAUSES = {
-    Cause.PRESENT: "var(--jp-success-color2,#43a047)",
-    Cause.QUIET: "var(--jp-info-color3,#90caf9)",
+    Cause.PRESENT: "var(--jp-brand-color1,#1976d2)",
+    Cause.QUIET: "var(--jp-brand-color3,#bbdefb)",
     Cause.MISSING: "var(--jp-warn-color1,#f57c00)",
     Cause.FAILED: "var(--jp-error-color1,#d32f2f)",
     Cause.PENDING: "var(--jp-layout-color4,#9e9e9e)",
@@ -49,7 +50,7 @@ _TONES = {
     Tone.WARN: "var(--jp-warn-color1,#e65100)",
     Tone.BAD: "var(--jp-error-color1,#c62828)",
 }
-_TABLE = "border-collapse:collapse;border:none;margin:4px 0;font-size:12px"
+_TABLE = "border-collapse:collapse;border:none;margin:6px 0;font-size:12px"
 
 
 def render(view: View, look: Look | None = None) -> str:
@@ -146,14 +147,13 @@ def _stretch(cause: Cause, width_percent: float) -> str:
 
 
 def _table(block: Table, look: Look) -> str:
-    places = visible(block.columns, look)
+    places = visible(block, look)
     head = "".join(
         _tag("th", f"{_cell(block.columns[at])};font-weight:600;border-bottom:1px solid {_LINE}", _title(block, at))
         for at in places
     )
     rows = "".join(
-        _row("".join(_tag("td", _cell(block.columns[at]), _value(block.columns[at], row[at])) for at in places))
-        for row in block.rows
+        _row("".join(_tag("td", _cell(block.columns[at]), escape(row[at])) for at in places)) for row in block.rows
     )
     body = _tag("table", _TABLE, _row(head) + rows) if block.rows else ""
     if block.left_out:
@@ -170,10 +170,6 @@ def _title(block: Table, place: int) -> str:
 
 def _cell(column: Column) -> str:
     side = "right" if column.right else "left"
-    if column.code or column.command or column.right:
-        return f"padding:1px 16px 1px 0;border:none;text-align:{side};white-space:nowrap;{_MONO}"
-    return f"padding:1px 16px 1px 0;border:none;text-align:{side}"
-
-
-def _value(column: Column, text: str) -> str:
-    return escape(f"%{text}" if column.command and text else text)
+    family = f";{_MONO}" if column.code or column.right else ""
+    breaks = "normal" if column.wrap else "nowrap"
+    return f"padding:1px 16px 1px 0;border:none;text-align:{side};white-space:{breaks}{family}"

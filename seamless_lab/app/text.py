@@ -95,7 +95,7 @@ def _bar(block: CoverageBar, look: Look) -> list[str]:
 
 
 def _table(block: Table, look: Look) -> list[str]:
-    places = visible(block.columns, look)
+    places = visible(block, look)
     columns = [block.columns[place] for place in places]
     rows = [[_one_line(row[place]) for place in places] for row in block.rows]
     lines = ["", f"  {paint(block.title, _BOLD, look)}"] if block.title else [""]

@@ -55,12 +55,12 @@ class CoverageBar:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table. `command`: its cells are commands (shown with `%` in notebooks); `volatile` as in `Fact`."""
+    """A column of a table. `wrap`: long texts may be broken where the medium can; `volatile` as in `Fact`."""
 
     title: str
     right: bool = False
     code: bool = False
-    command: bool = False
+    wrap: bool = False
     volatile: bool = False
 
 
@@ -123,9 +123,13 @@ def look_from(environment: Mapping[str, str]) -> Look:
     return Look(static=environment.get("SEAMLESS_RENDER", "") == "static")
 
 
-def visible(columns: tuple[Column, ...], look: Look) -> list[int]:
-    """The places of the columns to show."""
-    return [place for place, column in enumerate(columns) if not (column.volatile and look.static)]
+def visible(table: Table, look: Look) -> list[int]:
+    """The places of the columns to show: not the volatile ones of a static look, and none that is empty throughout."""
+    return [
+        place
+        for place, column in enumerate(table.columns)
+        if not (column.volatile and look.static) and any(row[place] for row in table.rows)
+    ]
 
 
 def cells(coverage: Coverage, count: int) -> list[Cause]:

@@ -119,7 +119,7 @@ def backfill_plan(result: BackfillPlan) -> View:
         (
             Fact("bars", f"{guess.slots:,} in {plural(len(result.gaps), 'gap')}"),
             Fact("requests", f"{guess.requests:,} in {plural(guess.blocks, 'block')}, weight {guess.weight:g}"),
-            Fact("time", f"{duration(guess.seconds)} at least by the rate limit"),
+            Fact("time", f"at least {duration(guess.seconds)}" if guess.seconds >= 1 else "no wait for the rate limit"),
         )
     )
     if not guess.slots:
@@ -139,7 +139,8 @@ def backfill(result: BackfillResult) -> View:
     blocks.append(
         Facts(
             (
-                Fact("asked", f"{plural(result.requests, 'request')}, {plural(result.rows, 'bar')} received"),
+                Fact("received", plural(result.rows, "bar")),
+                Fact("requests", f"{result.requests:,}", volatile=True),
                 Fact("restated", plural(restated, "bar") if restated else ""),
                 Fact("sealed as", sealed, code=True),
             )
@@ -240,11 +241,12 @@ def sla(result: SlaReport) -> View:
         ),
         "slowest",
     )
+    since = Facts((Fact("since", format_time_ms(result.since_ms), volatile=True),))
     if not rows:
-        return View("sla", Badge("no fetches"), f"since {format_time_ms(result.since_ms)}")
+        return View("sla", Badge("no fetches"), "", (since,))
     exceeded = int(known["violations"].sum())
     badge = Badge(f"{exceeded:,} over budget", Tone.WARN) if exceeded else Badge("within budgets", Tone.GOOD)
-    return View("sla", badge, f"since {format_time_ms(result.since_ms)}", (Table(columns, rows), slowest))
+    return View("sla", badge, "", (since, Table(columns, rows), slowest))
 
 
 # -- parts ---------------------------------------------------------------------------------------------------------
@@ -259,8 +261,6 @@ def timings(timings_ms: dict[str, float]) -> str:
 
 def duration(seconds: float) -> str:
     """`0.4 s`, `90 s`, `12 min`, `3.5 h`."""
-    if seconds < 0.1:
-        return "less than 0.1 s"
     if seconds < 120:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
@@ -295,7 +295,7 @@ def _gap_blocks(node: str, found: Coverage, evidence: pl.DataFrame | None) -> li
     )
     whole = TimeRange(listed[0].window.start, max(gap.window.end for gap in listed))
     command = _backfill(node, whole)
-    return [Table(_GAP_COLUMNS[:5], rows, "gaps", len(listed) - len(shown)), Code((command,), command=True)]
+    return [Table(_GAP_COLUMNS[:-1], rows, "gaps", len(listed) - len(shown)), Code((command,), command=True)]
 
 
 _GAP_COLUMNS = (
@@ -303,7 +303,7 @@ _GAP_COLUMNS = (
     Column("to"),
     Column("cause"),
     Column("bars", right=True),
-    Column("evidence"),
+    Column("evidence", wrap=True),
     Column("asked", volatile=True),
 )
 
