@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -15,7 +15,7 @@ from seamless_lab.core.plan import Block, plan_blocks
 from seamless_lab.core.policy import BackfillPolicy
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.report import ConformancePolicy, ConformanceReport, merge_reports
-from seamless_lab.core.time import TimeRange
+from seamless_lab.core.time import EARLIEST_S, TimeRange
 from seamless_lab.engine.events import Emit, Event, Field
 from seamless_lab.engine.ports import (
     Attempt,
@@ -28,6 +28,7 @@ from seamless_lab.engine.ports import (
     HotStore,
     HotWrite,
     LeaseKey,
+    SourceTraits,
 )
 from seamless_lab.engine.single_flight import SingleFlight
 from seamless_lab.errors import (
@@ -138,7 +139,14 @@ class Backfiller:
             The source does not have the node. Errors of single blocks are in the outcome instead.
         """
         outcome = outcome if outcome is not None else FillOutcome()
-        await self._ports.fetcher.traits(header.node)
+        try:
+            traits = await self._ports.fetcher.traits(header.node)
+        except SourceUnavailable as error:
+            await self._give_up(header, gaps, "failed", error, outcome)
+            return outcome
+        if (lost := gaps & self._forgotten(header, traits)) and not provisional:
+            await self._give_up(header, lost, "rejected", _not_served(header, lost, traits), outcome)
+            gaps = gaps - lost
         blocks = plan_blocks(gaps, header.grid, window_bars=self._policy.window_bars)
         run = _Run(header, sealed, refresh, provisional, outcome, len(blocks), gaps.seconds // header.grid.step_s)
         self._emit("seamless.backfill.plan", header, gaps.bounds, blocks=len(blocks), slots=run.total_slots)
@@ -153,11 +161,13 @@ class Backfiller:
 
     async def _work(self, run: _Run, queue: Iterator[Block]) -> None:
         for block in queue:
+            failure: SeamlessError | None = None
             try:
                 async with self._gate:
                     await self._fill_block(run, block)
                 run.unanswered_in_a_row = 0
             except (SourceUnavailable, SourceRejected, ConformancePipelineError, CoordinatorUnavailable) as error:
+                failure = error
                 run.outcome.errors.append(error)
                 run.unanswered_in_a_row += isinstance(error, SourceUnavailable)
             run.blocks_left -= 1
@@ -174,8 +184,29 @@ class Backfiller:
                 if not run.scheduled
                 else (run.scheduled - run.blocks_left - len(run.outcome.errors)) / run.scheduled,
             )
-            if run.outcome.rejected is not None or run.unanswered_in_a_row >= GIVE_UP_AFTER:
+            run.refused |= isinstance(failure, SourceRejected)
+            if run.refused or run.unanswered_in_a_row >= GIVE_UP_AFTER:
                 return
+
+    def _forgotten(self, header: Header, traits: SourceTraits) -> Ranges:
+        """What the source serves no longer."""
+        if traits.history_bars is None:
+            return Ranges.empty()
+        now_s = header.grid.floor(self._ports.clock.now_ms() // 1000)
+        return Ranges.normalised([EARLIEST_S], [now_s - (traits.history_bars - 1) * header.grid.step_s])
+
+    async def _give_up(
+        self, header: Header, gaps: Ranges, outcome_name: str, error: SeamlessError, outcome: FillOutcome
+    ) -> None:
+        """Record that some gaps cannot be filled, without asking for them one by one."""
+        now_ms = self._ports.clock.now_ms()
+        for gap in gaps:
+            attempt = Attempt(
+                header.node, gap, now_ms, outcome_name, 0, 0, f"{error.code}: {error.message}", header.node.exchange
+            )
+            await asyncio.to_thread(self._ports.hot.record_attempt, attempt)
+            self._emit("seamless.backfill.fail", header, gap, lease_key="", error=error.code, message=error.message)
+        outcome.errors.append(error)
 
     async def _fill_block(self, run: _Run, block: Block) -> None:
         key = LeaseKey(str(run.header.node), run.header.grid.step_s, block.window.start)
@@ -216,10 +247,10 @@ class Backfiller:
             yield lambda: held
         except BaseException as error:  # also a cancellation: the lease goes back at once, whatever happened
             with suppress(CoordinatorUnavailable):
-                await self._ports.coordinator.fail(held, type(error).__name__)
+                await _to_the_end(self._ports.coordinator.fail(held, type(error).__name__))
             raise
         else:
-            await self._ports.coordinator.complete(held)
+            await _to_the_end(self._ports.coordinator.complete(held))
         finally:
             keeper.cancel()
             with suppress(asyncio.CancelledError, LeaseLost):
@@ -228,7 +259,7 @@ class Backfiller:
     async def _claim(self, header: Header, key: LeaseKey, window: TimeRange) -> Claimed:
         announced = False
         while True:
-            match await self._ports.coordinator.claim(key, self._owner):
+            match await self._answer_to_claim(key):
                 case Claimed() as lease:
                     return lease
                 case HeldElsewhere(owner=owner, expires_at_ms=expires_at_ms):
@@ -238,6 +269,17 @@ class Backfiller:
                         )
                         announced = True
                     await asyncio.sleep(WAIT_POLL_S)
+
+    async def _answer_to_claim(self, key: LeaseKey) -> Claimed | HeldElsewhere:
+        """Claim once. A lease that is granted after this was cancelled goes back, or it would block others for long."""
+        claiming = asyncio.ensure_future(self._ports.coordinator.claim(key, self._owner))
+        try:
+            return await asyncio.shield(claiming)
+        except asyncio.CancelledError:
+            with suppress(CoordinatorUnavailable):
+                if isinstance(granted := await claiming, Claimed):
+                    await self._ports.coordinator.fail(granted, "CancelledError")
+            raise
 
     async def _ask(self, run: _Run, gap: TimeRange, lease: Claimed) -> None:
         header, hot = run.header, self._ports.hot
@@ -314,6 +356,16 @@ class Backfiller:
         self._ports.emit(Event(name, self._ports.clock.now_ms(), where | fields))
 
 
+async def _to_the_end(work: Coroutine[None, None, None]) -> None:
+    """Do `work`, however often this is cancelled meanwhile: cancelling it may leave it undone without a trace."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
+
+
 @dataclass(slots=True)
 class _Run:
     """One call of `fill`, shared by its workers."""
@@ -327,6 +379,17 @@ class _Run:
     total_slots: int
     blocks_left: int = 0
     unanswered_in_a_row: int = 0
+    refused: bool = False
 
     def __post_init__(self) -> None:
         self.blocks_left = self.scheduled
+
+
+def _not_served(header: Header, lost: Ranges, traits: SourceTraits) -> SourceRejected:
+    return SourceRejected(
+        f"{header.node.exchange} serves only its latest {traits.history_bars} bars of {header.node}; "
+        f"{lost.seconds // header.grid.step_s:,} of those asked for are older.",
+        hint="Fetch a later window, a longer timeframe, or the same market from another exchange.",
+        node=str(header.node),
+        history_bars=traits.history_bars,
+    )

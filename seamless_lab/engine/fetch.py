@@ -129,8 +129,8 @@ class FetchEngine:
         if request.strategy is Strategy.FAIL_FAST:
             coverage = await asyncio.to_thread(self._stores.classify, known)
             _refuse_gaps(request, coverage, "Fill it")
-        if work.outcome.rejected is not None and not len(known.answered):
-            raise work.outcome.rejected
+        if work.outcome.errors and not len(known.answered):
+            raise work.outcome.errors[0]
         if len(known.fresh):
             async with work.within(Phase.BACKFILL):
                 world = request.context.world_id

@@ -115,8 +115,8 @@ class Jobs:
         self, header: Header, window: TimeRange, outcome: FillOutcome, before: Version | None, version: Version | None
     ) -> Backfilled:
         known = self._stores.know(header, window)
-        if outcome.rejected is not None and not len(known.answered):
-            raise outcome.rejected
+        if outcome.errors and not len(known.answered):
+            raise outcome.errors[0]
         restated = Ranges.empty()
         if before is not None and version is not None and before.tree.fingerprint != version.tree.fingerprint:
             old, new = self._stores.sealed.read(before, window), self._stores.sealed.read(version, window)
