@@ -83,19 +83,19 @@ def test_writers_and_readers_of_one_file_meet_no_error_and_see_whole_windows(
 
 @pytest.mark.soak
 def test_eight_writers_and_eight_readers_for_a_minute(start: Start, store: SqliteHotStore) -> None:
-    crowd(start, store, writers=8, readers=8, writes=1_500, seconds=60)
+    crowd(start, store, writers=8, readers=8, writes=500, seconds=60)
 
 
-def kill_writers(start: Start, store: SqliteHotStore, *, rounds: int) -> None:
+def kill_writers(start: Start, store: SqliteHotStore, *, rounds: int, seed: int = 7) -> None:
     """Kill a writer at a random moment of its work, again and again; what it acknowledged is there, whole."""
-    moments, promised, stamp = random.Random(7), dict.fromkeys(range(BLOCKS), 0), 1
+    moments, promised, stamp = random.Random(seed), dict.fromkeys(range(BLOCKS), 0), 1
     for _ in range(rounds):
         writer = start("write", stamp, 1, 100_000)
         assert writer.stdout is not None
         first = writer.stdout.readline()
         time.sleep(moments.uniform(0, 0.05))  # the moment of the kill, not a wait for anything
         writer.send_signal(signal.SIGKILL)
-        rest, _ = writer.communicate()
+        rest = writer.stdout.read()  # `communicate` would pass over what `readline` has buffered
         newest = acknowledged(first + rest)
         promised.update(newest)
         found = stamps(store.load(HEADER, EVERYTHING))
@@ -111,8 +111,9 @@ def test_a_killed_writer_loses_nothing_acknowledged(start: Start, store: SqliteH
 
 
 @pytest.mark.soak
-def test_many_killed_writers_lose_nothing_acknowledged(start: Start, store: SqliteHotStore) -> None:
-    kill_writers(start, store, rounds=200)
+@pytest.mark.parametrize("seed", range(8))
+def test_many_killed_writers_lose_nothing_acknowledged(start: Start, store: SqliteHotStore, seed: int) -> None:
+    kill_writers(start, store, rounds=25, seed=seed)
 
 
 async def take_over(coordinator: SqliteCoordinator) -> Claimed:
