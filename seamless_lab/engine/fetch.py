@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import TypeVar
 
 from seamless_lab.core.bars import Bars
 from seamless_lab.core.coverage import Coverage, classify, stable_until
@@ -27,6 +28,8 @@ from seamless_lab.engine.publish import Publisher
 from seamless_lab.engine.request import Answer, FetchRequest
 from seamless_lab.errors import GapsRefused, SeamlessError, SeamlessSLAExceeded
 
+T = TypeVar("T")
+
 
 @dataclass(slots=True)
 class _Work:
@@ -43,9 +46,10 @@ class _Work:
         if source not in self.sources:
             self.sources.append(source)
 
-    def within(self, phase: Phase) -> AbstractAsyncContextManager[None]:
-        """The budget of a phase; none once a budget was cut: what is there is still delivered."""
-        return nullcontext() if self.violated else self.budget.phase(phase)
+    @property
+    def has_filled(self) -> bool:
+        """Whether time went into filling, so that a used-up total says nothing about the stores."""
+        return Phase.BACKFILL in self.budget.spent_ms
 
 
 class FetchEngine:
@@ -86,6 +90,8 @@ class FetchEngine:
         try:
             return await (self._sealed_answer(work) if admission.sealed_only else self._open_answer(work))
         except SeamlessError as error:
+            if isinstance(error, SeamlessSLAExceeded):
+                self._tell_violation(work, error)
             await asyncio.to_thread(self._answering.record_error, request, error, _timings(budget))
             raise
 
@@ -124,18 +130,14 @@ class FetchEngine:
                 behind = True
             else:
                 await self._fill(work, gaps, known)
-            async with work.within(Phase.STORAGE):
-                known = await self._know(work)
+            known = await self._from_storage(work, lambda: self._know(work))
         if request.strategy is Strategy.FAIL_FAST:
             coverage = await asyncio.to_thread(self._stores.classify, known)
             _refuse_gaps(request, coverage, "Fill it")
         if work.outcome.errors and not len(known.answered):
             raise work.outcome.errors[0]
         if len(known.fresh):
-            async with work.within(Phase.BACKFILL):
-                world = request.context.world_id
-                head = await self._publisher.publish(header, request.window, world=world, reports=work.outcome.reports)
-                known = replace(known, head=head)
+            known = replace(known, head=await self._sealed_head(work, known))
         delivery = await self._deliver(work, known)
         if behind and len(gaps):
             self._fill_behind(request, gaps, known)
@@ -162,22 +164,47 @@ class FetchEngine:
 
     def _violated(self, work: _Work, error: SeamlessSLAExceeded) -> None:
         """Note a used-up budget, or raise where the strategy does not answer partially."""
-        self._tell(
-            work, "seamless.sla.violation", phase=error.phase, budget_ms=error.budget_ms, elapsed_ms=error.elapsed_ms
-        )
         partial_ok = work.request.strategy in (Strategy.SEAMLESS, Strategy.PARTIAL_FILL)
         if not partial_ok or work.request.sla.on_violation is OnViolation.FAIL_FAST:
             raise error
+        self._tell_violation(work, error)
         self._tell(work, "seamless.sla.downgrade", phase=error.phase, verdict=str(Verdict.PARTIAL))
         work.violated = error.phase
+
+    async def _from_storage(self, work: _Work, read: Callable[[], Awaitable[T]]) -> T:
+        """Read from the stores within their budget.
+
+        Once a budget was used up by filling, there is none any more: what is there is still delivered.
+        """
+        if not work.violated:
+            try:
+                async with work.budget.phase(Phase.STORAGE):
+                    return await read()
+            except SeamlessSLAExceeded as error:
+                if error.phase == Phase.STORAGE or not work.has_filled:
+                    raise
+                self._violated(work, error)
+        return await read()
+
+    async def _sealed_head(self, work: _Work, known: Known) -> Version | None:
+        """Seal what is fresh, within the budget of filling; returns the head afterwards."""
+        world, reports = work.request.context.world_id, work.outcome.reports
+        sealing = self._publisher.publish(known.header, known.window, world=world, reports=reports)
+        if work.violated:
+            return await sealing
+        try:
+            async with work.budget.phase(Phase.BACKFILL):
+                return await sealing
+        except SeamlessSLAExceeded as error:  # the commit is made all the same, too late for this answer
+            self._violated(work, error)
+        return known.head
 
     async def _deliver(self, work: _Work, known: Known) -> Delivery:
         """Read back what is sealed, with the unsealed tail where the domain allows it."""
         header, version = known.header, known.head
         bars, answered, content = Bars.none(header.node, header.grid), Ranges.empty(), ""
         if version is not None:
-            async with work.within(Phase.STORAGE):
-                sealed = await self._read(work, version)
+            sealed = await self._from_storage(work, lambda: self._read(work, version))
             bars, answered, content = sealed.bars, sealed.answered, sealed.content
         unsealed = Ranges.empty()
         if work.admission.deliver_tail:
@@ -271,6 +298,10 @@ class FetchEngine:
     async def _nearest_ref(self, request: FetchRequest) -> str:
         head = await asyncio.to_thread(self._stores.sealed.head, request.header.node)
         return "" if head is None else f"{request.header.node}@sha256:{head.tree.fingerprint[:16]}"
+
+    def _tell_violation(self, work: _Work, error: SeamlessSLAExceeded) -> None:
+        facts: dict[str, Field] = {"budget_ms": error.budget_ms, "elapsed_ms": error.elapsed_ms}
+        self._tell(work, "seamless.sla.violation", phase=error.phase, **facts)
 
     def _tell(self, work: _Work, name: str, **fields: Field) -> None:
         self._emit(Event(name, self._stores.clock.now_ms(), where(work.request) | fields))
