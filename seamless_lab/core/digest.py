@@ -7,8 +7,9 @@ leaf
     for each column in the order `ts, open, high, low, close, volume`: its name, its dtype, one byte that says whether
     nulls follow, the null mask (one byte a row) if so, and the values.
 pack, tree
-    `"seamless.pack/1"` or `"seamless.tree/1"`, header, number of children, then for each child in time order its cell
-    start and its 32-byte digest. A pack also hashes its own cell start. The digest of a tree is the *fingerprint* of a
+    `"seamless.pack/1"` or `"seamless.tree/1"`, header, for a pack its cell start, number of children, then for each
+    child in time order its cell start, its 32-byte digest, its number of rows, its number of answered ranges, their
+    starts, their ends: whatever a stored pack or tree says is hashed. The digest of a tree is the *fingerprint* of a
     dataset version.
 
 Values are canonical before they are hashed: nulls are zero under the mask, -0.0 is 0.0, NaN has one payload. Cells in
@@ -25,6 +26,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -66,6 +68,19 @@ class Header:
     def to_bytes(self) -> bytes:
         """The canonical bytes of the header."""
         return canonical_json(self.to_json())
+
+
+class Child(Protocol):
+    """What a parent hashes of a leaf or a pack."""
+
+    @property
+    def cell(self) -> int: ...  # noqa: D102
+    @property
+    def digest(self) -> str: ...  # noqa: D102
+    @property
+    def rows(self) -> int: ...  # noqa: D102
+    @property
+    def answered(self) -> Ranges: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,21 +162,18 @@ def packs_of(header: Header, leaves: Iterable[Leaf]) -> tuple[Pack, ...]:
 def pack_of(header: Header, cell: int, leaves: tuple[Leaf, ...]) -> Pack:
     """One pack of its leaves."""
     own = hashlib.sha256(_text("seamless.pack/1") + _bytes(header.to_bytes()) + _int(cell))
-    return Pack(cell, _digest_children(own, [(leaf.cell, leaf.digest) for leaf in leaves]), leaves)
+    return Pack(cell, _digest_children(own, leaves), leaves)
 
 
-def root_of(header: Header, packs: Iterable[tuple[int, str]]) -> str:
-    """The digest of a tree, from `(cell, digest)` of its packs in time order.
-
-    The empty series has one too.
-    """
-    return _digest_children(hashlib.sha256(_text("seamless.tree/1") + _bytes(header.to_bytes())), list(packs))
+def root_of(header: Header, packs: Sequence[Child]) -> str:
+    """The digest of a tree over its packs in time order; of no packs, that of the empty series."""
+    return _digest_children(hashlib.sha256(_text("seamless.tree/1") + _bytes(header.to_bytes())), packs)
 
 
 def content_of(header: Header, bars: Bars, answered: Ranges, *, executor: Executor | None = None) -> str:
     """The content digest of some bars and answered slots, computed from nothing else."""
     packs = packs_of(header, leaves_of(header, bars, answered, executor=executor))
-    return root_of(header, [(pack.cell, pack.digest) for pack in packs])
+    return root_of(header, packs)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -213,10 +225,12 @@ def _memory(values: npt.NDArray[np.generic]) -> memoryview:
     return np.ascontiguousarray(little).view(np.uint8).data
 
 
-def _digest_children(own: hashlib._Hash, children: Sequence[tuple[int, str]]) -> str:
+def _digest_children(own: hashlib._Hash, children: Sequence[Child]) -> str:
     own.update(_int(len(children)))
-    for cell, digest in children:
-        own.update(_int(cell) + bytes.fromhex(digest))
+    for child in children:
+        answered = child.answered
+        own.update(_int(child.cell) + bytes.fromhex(child.digest) + _int(child.rows) + _int(len(answered)))
+        own.update(answered.starts.astype("<i8").tobytes() + answered.ends.astype("<i8").tobytes())
     return own.hexdigest()
 
 

@@ -47,7 +47,7 @@ class Tree:
     @classmethod
     def of(cls, header: Header, packs: tuple[PackRef, ...]) -> Tree:
         """The tree over some packs (in time order), its fingerprint computed."""
-        return cls(header, packs, root_of(header, [(pack.cell, pack.digest) for pack in packs]))
+        return cls(header, packs, root_of(header, packs))
 
     @property
     def rows(self) -> int:

@@ -30,6 +30,11 @@ def number(value: int) -> bytes:
     return struct.pack("<q", value)
 
 
+def child(node) -> bytes:
+    counts = number(node.cell) + bytes.fromhex(node.digest) + number(node.rows) + number(len(node.answered))
+    return counts + b"".join(map(number, node.answered.starts.tolist() + node.answered.ends.tolist()))
+
+
 def text(value: str | bytes) -> bytes:
     data = value.encode() if isinstance(value, str) else value
     return number(len(data)) + data
@@ -59,8 +64,8 @@ def test_digests_follow_the_documented_layout_byte_by_byte(timeframe: str) -> No
     packs = packs_of(header, leaves)
     for pack in packs:
         data = text("seamless.pack/1") + head + number(pack.cell) + number(len(pack.leaves))
-        data += b"".join(number(leaf.cell) + bytes.fromhex(leaf.digest) for leaf in pack.leaves)
+        data += b"".join(child(leaf) for leaf in pack.leaves)
         assert hashlib.sha256(data).hexdigest() == pack.digest
     data = text("seamless.tree/1") + head + number(len(packs))
-    data += b"".join(number(pack.cell) + bytes.fromhex(pack.digest) for pack in packs)
+    data += b"".join(child(pack) for pack in packs)
     assert hashlib.sha256(data).hexdigest() == KEPT[timeframe]["fingerprint"]

@@ -11,7 +11,7 @@ import polars as pl
 
 from seamless_lab.core.bars import Bars
 from seamless_lab.core.cells import pack_cells
-from seamless_lab.core.digest import Header, Leaf, leaves_of, pack_of, root_of
+from seamless_lab.core.digest import Header, Leaf, Pack, leaves_of, pack_of, root_of
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import PackRef, Tree, Version
@@ -86,16 +86,16 @@ def _content(
     window: TimeRange | None,
 ) -> tuple[Ranges, str]:
     header = tree.header
-    children: list[tuple[int, str]] = []
+    children: list[PackRef | Pack] = []
     answered: list[Ranges] = []
     for ref, parts in zip(refs, frames, strict=True):
         if window is None or _inside(ref.answered, window):
-            children.append((ref.cell, ref.digest))
+            children.append(ref)
             answered.append(ref.answered)
             continue
         leaves = _clipped(header, leaves_in(header, loader.pack(header, ref.digest).leaves, window), parts, window)
         if leaves:
-            children.append((ref.cell, pack_of(header, ref.cell, tuple(leaves)).digest))
+            children.append(pack_of(header, ref.cell, tuple(leaves)))
             answered += [leaf.answered for leaf in leaves]
     if len(children) == len(tree.packs) and window is None:
         return _union(answered), tree.fingerprint

@@ -257,7 +257,7 @@ def test_stored_documents_keep_their_bytes(tmp_path: Path) -> None:
         for path in files(tmp_path, kind)
     }
     assert stored == {
-        "commits/0000000001": "32dffcfca82917b6",
-        "trees/2ec7dc5cdc3c": "f16007a33e87fc05",
-        "trees/ea8e55163aa6": "4a9ed0e3efff8647",
+        "commits/0000000001": "119183576c5f6ae0",
+        "trees/34dc2fc08c76": "2a2d55f56023d124",
+        "trees/d952c248fdb2": "8e934d2f52bab1bb",
     }
