@@ -30,7 +30,7 @@ def test_a_fixed_version_is_read_and_nothing_else_is_touched(domain, strategy, s
 
 
 @pytest.mark.parametrize(
-    ("strategy", "fill", "behind"),
+    "strategy, fill, behind",
     [
         (Strategy.FAIL_FAST, False, False),
         (Strategy.AUTO_BACKFILL, True, False),

@@ -30,7 +30,7 @@ def covered(missing: int = 0, failed: int = 0, pending: int = 0) -> Coverage:
 
 
 @pytest.mark.parametrize(
-    ("coverage", "facts", "verdict", "codes"),
+    "coverage, facts, verdict, codes",
     [
         (covered(), Facts(), Verdict.PASS, []),
         (covered(pending=3), Facts(), Verdict.PASS, []),

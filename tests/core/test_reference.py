@@ -11,7 +11,7 @@ NOW_MS = 1_700_000_000_000
 
 
 @pytest.mark.parametrize(
-    ("text", "selector"),
+    "text, selector",
     [
         ("ohlcv:binance:BTC/USDT:1m", None),
         ("ohlcv:binance:BTC/USDT:1m@latest", Latest()),
@@ -29,7 +29,7 @@ def test_a_reference_splits_at_the_last_at(text, selector):
 
 
 @pytest.mark.parametrize(
-    ("text", "error"),
+    "text, error",
     [
         ("ohlcv:binance:BTC/USDT:1m@", InvalidReference),
         ("ohlcv:binance:BTC/USDT:1m@sha256:0011", InvalidReference),

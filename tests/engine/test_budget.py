@@ -15,12 +15,17 @@ from seamless_lab.errors import SeamlessSLAExceeded
 async def test_a_phase_that_hangs_is_cancelled_and_named():
     budget = Budget(SLAPolicy(max_wait_backfill_ms=20), SystemClock())
     cleaned_up = False
-    with pytest.raises(SeamlessSLAExceeded) as cut:
+
+    async def hang() -> None:
+        nonlocal cleaned_up
         async with budget.phase(Phase.BACKFILL):
             try:
                 await asyncio.Event().wait()
             finally:
                 cleaned_up = True
+
+    with pytest.raises(SeamlessSLAExceeded) as cut:
+        await hang()
     assert cleaned_up
     assert (cut.value.phase, cut.value.budget_ms) == ("backfill", 20)
     assert cut.value.elapsed_ms >= 20
