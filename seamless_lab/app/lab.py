@@ -242,8 +242,7 @@ class Lab:
 
     def close(self) -> None:
         """Cancel what runs, close connections and files. Idempotent."""
-        self._portal.call(self._wiring.close)
-        self._portal.close()
+        self._portal.close(self._wiring.close)
         self._wiring.close_files()
 
     def __enter__(self) -> Self:
@@ -277,7 +276,7 @@ class Lab:
             world_id=world if world is not None else settings.context.world_id,
             domain=chosen,
             max_lag_s=max_lag_s if max_lag_s is not None else settings.max_lag_s(chosen),
-            min_coverage=min_coverage,
+            min_coverage=settings.context.min_coverage if min_coverage is None else min_coverage,
         )
         return FetchRequest(
             header=self._header(reference.node),

@@ -6,6 +6,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from contextvars import ContextVar, copy_context
 from typing import Generic, TypeVar
 
@@ -16,6 +17,9 @@ T = TypeVar("T")
 
 CLEAN_UP_S = 10.0
 """How long an interrupted call waits for its connections to close and its leases to go back."""
+
+LOOK_UP_S = 0.1
+"""How often a waiting caller looks up. Polars 2 handles SIGINT with SA_RESTART, after which no lock is interrupted."""
 
 _caller: ContextVar[Emit | None] = ContextVar("seamless_caller", default=None)
 
@@ -47,33 +51,38 @@ class EventStream:
 
 
 class _Call(Generic[T]):
-    """One call into the loop: its task, its events, its result."""
+    """One call into the loop: its task, where its events go (None after the last), its result."""
 
-    def __init__(self) -> None:
-        self.mail: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+    def __init__(self, deliver: Callable[[Event | None], None]) -> None:
         self.task: asyncio.Task[T] | None = None
-        self.cancelled = False
+        self.done = threading.Event()
+        self._deliver = deliver
+        self._cancelled = False
 
     def start(self, work: Callable[[], Coroutine[None, None, T]], loop: asyncio.AbstractEventLoop) -> None:
         context = copy_context()
-        context.run(_caller.set, self.mail.put)
+        context.run(_caller.set, self._deliver)
         self.task = loop.create_task(work(), context=context)
-        self.task.add_done_callback(lambda _: self.mail.put(None))
-        if self.cancelled:
+        self.task.add_done_callback(self._finish)
+        if self._cancelled:
             self.task.cancel()
 
     def cancel(self) -> None:
-        self.cancelled = True
+        self._cancelled = True
         if self.task is not None:
             self.task.cancel()
 
     def result(self) -> T:
-        assert self.task is not None  # the last mail comes from its callback
+        assert self.task is not None  # it has delivered its last
         if self.task.cancelled():
-            raise Interrupted(
-                "Stopped; what had been acknowledged is kept.", hint="Run the same command again to go on from there."
-            )
+            raise _stopped()
         return self.task.result()
+
+    def _finish(self, task: asyncio.Task[T]) -> None:
+        if not task.cancelled():
+            task.exception()  # seen, also when nobody asks for the result any more
+        self.done.set()
+        self._deliver(None)
 
 
 class Portal:
@@ -81,7 +90,7 @@ class Portal:
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
 
     @property
@@ -101,19 +110,18 @@ class Portal:
         Raises
         ------
         Interrupted
-            After Ctrl-C or the stop button: the work was cancelled and has cleaned up.
+            After Ctrl-C, the stop button or `close`: the work was cancelled and has cleaned up.
         """
-        loop, call = self.loop, _Call[T]()
-        loop.call_soon_threadsafe(call.start, work, loop)
+        mail: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        call = _Call[T](mail.put)
+        loop = self._submit(call, work)
         try:
-            while (event := call.mail.get()) is not None:
+            while (event := mail.get()) is not None:
                 if on_event is not None:
                     on_event(event)
         except KeyboardInterrupt as error:
             self._stop(loop, call)
-            raise Interrupted(
-                "Stopped; what had been acknowledged is kept.", hint="Run the same command again to go on from there."
-            ) from error
+            raise _stopped() from error
         except BaseException:  # on_event raised: don't leave the work running behind the caller's back
             self._stop(loop, call)
             raise
@@ -121,53 +129,73 @@ class Portal:
 
     async def acall(self, work: Callable[[], Coroutine[None, None, T]], on_event: Emit | None = None) -> T:
         """Like `call` from a running loop: awaits instead of blocking; cancelling the caller cancels the work."""
-        call, here = _Call[T](), asyncio.get_running_loop()
-        mail: asyncio.Queue[Event | None] = asyncio.Queue()
-
-        async def run() -> T:
-            _caller.set(lambda event: _post(here, mail, event))
-            try:
-                return await work()
-            finally:
-                _post(here, mail, None)
-
-        loop = self.loop
-        loop.call_soon_threadsafe(call.start, run, loop)
+        here, mail = asyncio.get_running_loop(), asyncio.Queue[Event | None]()
+        call = _Call[T](lambda event: _post(here, mail, event))
+        loop = self._submit(call, work)
         try:
             while (event := await mail.get()) is not None:
                 if on_event is not None:
                     on_event(event)
-            await asyncio.to_thread(self._drain, call, CLEAN_UP_S)
         except BaseException:  # cancelled, or on_event raised
-            loop.call_soon_threadsafe(call.cancel)
-            await asyncio.shield(asyncio.to_thread(self._drain, call, CLEAN_UP_S))
+            await asyncio.shield(asyncio.to_thread(self._stop, loop, call))
             raise
         return call.result()
 
-    def close(self) -> None:
-        """Stop the loop and its thread; the portal can be called again afterwards."""
+    def close(self, last: Callable[[], Coroutine[None, None, None]] | None = None) -> None:
+        """Cancel what runs, wait for its clean-up, do `last`, and end the thread.
+
+        The portal can be called again afterwards. Of a portal that was never called there is nothing to close.
+        """
         with self._lock:
             loop, thread = self._loop, self._thread
             self._loop = self._thread = None
         if loop is not None and thread is not None:
+            ending = asyncio.run_coroutine_threadsafe(_end_tasks(last), loop)
+            with suppress(TimeoutError):
+                ending.result(CLEAN_UP_S)
             loop.call_soon_threadsafe(loop.stop)
             thread.join(CLEAN_UP_S)
             if not thread.is_alive():
                 loop.close()
 
-    def _stop(self, loop: asyncio.AbstractEventLoop, call: _Call[T]) -> None:
-        loop.call_soon_threadsafe(call.cancel)
-        self._drain(call, CLEAN_UP_S)
+    def _submit(self, call: _Call[T], work: Callable[[], Coroutine[None, None, T]]) -> asyncio.AbstractEventLoop:
+        """Start a call; never on a loop that is being closed, where it would wait for ever."""
+        with self._lock:
+            loop = self.loop
+            loop.call_soon_threadsafe(call.start, work, loop)
+        return loop
 
     @staticmethod
-    def _drain(call: _Call[T], timeout_s: float) -> None:
+    def _stop(loop: asyncio.AbstractEventLoop, call: _Call[T]) -> None:
+        with suppress(RuntimeError):  # the loop was closed meanwhile: then the call has ended
+            loop.call_soon_threadsafe(call.cancel)
+        call.done.wait(CLEAN_UP_S)
+
+
+async def _end_tasks(last: Callable[[], Coroutine[None, None, None]] | None) -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    if last is not None:
+        await last()
+
+
+def _stopped() -> Interrupted:
+    return Interrupted(
+        "Stopped; what had been acknowledged is kept.", hint="Run the same command again to go on from there."
+    )
+
+
+def _next(mail: queue.SimpleQueue[Event | None]) -> Event | None:
+    """The next piece of mail, waiting so that Ctrl-C is noticed soon."""
+    while True:
         try:
-            while call.mail.get(timeout=timeout_s) is not None:
-                pass
+            return mail.get(timeout=LOOK_UP_S)
         except queue.Empty:
-            return
+            continue
 
 
 def _post(loop: asyncio.AbstractEventLoop, mail: asyncio.Queue[Event | None], event: Event | None) -> None:
-    if not loop.is_closed():
+    with suppress(RuntimeError):  # the caller's loop was closed: nobody is left to tell
         loop.call_soon_threadsafe(mail.put_nowait, event)

@@ -1,0 +1,202 @@
+"""The blocking door and the awaitable one into the engine's loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from seamless_lab.app.portal import EventStream, Portal
+from seamless_lab.engine.events import Event
+from seamless_lab.errors import Interrupted
+from tests.waiting import until
+
+
+@pytest.fixture
+def portal():
+    made = Portal()
+    yield made
+    made.close()
+
+
+class Hanging:
+    """Work that never ends by itself and notes its clean-up."""
+
+    def __init__(self) -> None:
+        self.begun, self.cleaned_up = threading.Event(), threading.Event()
+
+    async def __call__(self) -> None:
+        self.begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            self.cleaned_up.set()
+
+
+def test_results_and_errors_come_back(portal: Portal) -> None:
+    async def answer() -> int:
+        return 42
+
+    async def fail() -> int:
+        raise KeyError("mine")
+
+    assert portal.call(answer) == 42
+    with pytest.raises(KeyError, match="mine"):
+        portal.call(fail)
+
+
+def test_events_arrive_in_order_in_the_thread_that_called(portal: Portal) -> None:
+    stream, got = EventStream(), []
+
+    async def work() -> None:
+        for number in range(100):
+            stream.emit(Event(str(number), 0))
+            await asyncio.sleep(0)
+        await asyncio.to_thread(stream.emit, Event("from a worker", 0))
+
+    portal.call(work, lambda event: got.append((event.name, threading.get_ident())))
+    assert got == [(name, threading.get_ident()) for name in [*map(str, range(100)), "from a worker"]]
+
+
+def test_a_call_gets_its_own_events_only_and_a_sink_gets_all(portal: Portal) -> None:
+    stream, all_of_them, lock = EventStream(), [], threading.Lock()
+
+    def sink(event: Event) -> None:
+        with lock:
+            all_of_them.append(event.name)
+
+    remove = stream.add(sink)
+    both = threading.Barrier(2)
+
+    def run(name: str) -> list[str]:
+        mine: list[str] = []
+
+        async def work() -> None:
+            await asyncio.to_thread(both.wait)
+            for _ in range(50):
+                stream.emit(Event(name, 0))
+                await asyncio.sleep(0)
+
+        portal.call(work, lambda event: mine.append(event.name))
+        return mine
+
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(run, ["a", "b"]))
+    assert found == [["a"] * 50, ["b"] * 50]
+    assert sorted(all_of_them) == ["a"] * 50 + ["b"] * 50
+    remove()
+    portal.call(lambda: asyncio.to_thread(stream.emit, Event("late", 0)))
+    assert len(all_of_them) == 100
+
+
+def test_a_callback_that_raises_stops_the_work(portal: Portal) -> None:
+    stream, hanging = EventStream(), Hanging()
+
+    async def work() -> None:
+        stream.emit(Event("first", 0))
+        await hanging()
+
+    def broken(event: Event) -> None:
+        raise ZeroDivisionError(event.name)
+
+    with pytest.raises(ZeroDivisionError, match="first"):
+        portal.call(work, broken)
+    assert hanging.cleaned_up.is_set()
+
+
+async def test_a_callback_that_raises_stops_awaited_work_too(portal: Portal) -> None:
+    stream, hanging = EventStream(), Hanging()
+
+    async def work() -> None:
+        stream.emit(Event("first", 0))
+        await hanging()
+
+    def broken(event: Event) -> None:
+        raise ZeroDivisionError(event.name)
+
+    with pytest.raises(ZeroDivisionError, match="first"):
+        await portal.acall(work, broken)
+    assert hanging.cleaned_up.is_set()
+
+
+async def test_cancelling_the_caller_cancels_the_work_and_waits_for_its_clean_up(portal: Portal) -> None:
+    hanging = Hanging()
+    caller = asyncio.create_task(portal.acall(hanging))
+    await asyncio.to_thread(hanging.begun.wait)
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert hanging.cleaned_up.is_set()
+
+
+async def test_a_caller_that_is_cancelled_before_the_work_began_leaves_nothing_running(portal: Portal) -> None:
+    hanging = Hanging()
+    caller = asyncio.create_task(portal.acall(hanging))
+    await asyncio.sleep(0)
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert not [task for task in asyncio.all_tasks(portal.loop) if not task.done()]
+
+
+async def test_awaited_events_arrive_on_the_callers_loop(portal: Portal) -> None:
+    stream, got = EventStream(), []
+
+    async def work() -> str:
+        stream.emit(Event("one", 0))
+        await asyncio.to_thread(stream.emit, Event("two", 0))
+        return "done"
+
+    def note(event: Event) -> None:
+        got.append((event.name, asyncio.get_running_loop()))
+
+    assert await portal.acall(work, note) == "done"
+    assert got == [("one", asyncio.get_running_loop()), ("two", asyncio.get_running_loop())]
+
+
+async def test_the_blocking_door_works_inside_a_running_loop(portal: Portal) -> None:
+    async def answer() -> int:
+        return 42
+
+    assert portal.call(answer) == 42
+
+
+def test_closing_ends_what_another_thread_waits_for(portal: Portal) -> None:
+    hanging = Hanging()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(portal.call, hanging)
+        hanging.begun.wait()
+        portal.close()
+        with pytest.raises(Interrupted):
+            waiting.result(timeout=10)
+    assert hanging.cleaned_up.is_set()
+
+
+async def test_closing_ends_what_another_loop_awaits(portal: Portal) -> None:
+    hanging = Hanging()
+    caller = asyncio.create_task(portal.acall(hanging))
+    await asyncio.to_thread(hanging.begun.wait)
+    await asyncio.to_thread(portal.close)
+    async with asyncio.timeout(10):
+        with pytest.raises(Interrupted):
+            await caller
+
+
+def test_a_closed_portal_opens_again_and_leaves_no_thread(portal: Portal) -> None:
+    async def where() -> int:
+        return threading.get_ident()
+
+    def threads() -> int:
+        return sum(thread.name == "seamless-engine" for thread in threading.enumerate())
+
+    before = threads()
+    first = portal.call(where)
+    assert threads() == before + 1
+    portal.close()
+    portal.close()
+    until(lambda: threads() == before)
+    assert portal.call(where) != threading.get_ident()
+    assert first
