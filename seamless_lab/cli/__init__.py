@@ -65,11 +65,18 @@ def _run(asked: Invocation, call: TerminalCall, screen: Screen) -> int:
     try:
         result = asked.command.run(call, **asked.values)
     finally:
-        call.progress.end()
-    screen.show(result)
-    if (path := asked.values.get("out")) is not None:
-        screen.note(f"wrote {path}" if result.exit_code == 0 else f"not written: {path} (the answer is refused)")
-    call.linger()
+        call.progress.clear()
+    try:
+        screen.show(result)
+        if (path := asked.values.get("out")) is not None:
+            screen.note(f"wrote {path}" if result.exit_code == 0 else f"not written: {path} (the answer is refused)")
+        call.linger()
+    except KeyboardInterrupt:
+        if call.serving:
+            return 0  # that is how an exchange is stopped
+        raise
+    finally:
+        call.progress.finish()
     return result.exit_code
 
 

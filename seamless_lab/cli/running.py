@@ -20,17 +20,22 @@ if TYPE_CHECKING:
     from seamless_lab.sandbox import SandboxExchange
 
 LIVE_EVERY_S, SPARSE_EVERY_S = 0.1, 5.0
+LOOK_UP_S = 0.2
 _ERASE = "\r\x1b[K"
 
 
 class TerminalProgress:
-    """Progress on standard error: one moving line on a terminal, a line now and then elsewhere, nothing with `-q`."""
+    """Progress on standard error: one moving line on a terminal, a line now and then elsewhere, nothing with `-q`.
+
+    A sink of the lab's events, so it also hears of fills that go on behind an answer. Thread-safe.
+    """
 
     def __init__(self, screen: Screen, *, quiet: bool) -> None:
         from seamless_lab.app.progress import Progress
 
         self._screen = screen
         self._quiet = quiet
+        self._lock = threading.Lock()
         self._progress = Progress()
         self._said_at = 0.0
         self._line = ""
@@ -42,26 +47,31 @@ class TerminalProgress:
 
     def note(self, event: Event) -> None:
         """Take an event in, and show it when it is time."""
-        news = self._progress.note(event)
-        if self._quiet or not news:
-            return
-        first = event.name == "seamless.backfill.plan"
-        every = LIVE_EVERY_S if self._screen.live else SPARSE_EVERY_S
-        if not self._screen.live and not self._progress.asked:
-            return
-        if first or time.monotonic() - self._said_at >= every:
-            self._said_at = time.monotonic()
-            moving = self._screen.live or not first
-            line = self._progress.line(unicode=encodes(self._screen.err, "█")) if moving else self._progress.plan()
-            self._draw(line)
+        with self._lock:
+            news = self._progress.note(event)
+            if not self._quiet and news and (self._screen.live or self._progress.asked):
+                self._show(planned=event.name == "seamless.backfill.plan")
 
-    def end(self) -> None:
-        """Take the moving line away; say in one line what was asked for."""
-        if self._line and self._screen.live:
-            print(_ERASE, end="", file=self._screen.err, flush=True)
-        self._line = ""
+    def clear(self) -> None:
+        """Take the moving line away."""
+        with self._lock:
+            if self._line and self._screen.live:
+                print(_ERASE, end="", file=self._screen.err, flush=True)
+            self._line = ""
+
+    def finish(self) -> None:
+        """Say in one line what was asked for."""
+        self.clear()
         if not self._quiet and (summary := self._progress.summary()):
             self._screen.note(summary)
+
+    def _show(self, *, planned: bool) -> None:
+        every = LIVE_EVERY_S if self._screen.live else SPARSE_EVERY_S
+        if planned or time.monotonic() - self._said_at >= every:
+            self._said_at = time.monotonic()
+            whole = planned and not self._screen.live
+            line = self._progress.plan() if whole else self._progress.line(unicode=encodes(self._screen.err, "█"))
+            self._draw(line)
 
     def _draw(self, line: str) -> None:
         if line == self._line:
@@ -79,7 +89,7 @@ class TerminalCall:
     def __init__(self, asked: Invocation, screen: Screen) -> None:
         self.place: Place = asked.place
         self.progress = TerminalProgress(screen, quiet=asked.quiet)
-        self.on_event: Emit | None = self.progress.note
+        self.on_event: Emit | None = None  # the progress is a sink of the whole lab
         self._asked = asked
         self._screen = screen
         self._lab: Lab | None = None
@@ -89,6 +99,7 @@ class TerminalCall:
         """The lab, opened when first asked for."""
         if self._lab is None:
             self._lab = open_lab(self.place, os.environ)
+            self._lab.add_sink(self.progress.note)
         return self._lab
 
     def keep(self, exchange: SandboxExchange) -> Block:
@@ -104,16 +115,16 @@ class TerminalCall:
         if self._exchange is not None:
             if not self._screen.json:
                 self._screen.note("Running; Ctrl-C stops it.")
-            try:
-                threading.Event().wait()
-            except KeyboardInterrupt:
-                return
+            for_ever = threading.Event()
+            while not for_ever.wait(LOOK_UP_S):  # polars' handler of SIGINT lets no bare wait be interrupted
+                pass
         if self._lab is not None and self._asked.command.name == "fetch":
-            self.progress = TerminalProgress(self._screen, quiet=self._asked.quiet)
-            try:
-                self._lab.wait(self.progress.note)
-            finally:
-                self.progress.end()
+            self._lab.wait()
+
+    @property
+    def serving(self) -> bool:
+        """Whether an exchange runs here."""
+        return self._exchange is not None
 
     def __enter__(self) -> Self:
         return self
