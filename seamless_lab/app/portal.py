@@ -59,13 +59,14 @@ class _Call(Generic[T]):
         self._deliver = deliver
         self._cancelled = False
 
-    def start(self, work: Callable[[], Coroutine[None, None, T]], loop: asyncio.AbstractEventLoop) -> None:
+    def start(self, work: Callable[[], Coroutine[None, None, T]], loop: asyncio.AbstractEventLoop) -> asyncio.Task[T]:
         context = copy_context()
         context.run(_caller.set, self._deliver)
         self.task = loop.create_task(work(), context=context)
         self.task.add_done_callback(self._finish)
         if self._cancelled:
             self.task.cancel()
+        return self.task
 
     def cancel(self) -> None:
         self._cancelled = True
@@ -92,6 +93,7 @@ class Portal:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
+        self._running: set[asyncio.Task[object]] = set()
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -116,7 +118,7 @@ class Portal:
         call = _Call[T](mail.put)
         loop = self._submit(call, work)
         try:
-            while (event := mail.get()) is not None:
+            while (event := _next(mail)) is not None:
                 if on_event is not None:
                     on_event(event)
         except KeyboardInterrupt as error:
@@ -150,7 +152,7 @@ class Portal:
             loop, thread = self._loop, self._thread
             self._loop = self._thread = None
         if loop is not None and thread is not None:
-            ending = asyncio.run_coroutine_threadsafe(_end_tasks(last), loop)
+            ending = asyncio.run_coroutine_threadsafe(self._end_calls(last), loop)
             with suppress(TimeoutError):
                 ending.result(CLEAN_UP_S)
             loop.call_soon_threadsafe(loop.stop)
@@ -162,23 +164,30 @@ class Portal:
         """Start a call; never on a loop that is being closed, where it would wait for ever."""
         with self._lock:
             loop = self.loop
-            loop.call_soon_threadsafe(call.start, work, loop)
+            loop.call_soon_threadsafe(self._start, call, work, loop)
         return loop
+
+    def _start(
+        self, call: _Call[T], work: Callable[[], Coroutine[None, None, T]], loop: asyncio.AbstractEventLoop
+    ) -> None:
+        task = call.start(work, loop)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _end_calls(self, last: Callable[[], Coroutine[None, None, None]] | None) -> None:
+        """Cancel the calls and nothing else: what they began for their clean-up must come to its end."""
+        running = list(self._running)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        if last is not None:
+            await last()
 
     @staticmethod
     def _stop(loop: asyncio.AbstractEventLoop, call: _Call[T]) -> None:
         with suppress(RuntimeError):  # the loop was closed meanwhile: then the call has ended
             loop.call_soon_threadsafe(call.cancel)
         call.done.wait(CLEAN_UP_S)
-
-
-async def _end_tasks(last: Callable[[], Coroutine[None, None, None]] | None) -> None:
-    tasks = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    if last is not None:
-        await last()
 
 
 def _stopped() -> Interrupted:
