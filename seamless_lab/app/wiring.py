@@ -20,6 +20,7 @@ from seamless_lab.adapters.fetcher_ccxt import CcxtFetcher, CcxtSettings
 from seamless_lab.adapters.hot_sqlite import SqliteHotStore
 from seamless_lab.adapters.ledger_sqlite import SqliteWorldLedger
 from seamless_lab.adapters.limiter_local import LocalRateLimiter
+from seamless_lab.adapters.live_polling import PollingFeed
 from seamless_lab.adapters.local_disk import network_filesystem
 from seamless_lab.adapters.objects_folder import FolderObjects
 from seamless_lab.adapters.segment_cache_arrow import ArrowSegmentCache
@@ -39,6 +40,7 @@ from seamless_lab.engine.events import Event
 from seamless_lab.engine.fetch import FetchEngine
 from seamless_lab.engine.jobs import Jobs, JobShape
 from seamless_lab.engine.knowledge import Stores
+from seamless_lab.engine.live import LiveTail
 from seamless_lab.engine.ports import Clock
 from seamless_lab.engine.publish import Producer, Publisher
 
@@ -131,14 +133,19 @@ class Wiring:
         return LocalRateLimiter(self._bucket_shape, self.clock)
 
     @cached_property
+    def source_side(self) -> BackfillPorts:
+        """What filling and following need."""
+        # Leases expire in real time, also where a notebook has stopped the clock of its data.
+        ttl_ms = self.settings.backfill.embedded_lease_ttl_ms
+        coordinator = SqliteCoordinator(self.database, SystemClock(), ttl_ms=ttl_ms)
+        return BackfillPorts(self.clock, self.fetcher, coordinator, self.hot, self.events.emit)
+
+    @cached_property
     def backfiller(self) -> Backfiller:
         """Fills gaps."""
-        policy = self.settings.backfill
-        # Leases expire in real time, also where a notebook has stopped the clock of its data.
-        coordinator = SqliteCoordinator(self.database, SystemClock(), ttl_ms=policy.embedded_lease_ttl_ms)
         return Backfiller(
-            BackfillPorts(self.clock, self.fetcher, coordinator, self.hot, self.events.emit),
-            policy,
+            self.source_side,
+            self.settings.backfill,
             self.settings.conformance.policy,
             owner=self.owner,
             stabilization_bars=self.settings.artifact.stabilization_bars,
@@ -182,12 +189,24 @@ class Wiring:
             shape = JobShape(self.settings.backfill.window_bars, rate)
             return Jobs(self.stores, self.fetcher, self.backfiller, self.publisher, shape)
 
+    @cached_property
+    def tail(self) -> LiveTail:
+        """Follows series as their bars close."""
+        with self._making:
+            feed = PollingFeed(self.fetcher, self.clock, emit=self.events.emit)
+            return LiveTail(self.source_side, feed, self.settings.conformance.policy)
+
     async def close(self) -> None:
-        """End what runs on the loop: fills left behind, connections. Call on the loop."""
+        """End what runs on the loop: fills left behind, connections. Call on the loop.
+
+        What is bound to this loop is made anew when the lab is used again.
+        """
         if "engine" in self.__dict__:
             await self.engine.close()
         if "fetcher" in self.__dict__:
             await self.fetcher.close()
+        for part in ("engine", "jobs", "backfiller", "limiter", "fetcher"):
+            self.__dict__.pop(part, None)
 
     def close_files(self) -> None:
         """Release files."""
