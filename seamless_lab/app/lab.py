@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
+
+import polars as pl
 
 from seamless_lab.app import inspect
 from seamless_lab.app.choices import choose
@@ -19,14 +21,16 @@ from seamless_lab.app.results import (
     Manifest,
     SlaReport,
     VerifyReport,
+    with_time,
 )
 from seamless_lab.app.wiring import Wiring, wire
+from seamless_lab.core.bars import Bars
 from seamless_lab.core.digest import Header
 from seamless_lab.core.grid import grid_of
 from seamless_lab.core.identity import NodeId, require_bars
 from seamless_lab.core.policy import ComputeContext, Domain, SLAPolicy, Strategy
 from seamless_lab.core.reference import Latest, Reference, Selector, parse_reference, parse_selector
-from seamless_lab.core.time import TimeLike, TimeRange, parse_time_ms, parse_window
+from seamless_lab.core.time import TimeLike, TimeRange, parse_time, parse_time_ms, parse_window
 from seamless_lab.engine.events import Emit
 from seamless_lab.engine.jobs import Backfilled
 from seamless_lab.engine.request import FetchRequest
@@ -131,6 +135,38 @@ class Lab:
         """`fetch` for async code; cancelling it cancels the work."""
         request = self._request(node, start, end, as_of, domain, strategy, sla, world, max_lag_s, min_coverage)
         return FetchResult(await self._portal.acall(lambda: self._wiring.engine.fetch(request), on_event))
+
+    def live(self, node: str, *, start: TimeLike = "now", limit: int | None = None) -> Iterator[pl.DataFrame]:
+        """Bars as they close, from `start` on, without end or until `limit` bars; Ctrl-C ends it.
+
+        Each iteration waits for the next bars and gives their frame, as `FetchResult.frame`. They are not sealed yet.
+        """
+        following, left = self._follow(node, start), limit
+        try:
+            while left is None or left > 0:
+                bars = self._portal.call(lambda: _next(following))
+                yield with_time(bars.frame)
+                left = None if left is None else left - len(bars)
+        finally:
+            self._portal.call(lambda: _end(following))
+
+    async def alive(
+        self, node: str, *, start: TimeLike = "now", limit: int | None = None
+    ) -> AsyncIterator[pl.DataFrame]:
+        """`live` for async code."""
+        following, left = self._follow(node, start), limit
+        try:
+            while left is None or left > 0:
+                bars = await self._portal.acall(lambda: _next(following))
+                yield with_time(bars.frame)
+                left = None if left is None else left - len(bars)
+        finally:
+            await self._portal.acall(lambda: _end(following))
+
+    def _follow(self, node: str, start: TimeLike) -> AsyncGenerator[Bars, None]:
+        header = self._header(self._node(node))
+        from_s = parse_time(start, now_s=self._wiring.clock.now_ms() // 1000)
+        return self._wiring.tail.follow(header, from_s)
 
     # -- look -----------------------------------------------------------------------------------------------------
 
@@ -326,3 +362,11 @@ def _backfill_result(header: Header, done: Backfilled) -> BackfillResult:
     return BackfillResult(
         header.node, done.coverage, done.outcome.requests, done.outcome.rows, errors, done.version, done.restated
     )
+
+
+async def _next(following: AsyncGenerator[Bars, None]) -> Bars:
+    return await anext(following)
+
+
+async def _end(following: AsyncGenerator[Bars, None]) -> None:
+    await following.aclose()

@@ -146,8 +146,7 @@ class FetchResult(Rendered):
     @property
     def frame(self) -> pl.DataFrame:
         """The bars with a UTC `time` column."""
-        time = pl.from_epoch("ts", time_unit="s").dt.replace_time_zone("UTC").alias("time")
-        return self.answer.bars.frame.select("ts", time, pl.exclude("ts"))
+        return with_time(self.answer.bars.frame)
 
     def lazy(self) -> pl.LazyFrame:
         """The frame, lazily."""
@@ -465,3 +464,9 @@ class SlaReport(Rendered):
         """The report as JSON values."""
         fetches = self.fetches.with_columns(pl.col("at").dt.epoch("ms").alias("at_ms")).drop("at")
         return {"since": format_time_ms(self.since_ms), "phases": self.phases.to_dicts(), "fetches": fetches.to_dicts()}
+
+
+def with_time(frame: pl.DataFrame) -> pl.DataFrame:
+    """A frame of bars with a UTC `time` column after `ts`."""
+    time = pl.from_epoch("ts", time_unit="s").dt.replace_time_zone("UTC").alias("time")
+    return frame.select("ts", time, pl.exclude("ts"))
