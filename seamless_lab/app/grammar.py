@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import click
-from click.shell_completion import CompletionItem
+from click.shell_completion import CompletionItem, ShellComplete, split_arg_string
 
 from seamless_lab.app.command import COMMON, Command, Kind, Parameter, Place
 from seamless_lab.app.commands import COMMANDS
@@ -81,11 +82,15 @@ def complete(words: Sequence[str], fragment: str, known: Callable[[], Iterable[s
 
     `known` gives the series that are known; it is called only where a series may stand.
     """
-    from click.shell_completion import ShellComplete
-
     root = program_of("", known)
     found = ShellComplete(root, {}, "seamless", "").get_completions(list(words), fragment)
     return [(item.value, item.help or "") for item in found]
+
+
+def unfinished(typed: str) -> tuple[list[str], str]:
+    """The whole words of a line that is being typed, and the fragment at its end."""
+    fragment = re.split(r"\s", typed)[-1]
+    return split_arg_string(typed[: len(typed) - len(fragment)]), fragment
 
 
 def program_of(

@@ -15,7 +15,7 @@ from seamless_lab.cli.screen import Screen, encodes
 
 if TYPE_CHECKING:
     from seamless_lab.app.lab import Lab
-    from seamless_lab.app.view import Block
+    from seamless_lab.app.view import Block, View
     from seamless_lab.engine.events import Emit, Event
     from seamless_lab.sandbox import SandboxExchange
 
@@ -101,6 +101,16 @@ class TerminalCall:
             self._lab = open_lab(self.place, os.environ)
             self._lab.add_sink(self.progress.note)
         return self._lab
+
+    def watch(self, lab: Lab) -> None:
+        """Show the progress of a lab that the command opened itself."""
+        lab.add_sink(self.progress.note)
+
+    def tell(self, view: View | str) -> None:
+        """Show something on standard output, unless that is for JSON."""
+        self.progress.clear()
+        if not (self._screen.json or self._asked.quiet):
+            self._screen.tell(view)
 
     def keep(self, exchange: SandboxExchange) -> Block:
         """Keep an exchange until Ctrl-C."""

@@ -13,7 +13,7 @@ from seamless_lab.errors import Fact
 
 if TYPE_CHECKING:
     from seamless_lab.app.results import Result
-    from seamless_lab.app.view import Look
+    from seamless_lab.app.view import Look, View
 
 NARROWEST, WIDEST, UNKNOWN_WIDTH = 60, 140, 100
 
@@ -65,14 +65,18 @@ class Screen:
         safe = text if encodes(self.err, text) else text.encode("ascii", "replace").decode()
         print(safe, file=self.err, flush=True)
 
+    def tell(self, view: View | str) -> None:
+        """A view or some text, as text."""
+        from seamless_lab.app import text
+
+        self.say(view if isinstance(view, str) else text.render(view, self.look()))
+
     def show(self, result: Result) -> None:
         """A result, as text or as JSON."""
         if self.json:
             self._object(result.to_dict())
             return
-        from seamless_lab.app import text
-
-        self.say(text.render(result.view(), self.look()))
+        self.tell(result.view())
 
     def refuse(self, code: str, message: str, hint: str, facts: Mapping[str, Fact], exit_code: int) -> int:
         """An error: on standard error in two lines, or as JSON on standard output; gives the exit code back."""

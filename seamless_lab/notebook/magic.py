@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -14,7 +14,6 @@ from IPython.core.magic import (
     magics_class,
     needs_local_scope,
     no_var_expand,
-    output_can_be_silenced,
 )
 from traitlets import Bool
 
@@ -28,12 +27,13 @@ from seamless_lab.notebook.session import Session
 
 if TYPE_CHECKING:
     from seamless_lab.app.lab import Lab
-    from seamless_lab.app.view import Block
+    from seamless_lab.app.view import Block, View
     from seamless_lab.engine.events import Emit
     from seamless_lab.sandbox import SandboxExchange
 
 PROGRAM = "%seamless"
 _BINDING = re.compile(r"\s*(?P<name>[A-Za-z_]\w*)\s*<<(?P<rest>.*)", re.DOTALL)
+_ASSIGNED = re.compile(r"^[^#\n]*=\s*%seamless\b.*;\s*$", re.MULTILINE)
 _CHANGING = ("fetch", "backfill", "publish")
 
 HOW = """
@@ -60,6 +60,17 @@ class NotebookCall:
         """The kernel's lab."""
         return self._session.lab(self.place)
 
+    def watch(self, lab: Lab) -> None:
+        """Show the progress of a lab that the command opened itself."""
+        if self.on_event is not None:
+            lab.add_sink(self.on_event)
+
+    def tell(self, view: View | str) -> None:
+        """Print something in the cell."""
+        from seamless_lab.app import text
+
+        print(view if isinstance(view, str) else text.render(view))
+
     def keep(self, exchange: SandboxExchange) -> Block:
         """Move the kernel's lab to the exchange."""
         from seamless_lab.app.view import Note
@@ -77,12 +88,12 @@ class SeamlessMagics(Magics):
 
     def __init__(self, shell: InteractiveShell, session: Session) -> None:
         super().__init__(shell)
+        self._shell = shell
         self._names = shell.user_ns
         self._session = session
 
     @no_var_expand
     @needs_local_scope
-    @output_can_be_silenced
     @line_cell_magic
     def seamless(self, line: str, cell: str | None = None, local_ns: Mapping[str, object] | None = None) -> object:
         """Replaced by `documented`, because `%seamless?` shows it."""
@@ -96,7 +107,13 @@ class SeamlessMagics(Magics):
             if self.full_tracebacks or any("--debug" in each for each in lines):
                 raise
             raise CommandFailed(error) from error
-        return result
+        return None if lines and lines[-1].rstrip().endswith(";") and not self._assigned() else result
+
+    def _assigned(self) -> bool:
+        """Whether the cell has `x = %seamless … ;`, where the semicolon must not take the value away."""
+        history = self._shell.history_manager
+        cells: Sequence[str] = history.input_hist_raw if history is not None else ()
+        return bool(cells) and _ASSIGNED.search(cells[-1]) is not None
 
     def _one(self, line: str, names: Mapping[str, object]) -> object:
         text = line.strip().removesuffix(";").rstrip()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from click.shell_completion import split_arg_string
 from IPython.core.completer import (
     CompletionContext,
     MatcherAPIv2,
@@ -14,7 +13,7 @@ from IPython.core.completer import (
     context_matcher,
 )
 
-from seamless_lab.app.grammar import complete
+from seamless_lab.app.grammar import complete, unfinished
 
 MOST = 500
 """Completions offered at once: nobody reads more, and the list is built while a person waits."""
@@ -31,8 +30,7 @@ def make_matcher(known: Callable[[], Iterable[str]]) -> MatcherAPIv2:
         typed = _typed(context)
         if typed is None:
             return SimpleMatcherResult(completions=[], suppress=False)
-        fragment = re.split(r"\s", typed)[-1]
-        words = split_arg_string(typed[: len(typed) - len(fragment)])
+        words, fragment = unfinished(typed)
         found = complete(words, fragment, known)[:MOST]
         return SimpleMatcherResult(
             completions=[SimpleCompletion(text, type=_type(text, words)) for text, _ in found],

@@ -143,7 +143,9 @@ def test_commands_are_magics_in_html_and_plain_in_text() -> None:
 
 
 def test_a_table_hides_columns_without_a_word_and_says_how_much_it_leaves_out() -> None:
-    table = Table((Column("a"), Column("empty"), Column("n", right=True)), (("x", "", "1"), ("yy", "", "10")), left_out=7)
+    table = Table(
+        (Column("a"), Column("empty"), Column("n", right=True)), (("x", "", "1"), ("yy", "", "10")), left_out=7
+    )
     said = text.render(View("", Badge("b"), "", (table, Facts(()))))
     assert "empty" not in said
     assert "… 7 more" in said

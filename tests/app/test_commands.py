@@ -1,0 +1,159 @@
+"""The command table: every entry is whole, every bad line gets a message worth reading, completion knows all of it."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from seamless_lab.app.command import Kind, Place
+from seamless_lab.app.command_docs import page
+from seamless_lab.app.commands import COMMANDS
+from seamless_lab.app.grammar import CommandLineError, Invocation, Shown, complete, help_of, parse
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+NODE = "ohlcv:binance:BTC/USDT:1m"
+NAMES = [command.name for command in COMMANDS]
+
+
+def invocation(line: str) -> Invocation:
+    asked = parse(shlex.split(line))
+    assert isinstance(asked, Invocation)
+    return asked
+
+
+def test_the_table_has_the_documented_commands() -> None:
+    assert set(NAMES) == {
+        "fetch", "coverage", "gaps", "backfill", "publish", "artifacts", "manifest", "verify", "sla", "config",
+        "doctor", "sandbox", "demo",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=NAMES)
+def test_every_example_can_be_read(command) -> None:
+    assert command.examples
+    for example in command.examples:
+        assert invocation(example).command is command
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=NAMES)
+def test_help_names_every_parameter_and_fits_a_hundred_columns(command) -> None:
+    said = help_of(command.name)
+    assert command.summary in " ".join(said.split())
+    assert max(len(line) for line in said.splitlines()) <= 100
+    for parameter in command.parameters:
+        assert (parameter.metavar if parameter.positional else parameter.option) in said
+
+
+def test_the_page_of_commands_is_current() -> None:
+    assert (ROOT / "docs/commands.md").read_text() == page(), "run: python scripts/commands_page.py"
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["-h"]])
+def test_the_program_alone_shows_an_overview(words: list[str]) -> None:
+    shown = parse(words)
+    assert isinstance(shown, Shown)
+    assert all(f"\n  {name} " in shown.text for name in NAMES)
+    assert "seamless demo" in shown.text
+
+
+def test_version_is_shown() -> None:
+    assert parse(["--version"], version="1.2.3") == Shown("seamless 1.2.3")
+
+
+def test_values_are_read_by_kind() -> None:
+    asked = invocation(
+        f"fetch {NODE} --start -7d --domain LIVE --strategy fail-fast --max-lag 5m --min-coverage 98% -q"
+    )
+    assert asked.values["start"] == "-7d"
+    assert asked.values["domain"] == "live"
+    assert asked.values["strategy"] == "FAIL_FAST"
+    assert asked.values["max_lag"] == 300
+    assert asked.values["min_coverage"] == pytest.approx(0.98)
+    assert asked.quiet
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"--home H --json fetch {NODE} --start now",
+        f"fetch {NODE} --start now --json --home H",
+        f"fetch --json --home=H --start=now {NODE}",
+    ],
+)
+def test_common_options_may_stand_before_and_after_the_command(line: str) -> None:
+    asked = invocation(line)
+    assert asked.place == Place(home="H")
+    assert asked.json
+
+
+def test_an_option_after_the_command_wins() -> None:
+    assert invocation("--home A artifacts --home B").place.home == "B"
+
+
+@pytest.mark.parametrize(
+    "line, message, hint",
+    [
+        ("fetsh x", "There is no command 'fetsh'", "Did you mean fetch?"),
+        ("frobnicate", "There is no command 'frobnicate'", "Commands are fetch,"),
+        ("fetch", "seamless fetch needs NODE", "seamless fetch --help"),
+        (f"fetch {NODE}", "needs --start", "seamless fetch --help"),
+        (f"fetch {NODE} --start", "--start needs a value", "--help"),
+        (f"fetch {NODE} --start 1 --strat SEAMLESS", "no option --strat", "--strategy"),
+        (f"fetch {NODE} {NODE} --start 1", f"unexpected extra argument ({NODE})", "--help"),
+        (f"fetch {NODE} --start 1 --domain liv", "--domain: 'liv'", "Did you mean live?"),
+        (f"fetch {NODE} --start 1 --strategy NONE", "--strategy: 'NONE'", "FAIL_FAST, AUTO_BACKFILL"),
+        (f"fetch {NODE} --start 1 --max-lag soon", "--max-lag: 'soon' is no duration", "90s"),
+        (f"fetch {NODE} --start 1 --min-coverage all", "--min-coverage: 'all' is no ratio", "98%"),
+        (f"fetch {NODE} --start ''", "--start: '' is empty", "Leave it out"),
+        ("sandbox --port http", "--port: 'http' is no whole number", "digits"),
+        ("config valdate", "'valdate'", "Did you mean validate?"),
+        ("--json", "no command", "Commands are"),
+        ("--hme x artifacts", "seamless has no option --hme", "--home"),
+    ],
+)
+def test_a_line_that_cannot_be_read_says_what_to_write(line: str, message: str, hint: str) -> None:
+    with pytest.raises(CommandLineError) as caught:
+        parse(shlex.split(line))
+    assert message in caught.value.message
+    assert hint in caught.value.hint
+    assert caught.value.exit_code == 2
+
+
+KNOWN = ["ohlcv:binance:BTC/USDT:1h", NODE, "ohlcv:binance:BTC/USDT:USDT:1m"]
+
+
+@pytest.mark.parametrize(
+    "before, fragment, found",
+    [
+        ("", "ba", ["backfill"]),
+        ("fetch", "ohlcv:binance:BTC/USDT:1", ["ohlcv:binance:BTC/USDT:1h", NODE]),
+        ("fetch", "ohlcv:kr", ["ohlcv:kraken:"]),
+        ("fetch", f"{NODE}@", [f"{NODE}@latest", f"{NODE}@seq:", f"{NODE}@sha256:"]),
+        ("gaps", f"{NODE}@", []),
+        ("fetch", "--st", ["--start", "--strategy"]),
+        ("fetch x --domain", "l", ["live"]),
+        ("fetch x --strategy", "p", ["PARTIAL_FILL"]),
+        ("fetch x --sla", "base", ["baseline"]),
+        ("fetch x --start", "", ["now", "-1h", "-1d", "-7d", "-30d"]),
+        ("config", "v", ["validate"]),
+        ("--home H", "man", ["manifest"]),
+    ],
+)
+def test_completion(before: str, fragment: str, found: list[str]) -> None:
+    assert [word for word, _ in complete(before.split(), fragment, lambda: KNOWN)] == found
+
+
+def test_every_option_of_every_command_completes() -> None:
+    for command in COMMANDS:
+        offered = {word for word, _ in complete([command.name], "--", tuple)}
+        assert {parameter.option for parameter in command.parameters if not parameter.positional} <= offered
+
+
+def test_words_of_the_table_are_callable_without_a_lab() -> None:
+    for command in COMMANDS:
+        for parameter in command.parameters:
+            if parameter.kind is Kind.WORD:
+                assert parameter.words is not None
+                assert list(parameter.words())

@@ -1,0 +1,195 @@
+"""`%seamless` in a real IPython shell, over a real lab and a sandbox exchange."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from IPython.core.completer import provisionalcompleter
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+from traitlets.config import Config
+
+import seamless_lab
+from seamless_lab.app.results import ArtifactList, FetchResult
+from seamless_lab.notebook.failure import CommandFailed, in_notebook
+from seamless_lab.notebook.session import SESSION
+
+IN_MEMORY = Config({"HistoryManager": {"hist_file": ":memory:"}})
+NODE = "ohlcv:binance:BTC/USDT:1h"
+FETCH = f"%seamless fetch {NODE} --start 2024-03-01 --end 2024-03-08"
+
+
+@pytest.fixture(scope="module")
+def loaded() -> Iterator[InteractiveShell]:
+    shell = InteractiveShell(config=IN_MEMORY)
+    seamless_lab.load_ipython_extension(shell)
+    ran(shell, "%seamless sandbox --symbols 20")
+    yield shell
+    seamless_lab.unload_ipython_extension(shell)
+
+
+@pytest.fixture
+def shell(loaded: InteractiveShell) -> InteractiveShell:
+    return loaded
+
+
+def ran(shell: InteractiveShell, cell: str) -> object:
+    """What a cell shows, its error raised."""
+    with capture_output():
+        outcome = shell.run_cell(cell, store_history=True)
+    outcome.raise_error()
+    return outcome.result
+
+
+def failed(shell: InteractiveShell, cell: str) -> CommandFailed:
+    with capture_output():
+        outcome = shell.run_cell(cell)
+    assert isinstance(outcome.error_in_exec, CommandFailed), outcome
+    return outcome.error_in_exec
+
+
+def test_a_command_gives_its_result(shell: InteractiveShell) -> None:
+    result = ran(shell, FETCH)
+    assert isinstance(result, FetchResult)
+    assert (result.rows, result.exit_code) == (168, 0)
+    assert "<script" not in result._repr_html_()
+
+
+def test_assignment_and_binding(shell: InteractiveShell) -> None:
+    assert ran(shell, f"x = {FETCH}") is None
+    assert ran(shell, f"%seamless y << {FETCH.removeprefix('%seamless ')}") is None
+    assert shell.user_ns["x"].content == shell.user_ns["y"].content
+
+
+def test_a_cell_runs_a_command_a_line_and_gives_the_last(shell: InteractiveShell) -> None:
+    cell = (
+        f"%%seamless\n# the bars first\nfetch {NODE} \\\n   --start 2024-03-01 --end 2024-03-08\n\nartifacts {NODE}\n"
+    )
+    assert isinstance(ran(shell, cell), ArtifactList)
+
+
+def test_json_gives_a_dict_and_a_semicolon_is_no_argument(shell: InteractiveShell) -> None:
+    facts = ran(shell, f"{FETCH} --json")
+    assert isinstance(facts, dict)
+    assert facts["verdict"] == "PASS"
+    ran(shell, f"z = {FETCH};")
+    assert shell.user_ns["z"].rows == 168
+    with capture_output() as shown:
+        shell.run_cell(f"{FETCH};", store_history=True).raise_error()
+    assert not shown.stdout
+    assert not shown.outputs
+
+
+def test_values_come_in_from_python(shell: InteractiveShell) -> None:
+    ran(shell, "import datetime\nday = datetime.date(2024, 3, 1)\nsymbol = 'BTC/USDT'")
+    result = ran(
+        shell, "%seamless fetch ohlcv:binance:$symbol:1h --start $day --end {{day + datetime.timedelta(days=7)}}"
+    )
+    assert isinstance(result, FetchResult)
+    shell.user_ns["bars"] = result
+    again = ran(shell, "%seamless fetch $bars --start $day --domain research")
+    assert isinstance(again, FetchResult)
+    assert again.fingerprint == result.fingerprint
+
+
+def test_values_come_in_from_the_function_that_runs_the_line(shell: InteractiveShell) -> None:
+    ran(shell, f"def within(when):\n    %seamless got << fetch {NODE} --start $when\n    return got.rows")
+    assert ran(shell, "within('2024-03-01')") == 24
+
+
+@pytest.mark.parametrize(
+    "cell, code, said",
+    [
+        (f"%seamless fetch {NODE} --start $dayy", "E-NAME", "'dayy'"),
+        (f"%seamless fetch {NODE} --start {{{{1 / 0}}}}", "E-NAME", "ZeroDivisionError"),
+        ("%seamless fetch 'x", "E-REQUEST", "quotation"),
+        ("%seamless fetsh x", "E-USAGE", "Did you mean fetch?"),
+        (f"%seamless fetch {NODE} --start 2024-03 --domain research", "E-NO", "version"),
+        ("%seamless fetch ohlcv:binance:BTX/USDT:1h --start 2024-03", "E-MARKET", "BTC/USDT"),
+        (f"%seamless coverage {NODE.replace('1h', '4h')}", "E-NOT-FOUND", "%seamless fetch"),
+    ],
+)
+def test_errors_are_our_own_in_two_lines_with_the_cause_behind(
+    shell: InteractiveShell, cell: str, code: str, said: str
+) -> None:
+    error = failed(shell, cell)
+    lines = error._render_traceback_()
+    assert len(lines) <= 2
+    assert lines[0].startswith(f"error[{code}")
+    assert said in "\n".join(lines)
+    assert error.__cause__ is error.error
+
+
+def test_full_tracebacks_raise_the_error_itself(shell: InteractiveShell) -> None:
+    ran(shell, "%config SeamlessMagics.full_tracebacks = True")
+    with capture_output():
+        outcome = shell.run_cell("%seamless fetsh")
+    ran(shell, "%config SeamlessMagics.full_tracebacks = False")
+    assert type(outcome.error_in_exec).__name__ == "CommandLineError"
+
+
+def test_help_is_printed_and_the_magic_is_documented(shell: InteractiveShell) -> None:
+    with capture_output() as shown:
+        shell.run_cell("%seamless fetch -h").raise_error()
+    assert "Usage: %seamless fetch" in shown.stdout
+    documented = shell.find_line_magic("seamless").__doc__
+    assert documented is not None
+    assert "$name" in documented
+
+
+def completed(shell: InteractiveShell, text: str) -> list[str]:
+    with provisionalcompleter():
+        found = list(shell.Completer.completions(text, len(text)))
+    return [text[: item.start] + item.text for item in found]
+
+
+def test_completion_of_lines_and_cells(shell: InteractiveShell) -> None:
+    ran(shell, FETCH)
+    deadline = time.monotonic() + 60
+    while NODE not in SESSION.known():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert completed(shell, "%seamless fet") == ["%seamless fetch"]
+    assert completed(shell, "%seamless fetch ohlcv:binance:BTC/") == [f"%seamless fetch {NODE}"]
+    assert completed(shell, f"x = %seamless fetch {NODE}@l") == [f"x = %seamless fetch {NODE}@latest"]
+    assert completed(shell, "%seamless y << fetch n --domain l") == ["%seamless y << fetch n --domain live"]
+    assert completed(shell, "%%seamless\nfetch n --st") == [
+        "%%seamless\nfetch n --start",
+        "%%seamless\nfetch n --strategy",
+    ]
+
+
+def test_completion_leaves_other_lines_alone(shell: InteractiveShell) -> None:
+    ran(shell, "seamlessly = 1")
+    assert "seamlessly" in completed(shell, "seamles")
+
+
+def test_loading_twice_and_unloading_twice_is_harmless() -> None:
+    shell = InteractiveShell(config=IN_MEMORY)
+    for _ in range(2):
+        seamless_lab.load_ipython_extension(shell)
+    assert sum(getattr(found, "matcher_identifier", "") == "seamless" for found in shell.Completer.custom_matchers) == 1
+    # The session is the kernel's, and other tests use it: take away what belongs to this shell only.
+    held, SESSION.close = SESSION.close, lambda: None  # type: ignore[method-assign]
+    try:
+        for _ in range(2):
+            seamless_lab.unload_ipython_extension(shell)
+    finally:
+        SESSION.close = held  # type: ignore[method-assign]
+    assert shell.find_line_magic("seamless") is None
+    assert not shell.Completer.custom_matchers
+
+
+def test_the_lab_behind_the_magic_can_be_had(shell: InteractiveShell) -> None:
+    ran(shell, FETCH)
+    assert NODE in seamless_lab.lab().nodes()
+
+
+def test_hints_are_written_as_magics() -> None:
+    assert in_notebook("Fetch it: seamless fetch X") == "Fetch it: %seamless fetch X"
+    assert (
+        in_notebook("the seamless lab, ./seamless fetch, %seamless fetch")
+        == "the seamless lab, ./seamless fetch, %seamless fetch"
+    )

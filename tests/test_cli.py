@@ -1,0 +1,257 @@
+"""The terminal from outside: what is printed where, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from seamless_lab.cli import main
+from seamless_lab.sandbox import FaultPlan, SandboxConfig, SandboxExchange
+
+NODE = "ohlcv:binance:BTC/USDT:1h"
+MARCH = ["--start", "2024-03-01", "--end", "2024-03-08"]
+KEYS = {
+    "node", "start", "end", "rows", "content", "fingerprint", "seq", "as_of", "domain", "world", "strategy", "coverage",
+    "flags", "sources", "verdict", "reasons", "timings_ms",
+}  # fmt: skip
+PATIENCE_S = 60
+
+
+@pytest.fixture(scope="module")
+def exchange() -> Iterator[SandboxExchange]:
+    with SandboxExchange(SandboxConfig(symbols=20)) as running:
+        yield running
+
+
+@dataclass
+class Terminal:
+    """Runs commands in this process, on one home."""
+
+    common: list[str]
+    capsys: pytest.CaptureFixture[str]
+
+    def __call__(self, *words: str) -> tuple[int, str, str]:
+        code = main([*words, *self.common])
+        said = self.capsys.readouterr()
+        return code, said.out, said.err
+
+    def json(self, *words: str) -> tuple[int, dict[str, object]]:
+        code, out, _ = self(*words, "--json")
+        found = json.loads(out)
+        assert isinstance(found, dict)
+        return code, found
+
+
+@pytest.fixture
+def seamless(exchange: SandboxExchange, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Terminal]:
+    yield Terminal(["--home", str(tmp_path / "home"), "--exchange-url", exchange.url], capsys)
+    exchange.set_faults(FaultPlan())
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def test_fetch_prints_the_documented_facts_as_one_json_object(seamless: Terminal) -> None:
+    code, found = seamless.json("fetch", NODE, *MARCH)
+    assert code == 0
+    assert found.keys() >= KEYS
+    assert found["verdict"] == "PASS"
+    coverage = found["coverage"]
+    assert isinstance(coverage, dict)
+    assert {"present", "quiet", "missing", "failed", "pending"} <= coverage.keys()
+    assert coverage["present"]["bars"] == found["rows"]
+    code, again = seamless.json("fetch", NODE, *MARCH)
+    assert (code, again["content"], again["requests"]) == (0, found["content"], 0)
+
+
+def test_a_day_of_work(seamless: Terminal, tmp_path: Path) -> None:
+    code, out, err = seamless("fetch", NODE, *MARCH, "--out", str(tmp_path / "x.parquet"))
+    assert code == 0
+    assert f"{NODE}  [2024-03-01T00:00Z, 2024-03-08T00:00Z)" in out
+    assert "asking for 168 bars" in err
+    assert f"wrote {tmp_path / 'x.parquet'}" in err
+    assert pl.read_parquet(tmp_path / "x.parquet").height == 168
+    code, out, _ = seamless("gaps", NODE, "--start", "2024-03-01", "--end", "2024-03-09")
+    assert code == 1
+    assert "never asked" in out
+    code, out, _ = seamless("backfill", NODE, "--start", "2024-03-08", "--plan")
+    assert (code, "24 in 1 gap" in out) == (0, True)
+    code, out, _ = seamless("backfill", NODE, "--start", "2024-03-08")
+    assert (code, "complete" in out) == (0, True)
+    code, found = seamless.json("artifacts", NODE)
+    assert [row["seq"] for row in found["artifacts"]] == [1, 2]
+    first = found["artifacts"][0]["ref"]
+    code, pinned = seamless.json("fetch", first, *MARCH, "--domain", "research")
+    assert (code, pinned["sources"]) == (0, ["artifact"])
+    code, manifest = seamless.json("manifest", first)
+    assert manifest["fingerprint"] == pinned["fingerprint"]
+    for line in (["verify"], ["coverage", NODE], ["sla"], ["publish", NODE], ["doctor"], ["config"]):
+        code, out, _ = seamless(*line)
+        assert (line, code) == (line, 0)
+        assert out.strip()
+
+
+@pytest.mark.parametrize(
+    "words, code, name, said",
+    [
+        (["fetch", "ohlcv:binance:BTC/USDT", *MARCH], 2, "E-", "BTC/USDT"),
+        (["fetch", "ohlcv:binance:BTX/USDT:1h", *MARCH], 2, "E-MARKET", "BTC/USDT"),
+        (["fetch", "ohlcv:nowhere:BTC/USDT:1h", *MARCH], 2, "E-", "nowhere"),
+        (["fetch", "trades:binance:BTC/USDT", *MARCH], 2, "E-NOT-YET", "trades"),
+        (["fetch", NODE, "--start", "yesterday"], 2, "E-TIME", "ISO-8601"),
+        (["fetch", NODE, "--start", "2024-03-08", "--end", "2024-03-01"], 2, "E-TIME", "half-open"),
+        (["fetch", NODE, *MARCH, "--domain", "research"], 1, "E-NO", "version"),
+        (["fetch", NODE, *MARCH, "--strategy", "FAIL_FAST"], 1, "E-GAPS", "backfill"),
+        (["fetch", NODE, *MARCH, "--sla", "basline"], 2, "E-", "baseline"),
+        (["fetch", NODE, *MARCH, "--out", "x.txt"], 2, "E-REQUEST", ".parquet"),
+        (["fetch", f"{NODE}@sha256:zz", *MARCH], 2, "E-REF", "sha256"),
+        (["manifest", NODE], 1, "E-NOT-FOUND", "BTC/USDT"),
+        (["coverage", NODE], 1, "E-NOT-FOUND", "seamless fetch"),
+        (["gaps", NODE, "--end", "now"], 2, "E-REQUEST", "--start"),
+        (["config", "show", "--section", "nosuch"], 2, "E-REQUEST", "seamless"),
+        (["artifacts", "--config", "none.yaml"], 2, "E-CONFIG", "none.yaml"),
+        (["fetsh"], 2, "E-USAGE", "fetch"),
+    ],
+)
+def test_bad_input_ends_with_its_code_and_a_message_that_helps(
+    seamless: Terminal, words: list[str], code: int, name: str, said: str
+) -> None:
+    ended, out, err = seamless(*words)
+    assert (ended, out) == (code, "")
+    assert err.splitlines()[-2].startswith(f"error[{name}") or err.splitlines()[-1].startswith(f"error[{name}")
+    assert said in err
+    assert "Traceback" not in err
+    ended, found = seamless.json(*words)
+    assert ended == code
+    assert found["error"].keys() == {"code", "message", "hint", "facts"}
+
+
+def test_a_source_that_fails_gives_partial_with_the_cause_and_the_strategy_decides(
+    seamless: Terminal, exchange: SandboxExchange, tmp_path: Path
+) -> None:
+    (tmp_path / "fast.yaml").write_text("seamless: {backfill: {max_attempts: 1}}\n")
+    assert seamless("fetch", NODE, *MARCH)[0] == 0
+    exchange.set_faults(FaultPlan(rates={"html": 1.0}, routes=frozenset({"klines"}), max_consecutive=None))
+    longer = ["fetch", NODE, "--start", "2024-03-01", "--end", "2024-03-09", "--config", str(tmp_path / "fast.yaml")]
+    code, found = seamless.json(*longer, "--strategy", "SEAMLESS")
+    assert (code, found["verdict"], found["rows"]) == (0, "PARTIAL", 168)
+    assert found["coverage"]["failed"]["bars"] == 24
+    out_file = tmp_path / "x.csv"
+    code, out, err = seamless(*longer, "--strategy", "AUTO_BACKFILL", "--out", str(out_file))
+    assert code == 1
+    assert "a web page" in out + err
+    assert not out_file.exists()
+
+
+def test_partial_fill_answers_and_then_waits_for_the_fill_behind(seamless: Terminal) -> None:
+    code, out, err = seamless("fetch", NODE, *MARCH, "--strategy", "PARTIAL_FILL")
+    assert (code, "PARTIAL" in out.splitlines()[0]) == (0, True)
+    assert "168 received" in err
+    code, found = seamless.json("fetch", NODE, *MARCH, "--strategy", "FAIL_FAST")
+    assert (code, found["rows"]) == (0, 168)
+
+
+def test_a_sandbox_exchange_never_mixes_with_real_bars(exchange: SandboxExchange, capsys) -> None:
+    assert main(["artifacts", "--exchange-url", exchange.url]) == 2
+    assert "needs" not in capsys.readouterr().out
+    assert main(["artifacts", "--exchange-url", "localhost", "--home", "x"]) == 2
+    assert "is no URL" in capsys.readouterr().err
+
+
+def test_quiet_says_nothing_but_the_answer(seamless: Terminal) -> None:
+    assert seamless("fetch", NODE, *MARCH, "-q")[2] == ""
+
+
+def test_debug_shows_the_traceback(seamless: Terminal) -> None:
+    assert "Traceback" in seamless("manifest", NODE, "--debug")[2]
+
+
+def test_a_defect_is_one_line_and_never_hidden(seamless: Terminal, tmp_path: Path, capsys) -> None:
+    broken = tmp_path / "home"
+    broken.write_text("a file where a folder should be")
+    code, out, err = seamless("fetch", NODE, *MARCH)
+    assert code in (1, 2)
+    assert out == ""
+    assert err.startswith("error[") or "\nerror[" in err
+
+
+# -- processes -------------------------------------------------------------------------------------------------------
+
+
+def started(*words: str, **environment: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "seamless_lab.cli", *words]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment}
+    )
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_stopping_a_fetch_ends_it_soon_with_130(
+    exchange: SandboxExchange, tmp_path: Path, stop: signal.Signals
+) -> None:
+    exchange.clear_log()
+    exchange.set_faults(FaultPlan(rates={"hang": 1.0}, routes=frozenset({"klines"}), max_consecutive=None))
+    try:
+        process = started("fetch", NODE, *MARCH, "--home", str(tmp_path), "--exchange-url", exchange.url)
+        deadline = time.monotonic() + PATIENCE_S
+        while not any(record.route == "klines" for record in exchange.log()):
+            assert time.monotonic() < deadline
+            assert process.poll() is None, process.communicate()
+        process.send_signal(stop)
+        out, err = process.communicate(timeout=PATIENCE_S)
+    finally:
+        exchange.set_faults(FaultPlan())
+    assert (process.returncode, out) == (130, "")
+    assert "error[E-STOP]: Stopped" in err
+    assert "Traceback" not in err
+
+
+def test_the_sandbox_runs_until_it_is_stopped_and_says_how_to_use_it() -> None:
+    process = started("sandbox", "--symbols", "5", "--json")
+    assert process.stdout is not None
+    url = json.loads(process.stdout.readline())["url"]
+    assert url.startswith("http://127.0.0.1:")
+    process.terminate()
+    _, err = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, err) == (0, "")
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from seamless_lab.cli import main; main(['--help']); main(['fetch', '--help']);"
+        "print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"polars", "pyarrow", "ccxt", "aiohttp", "apsw", "numpy", "IPython"} & set(ran.stderr.split())
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_get_their_script(shell: str, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setenv("_SEAMLESS_COMPLETE", f"{shell}_source")
+    assert main([]) == 0
+    assert "seamless" in capsys.readouterr().out
+
+
+def test_bash_completes_a_node_past_its_colons(tmp_path: Path) -> None:
+    (tmp_path / "seamless").write_text(f'#!/bin/sh\nexec {sys.executable} -m seamless_lab.cli "$@"\n')
+    (tmp_path / "seamless").chmod(0o755)
+    script = """
+        eval "$(_SEAMLESS_COMPLETE=bash_source seamless)"
+        COMP_WORDBREAKS=$' \\t\\n"><=;|&(:'
+        COMP_LINE='seamless fetch ohlcv:kr'; COMP_POINT=${#COMP_LINE}
+        _seamless_completion seamless
+        printf '%s\\n' "${COMPREPLY[@]}"
+    """
+    found = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SEAMLESS_HOME": str(tmp_path / "home")}
+    ran = subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, env={**os.environ, **found}, check=True
+    )
+    assert ran.stdout.split() == ["kraken:"]
