@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from benchmarks.environment import Peer, PeerFailed
-from benchmarks.measure import Contender, Kind, Row, Sample, reason
+from benchmarks.measure import Contender, Kind, Row, Sample
 from seamless_lab.adapters.clock_system import SystemClock
 from seamless_lab.adapters.objects_folder import FolderObjects
 from seamless_lab.adapters.segment_cache_arrow import ArrowSegmentCache
@@ -71,16 +72,17 @@ KEEPERS: tuple[tuple[str, str, dict[str, str]], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Keeper:
-    """A peer that holds the dataset, or why it does not."""
+    """A peer that holds the dataset; when it does not, its rounds say why."""
 
     label: str
     peer: Peer
     extra: dict[str, str]
-    error: str = ""
 
-    def contender(self, op: str, label: str = "", before: Callable[[], object] | None = None) -> Contender:
+    def contender(
+        self, op: str, label: str = "", before: Callable[[], object] | None = None, **args: object
+    ) -> Contender:
         """One of its operations as a contender."""
-        return self.asked(lambda: (op, {}), label, before)
+        return self.asked(lambda: (op, args), label, before)
 
     def asked(
         self,
@@ -91,12 +93,10 @@ class Keeper:
         """An operation whose arguments change from round to round."""
 
         def run() -> Sample:
-            if self.error:
-                raise PeerFailed(self.error)
             op, args = ask()
             return self.peer.sample(op, **args, **self.extra)
 
-        return Contender(Kind.PEER, label or self.label, run, before if not self.error else None)
+        return Contender(Kind.PEER, label or self.label, run, before)
 
 
 class Bench:
@@ -152,10 +152,7 @@ class Bench:
         return [self._prepared(label, peers[module], extra) for label, module, extra in KEEPERS]
 
     def _prepared(self, label: str, peer: Peer, extra: dict[str, str]) -> Keeper:
-        try:
-            peer.call("prepare", folder=str(self.new("peer")), data=self.data, **extra)
-        except Exception as error:
-            return Keeper(label, peer, extra, reason(error))
+        peer.prepare("prepare", folder=str(self.new("peer")), data=self.data, **extra)
         return Keeper(label, peer, extra)
 
     # -- the dataset ------------------------------------------------------------------------------------------------
@@ -198,7 +195,9 @@ class Bench:
     def arrow_file(self, frame: pl.DataFrame) -> str:
         """A frame as an uncompressed Arrow file."""
         path = self.new("frame.arrow")
-        frame.rechunk().write_ipc(path, compression="uncompressed", compat_level=pl.CompatLevel.oldest())
+        batch = frame.rechunk().to_arrow().combine_chunks().to_batches()[0]
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, batch.schema) as writer:
+            writer.write_batch(batch)
         return str(path)
 
     def open_store(

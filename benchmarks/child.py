@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from benchmarks.environment import ROOT
@@ -49,8 +50,8 @@ def clocked(told: dict[str, Any]) -> Iterator[None]:
 
 def resident_mb() -> float:
     """What the process has in memory now."""
-    with open("/proc/self/status", encoding="ascii") as status:
-        line = next(line for line in status if line.startswith("VmRSS:"))
+    lines = Path("/proc/self/status").read_text().splitlines()
+    line = next(line for line in lines if line.startswith("VmRSS:"))
     return int(line.split()[1]) / 1_024
 
 

@@ -52,17 +52,25 @@ class Peer:
 
     def __init__(self, module: str, *, why_missing: str = "") -> None:
         self._module = module
-        self._why_missing = why_missing
         self._process: subprocess.Popen[str] | None = None
         self._ready = False
+        self._failure = why_missing and f"not installed: {why_missing}"
+
+    def prepare(self, op: str, **args: object) -> None:
+        """Do what is to be there before the rounds; a failure shows in place of every later time."""
+        try:
+            self.call(op, **args)
+        except (PeerFailed, OSError) as error:
+            self._failure = str(error)
 
     def call(self, op: str, **args: object) -> dict[str, Any]:
         """Do one operation; the answer has `wall_ms`, `cpu_ms` and `value`."""
-        if self._why_missing:
-            raise PeerFailed(f"not installed: {self._why_missing}")
+        if self._failure:
+            raise PeerFailed(self._failure)
         self.start()
         process = self._process
-        assert process is not None and process.stdin is not None  # started with pipes
+        assert process is not None
+        assert process.stdin is not None
         if not self._ready:
             self._answer()
             self._ready = True
@@ -84,7 +92,8 @@ class Peer:
         if self._process is None:
             return
         process, self._process = self._process, None
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         process.stdin.close()
         try:
             process.wait(10)
@@ -95,7 +104,7 @@ class Peer:
 
     def start(self) -> None:
         """Start the process without waiting for what it imports; a no-op when it runs or cannot."""
-        if self._process is not None or self._why_missing:
+        if self._process is not None or self._failure:
             return
         python = VENV / "bin" / "python"
         if not python.exists():
@@ -112,7 +121,8 @@ class Peer:
         )
 
     def _answer(self) -> dict[str, Any]:
-        assert self._process is not None and self._process.stdout is not None
+        assert self._process is not None
+        assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
             raise PeerFailed(f"its process ended with exit code {self._process.wait()}")

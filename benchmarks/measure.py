@@ -81,9 +81,14 @@ class Row:
         """The wall time of a contender, in milliseconds."""
         return next((measure.wall_ms for measure in self.measures if measure.label == label), None)
 
+    def fastest(self, name: str) -> float | None:
+        """The wall time of the fastest of a contender's forms: those called `name` or `name (form)`."""
+        forms = [m.wall_ms for m in self.measures if m.label == name or m.label.startswith(f"{name} (")]
+        return min((wall_ms for wall_ms in forms if wall_ms is not None), default=None)
+
     def ratio(self, ours: str, other: str) -> float | None:
         """Ours over the other's."""
-        mine, theirs = self.best(ours), self.best(other)
+        mine, theirs = self.best(ours), self.fastest(other)
         return None if mine is None or not theirs else mine / theirs
 
     def against(self, ours: str, other: str, limit: float, goal: str) -> None:
@@ -93,11 +98,6 @@ class Row:
     def at_most(self, goal: str, value: float | None, limit: float, unit: str) -> None:
         """Add a goal about a number that is no ratio."""
         self.checks.append(Check(goal, value, limit, unit))
-
-    def fastest_peer(self) -> Measure | None:
-        """The peer that took least."""
-        timed = [measure for measure in self.measures if measure.kind is Kind.PEER and measure.wall_ms is not None]
-        return min(timed, key=lambda measure: measure.wall_ms or 0.0, default=None)
 
 
 def timed(work: Callable[[], object]) -> Sample:

@@ -19,9 +19,10 @@ PEERS = ("arcticdb", "deltalake", "pyiceberg", "nautilus_trader", "freqtrade", "
          "intervaltree", "ccxt")  # fmt: skip
 _PREAMBLE = """# Benchmarks
 
-Written by `make bench`; the numbers behind it are in `benchmarks/results.json`. Every row runs ours, a *floor* (the same
-work with nothing around it, in `benchmarks/rows/`) and the peers in interleaved rounds on one machine, and shows the
-fastest round of each with its CPU time. Goals are ratios within this run. A peer that is missing or fails keeps its line.
+Written by `make bench`; the numbers behind it are in `benchmarks/results.json`. Every row runs ours, a *floor* (the
+same work with nothing around it, in `benchmarks/rows/`) and the peers in interleaved rounds on one machine, and shows
+the fastest round of each with its CPU time. Goals are ratios within this run. A peer that is missing or fails keeps its
+line.
 """
 
 
@@ -75,7 +76,8 @@ def machine() -> dict[str, object]:
 def to_markdown(result: dict[str, object]) -> str:
     """The page in the documentation, from a run's JSON alone."""
     about, rows = result["machine"], result["rows"]
-    assert isinstance(about, dict) and isinstance(rows, list)
+    assert isinstance(about, dict)
+    assert isinstance(rows, list)
     checks = [check for row in rows for check in row["checks"]]
     met = sum(check["met"] for check in checks)
     peers = ", ".join(f"{name} {number}" for name, number in about["peers"].items()) or "none"
@@ -94,13 +96,10 @@ def to_markdown(result: dict[str, object]) -> str:
         for check in row["checks"] or [
             {"goal": row["error"] or "none", "value": None, "limit": 0, "unit": "", "met": False}
         ]:
-            value = "failed" if check["value"] is None else _number(check["value"])
-            verdict = "met" if check["met"] else "**missed**"
             unit = f" {check['unit']}" if check["unit"] else ""
-            lines.append(
-                f"| [{row['name']}](#{row['name']}) | {check['goal']} | {value}{unit} | {_number(check['limit'])}{unit} "
-                f"| {verdict} |"
-            )
+            value = "failed" if check["value"] is None else _number(check["value"]) + unit
+            limit, verdict = _number(check["limit"]) + unit, "met" if check["met"] else "**missed**"
+            lines.append(f"| [{row['name']}](#{row['name']}) | {check['goal']} | {value} | {limit} | {verdict} |")
     for row in rows:
         lines += ["", f"## {row['name']}", "", _sentence(row["work"]), ""]
         if row["error"]:

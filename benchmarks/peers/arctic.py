@@ -27,13 +27,13 @@ def read_and_sum() -> float:
     return float(sum(frame[name].sum() for name in VALUES))
 
 
-def read_pandas() -> object:
-    return _STATE["library"].read("bars").data
+def read_as(output: str) -> object:
+    return _STATE["library"].read("bars", output_format=output).data
 
 
-def week(start: int, end: int) -> object:
+def week(start: int, end: int, output: str = "polars") -> object:
     window = (moment(start), moment(end - 60))
-    return _STATE["library"].read("bars", date_range=window, output_format="polars").data
+    return _STATE["library"].read("bars", date_range=window, output_format=output).data
 
 
 def load_day(data: str) -> None:

@@ -62,7 +62,9 @@ def rows_pandas() -> object:
 
 
 def rows_zip() -> object:
-    return pl.DataFrame({name: list(column) for name, column in zip(COLUMNS, zip(*_STATE["rows"]))})
+    return pl.DataFrame(
+        {name: list(column) for name, column in zip(COLUMNS, zip(*_STATE["rows"], strict=False), strict=False)}
+    )
 
 
 def digest_csv() -> str:

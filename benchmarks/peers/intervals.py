@@ -12,7 +12,7 @@ _STATE: dict = {}
 def load(path: str) -> None:
     with np.load(path) as held:
         for side in ("a", "b"):
-            pairs = list(zip(held[f"{side}_starts"].tolist(), held[f"{side}_ends"].tolist()))
+            pairs = list(zip(held[f"{side}_starts"].tolist(), held[f"{side}_ends"].tolist(), strict=False))
             _STATE[f"portion_{side}"] = portion.Interval(*(portion.closedopen(start, end) for start, end in pairs))
             _STATE[f"tree_{side}"] = pairs
 

@@ -53,7 +53,7 @@ def hot_year(bench: Bench) -> Row:
     ]
     if bench.with_peers:
         peer = bench.peer("frame_tools")
-        peer.call("load", data=bench.arrow_file(frame))
+        peer.prepare("load", data=bench.arrow_file(frame))
         path = str(bench.new("peer.duckdb"))
         contenders += [
             peer.contender("DuckDB upsert: write", "upsert_duckdb", path=path, window=WINDOW),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pyarrow as pa
 
 from benchmarks.bench import HEADER, KEEPERS, NODE, Bench, candidate, row
 from benchmarks.environment import Peer
-from benchmarks.measure import Contender, Kind, Measure, Row, Sample, floor, local, ours, race, reason
+from benchmarks.measure import Contender, Kind, Row, Sample, floor, local, ours, race
 from benchmarks.objects import Counting, write_commits
 from seamless_lab.adapters.objects_folder import FolderObjects
 from seamless_lab.adapters.segment_cache_arrow import ArrowSegmentCache
@@ -44,8 +45,7 @@ def pinned_read(bench: Bench) -> Row:
         return store.read(store.resolve(HEADER.node, fingerprint=fingerprint)).bars.frame
 
     def mapped() -> pl.DataFrame:
-        with pa.memory_map(bench.data) as source:
-            return pl.DataFrame(pa.ipc.open_file(source).read_all())
+        return pl.DataFrame(pa.ipc.open_file(pa.memory_map(bench.data)).get_batch(0))
 
     with Lab(str(home_on(bench)), overrides={"cache.enable": False}) as lab:
 
@@ -65,6 +65,11 @@ def pinned_read(bench: Bench) -> Row:
             contenders.append(keeper.contender("read"))
             if keeper.label in ("ArcticDB", "Delta Lake", "Iceberg"):
                 contenders.append(keeper.contender("read_and_sum", f"{keeper.label}, every byte touched"))
+            if keeper.label == "ArcticDB":
+                contenders += [
+                    keeper.contender("read_as", f"ArcticDB ({output})", output=output)
+                    for output in ("pandas", "pyarrow")
+                ]
         found.measures = race(contenders, bench.sizes.rounds * 2)
     found.against("ours: store", "ArcticDB", 0.5, "≤ 0.5 × ArcticDB")
     found.against(
@@ -117,7 +122,8 @@ def week_window(bench: Bench) -> Row:
         sealed = lab.wiring.sealed
         fingerprint = sealed.resolve(HEADER.node).tree.fingerprint
         ref = f"{NODE}@sha256:{fingerprint[:16]}"
-        whole = lab.fetch(ref, bench.window.start, bench.window.end, domain="research").bars.frame
+        whole = lab.fetch(ref, bench.window.start, bench.window.end, domain="research").bars.frame.rechunk()
+        times = whole["ts"].to_numpy()
 
         def fetch() -> object:
             window = any_week()
@@ -128,12 +134,12 @@ def week_window(bench: Bench) -> Row:
 
         def slice_() -> object:
             window = any_week()
-            first, last = np.searchsorted(whole["ts"].to_numpy(), [window.start, window.end])
+            first, last = np.searchsorted(times, [window.start, window.end])
             return whole.slice(int(first), int(last - first))
 
-        def ask() -> tuple[str, dict[str, object]]:
+        def ask(**form: object) -> tuple[str, dict[str, object]]:
             window = any_week()
-            return "week", {"start": window.start, "end": window.end}
+            return "week", {"start": window.start, "end": window.end, **form}
 
         contenders = [
             ours("ours: Lab.fetch on a pin", fetch),
@@ -141,6 +147,10 @@ def week_window(bench: Bench) -> Row:
             floor("slice of a mapped frame", slice_),
         ]
         contenders += [keeper.asked(ask) for keeper in bench.keepers]
+        for keeper in bench.keepers[:1]:
+            contenders += [
+                keeper.asked(partial(ask, output=output), f"ArcticDB ({output})") for output in ("pandas", "pyarrow")
+            ]
         found.measures = race(contenders, bench.sizes.rounds * 6)
     found.against("ours: Lab.fetch on a pin", "ArcticDB", 0.5, "Lab.fetch ≤ 0.5 × ArcticDB")
     found.notes.append(
@@ -176,9 +186,8 @@ def resolve_as_of(bench: Bench) -> Row:
                 f"bisect of a held index: {commits:,}", lambda times=times, pick=pick: np.searchsorted(times, pick[7])
             ),
         ]
-        failed: list[Measure] = []
-        contenders += _resolving_peers(bench, commits, failed)
-        found.measures += race(contenders, bench.sizes.rounds * 30) + failed
+        contenders += _resolving_peers(bench, commits)
+        found.measures += race(contenders, bench.sizes.rounds * 30)
         most, listed = 0, 0
         for _ in range(min(40, len(pick))):
             counting.clear()
@@ -196,18 +205,14 @@ def resolve_as_of(bench: Bench) -> Row:
     return found
 
 
-def _resolving_peers(bench: Bench, commits: int, failed: list[Measure]) -> list[Contender]:
+def _resolving_peers(bench: Bench, commits: int) -> list[Contender]:
     made = []
     most = {"ArcticDB": 10_000, "Delta Lake": 1_000, "Iceberg": 10}
     for label, module, _ in KEEPERS[:3]:
         if not bench.with_peers or commits > most[label]:
             continue
         peer = bench.peer(module)
-        try:
-            peer.call("history", folder=str(bench.new(module)), commits=commits)
-        except Exception as error:
-            failed.append(Measure(Kind.PEER, f"{label}: {commits:,}", error=reason(error)))
-            continue
+        peer.prepare("history", folder=str(bench.new(module)), commits=commits)
         turn = count()
 
         def run(peer: Peer = peer, turn: Iterator[int] = turn) -> Sample:

@@ -24,6 +24,8 @@ from seamless_lab.core.time import TimeRange
 START = 1_672_531_200  # 2023-01-01T00:00Z
 EXCHANGE = ("--now", "2025-06-01T00:00:30", "--weight-limit", "100000000")
 LATENCY_MS = 50
+SCENES = ((1, "c=1", 0), (8, "c=8", 0), (8, f"c=8, {LATENCY_MS} ms", LATENCY_MS))
+"""Concurrency, how it is called, latency of the exchange; a smoke test makes do with the middle one."""
 
 
 @row("backfill-year")
@@ -53,7 +55,7 @@ def backfill_year(bench: Bench) -> Row:
 
         bare(8)
         ours_once(8, seal=False)  # its blocks ask for other pages than the bare loop's
-        for concurrency, suffix, latency in ((1, "c=1", 0), (8, "c=8", 0), (8, f"c=8, {LATENCY_MS} ms", LATENCY_MS)):
+        for concurrency, suffix, latency in SCENES if bench.sizes.rounds > 1 else SCENES[1:2]:
             if latency:
                 exchange.set_faults(latency_ms=latency)
             contenders: list[Contender] = [

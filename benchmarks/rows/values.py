@@ -45,7 +45,7 @@ def fingerprint(bench: Bench) -> Row:
     ]
     if bench.with_peers:
         peer = bench.peer("frame_tools")
-        peer.call("load", data=bench.data)
+        peer.prepare("load", data=bench.data)
         contenders += [
             peer.contender("polars CSV, hashed", "digest_csv"),
             peer.contender("polars NDJSON, hashed", "digest_ndjson"),
@@ -76,7 +76,7 @@ def conformance(bench: Bench) -> Row:
         ]
         if bench.with_peers:
             peer = bench.peer("frame_tools")
-            peer.call("load", data=bench.arrow_file(frame))
+            peer.prepare("load", data=bench.arrow_file(frame))
             contenders += [
                 peer.contender(f"{label}: {name}", f"conform_{label.lower()}")
                 for label in ("polars", "pandas", "DuckDB")
@@ -129,7 +129,7 @@ def ccxt_rows(bench: Bench) -> Row:
     ]
     if bench.with_peers:
         peer = bench.peer("frame_tools")
-        peer.call("load_rows", data=bench.arrow_file(frame))
+        peer.prepare("load_rows", data=bench.arrow_file(frame))
         contenders += [
             peer.contender('polars orient="row"', "rows_polars"),
             peer.contender("pandas", "rows_pandas"),
@@ -183,7 +183,7 @@ def coverage_algebra(bench: Bench) -> Row:
             peer = bench.peer("intervals")
             path = bench.new("ranges.npz")
             np.savez(path, a_starts=a.starts, a_ends=a.ends, b_starts=b.starts, b_ends=b.ends)
-            peer.call("load", path=str(path))
+            peer.prepare("load", path=str(path))
         for name, (mine, bare) in tests.items():
             label = f"{name}, {size:,}"
             repeat = max(1, 20_000 // size)
