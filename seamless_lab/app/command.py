@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:  # opening a lab takes a quarter of a second, and help and completion do without one
     from seamless_lab.app.lab import Lab
     from seamless_lab.app.results import Result
-    from seamless_lab.app.view import Block
+    from seamless_lab.app.view import Block, View
     from seamless_lab.engine.events import Emit
     from seamless_lab.sandbox import SandboxExchange
 
@@ -106,6 +106,14 @@ class Call(Protocol):
 
     def lab(self) -> Lab:
         """The lab, opened when first asked for."""
+        ...
+
+    def watch(self, lab: Lab) -> None:
+        """Show the progress of a lab that the command opened itself."""
+        ...
+
+    def tell(self, view: View | str) -> None:
+        """Show something while the command runs; a command that answers with JSON alone shows nothing."""
         ...
 
     def keep(self, exchange: SandboxExchange) -> Block:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from seamless_lab.app import text
 from seamless_lab.app.command import Call
 from seamless_lab.app.lab import Lab
 from seamless_lab.app.local_exchange import LocalExchange
 from seamless_lab.app.results import BackfillResult, FetchResult, Json, Rendered
-from seamless_lab.app.view import Badge, Code, Fact, Facts, Look, Note, Tone, View
+from seamless_lab.app.view import Badge, Code, Fact, Facts, Note, Tone, View
 from seamless_lab.core.coverage import Cause
 from seamless_lab.errors import ConfigError, NotSealed
 
@@ -87,62 +84,57 @@ def run_demo(call: Call) -> DemoResult:
     """
     begun = time.monotonic()
     home = _fresh_home(Path(call.place.home or HOME))
-    stage = _Stage(call)
-    with LocalExchange("--now", "2025-06-01", "--fault-seed", "1") as exchange:
-        exchange.set_faults(seed=1, rates=BAD_DAY, routes=["klines"], max_consecutive=None)
-        stage.say(
-            1,
-            "A local exchange opens, and has a bad day",
-            f"It speaks Binance's REST at {exchange.url}; prices are invented, the client is the real ccxt.\n"
-            "A quarter of its answers are errors; others are cut off, HTML, doubled or shuffled.",
+    with LocalExchange("--now", "2025-06-01") as exchange:
+        call.tell(
+            "1. A local exchange opens, and has a bad day\n"
+            f"   It speaks Binance's REST at {exchange.url}; prices are invented, the client is the real ccxt.\n"
+            "   A quarter of its answers are errors; others are cut off, HTML, doubled or shuffled.\n"
         )
+        exchange.set_faults(seed=1, rates=BAD_DAY, routes=["klines"], max_consecutive=None)
         with Lab(str(home), overrides={**exchange.overrides(), **PATIENCE}) as lab:
-            stage.say(2, "A year of one-minute bars", f"$ seamless fetch {NODE} --start {START} --end {END}")
-            first = lab.fetch(NODE, START, END, on_event=call.on_event)
-            stage.show(first)
-            stage.say(3, "What is missing, and why", f"$ seamless gaps {NODE} --start {START} --end {END}")
-            stage.show(lab.gaps(NODE, START, END))
-            _refused(lab, stage)
-            exchange.set_faults()
-            exchange.clear_log()
-            stage.say(
-                5,
-                "The exchange recovers; the repair asks for what is missing and nothing else",
-                f"$ seamless backfill {NODE} --start {START} --end {END}",
-            )
-            repaired = lab.backfill(NODE, START, END, on_event=call.on_event)
-            stage.show(repaired)
-            head = lab.manifest(NODE)
-            stage.say(
-                6,
-                "Sealed: the same reference gives the same bytes, for ever",
-                f"$ seamless fetch '{head.ref}' --start {START} --end {END} --domain research",
-            )
-            pinned = lab.fetch(head.ref, START, END, domain="research")
-            stage.show(pinned)
-        stage.say(
-            7,
-            "Somebody else, another order, no faults: do they get the same?",
-            "A second, empty home fetches the year from its end to its start, month by month.",
+            call.watch(lab)
+            first, repaired, pinned = _story(call, lab, exchange)
+        call.tell(
+            "\n7. Somebody else, in another order, without faults: do they get the same?\n"
+            "   A second, empty home fetches the year from its end to its start, month by month.\n"
         )
         with Lab(str(home / "second"), overrides={**exchange.overrides(), **PATIENCE}) as other:
+            call.watch(other)
             for month in range(12, 0, -1):
-                other.fetch(NODE, f"2024-{month:02d}", on_event=call.on_event)
+                other.fetch(NODE, f"2024-{month:02d}")
             again = other.fetch(NODE, START, END)
-        stage.tell(f"theirs  sha256:{again.content}\nours    sha256:{pinned.content}")
+        call.tell(f"theirs  sha256:{again.content}\nours    sha256:{pinned.content}\n")
     return DemoResult(first, repaired, pinned, again, str(home), time.monotonic() - begun)
 
 
-def _refused(lab: Lab, stage: _Stage) -> None:
-    stage.say(
-        4,
-        "Research reads sealed versions only",
-        f"$ seamless fetch {NODE} --start {START} --end {END} --domain research",
-    )
+def _story(call: Call, lab: Lab, exchange: LocalExchange) -> tuple[FetchResult, BackfillResult, FetchResult]:
+    """The fetch, its gaps, the refusal, the repair and the pinned read."""
+    window = f"--start {START} --end {END}"
+    call.tell(f"2. A year of one-minute bars\n   $ seamless fetch {NODE} {window}\n")
+    first = lab.fetch(NODE, START, END)
+    call.tell(first.view())
+    call.tell(f"\n3. What is missing, and why\n   $ seamless gaps {NODE} {window}\n")
+    call.tell(lab.gaps(NODE, START, END).view())
+    call.tell(f"\n4. Research reads sealed versions only\n   $ seamless fetch {NODE} {window} --domain research\n")
     try:
         lab.fetch(NODE, START, END, domain="research")
     except NotSealed as error:
-        stage.tell(f"error[{error.code}]: {error.message}\nhint: {error.hint}")
+        call.tell(f"error[{error.code}]: {error.message}\nhint: {error.hint}")
+    exchange.set_faults()
+    call.tell(
+        "\n5. The exchange recovers; the repair asks for what is missing and nothing else\n"
+        f"   $ seamless backfill {NODE} {window}\n"
+    )
+    repaired = lab.backfill(NODE, START, END)
+    call.tell(repaired.view())
+    ref = lab.manifest(NODE).ref
+    call.tell(
+        "\n6. Sealed: this reference gives these bytes, for ever\n"
+        f"   $ seamless fetch '{ref}' {window} --domain research\n"
+    )
+    pinned = lab.fetch(ref, START, END, domain="research")
+    call.tell(pinned.view())
+    return first, repaired, pinned
 
 
 def _fresh_home(home: Path) -> Path:
@@ -158,35 +150,3 @@ def _fresh_home(home: Path) -> Path:
     home.mkdir(parents=True, exist_ok=True)
     (home / MARK).touch()
     return home
-
-
-class _Stage:
-    """Where the demonstration tells its story: standard error, so that standard output has the result alone."""
-
-    def __init__(self, call: Call) -> None:
-        self._silent = call.on_event is None
-        tty = sys.stderr.isatty()
-        self._look = Look(
-            width=min(shutil.get_terminal_size().columns, 110),
-            color=tty and "NO_COLOR" not in os.environ,
-            unicode="utf" in (sys.stderr.encoding or "").lower(),
-        )
-
-    def say(self, step: int, title: str, detail: str) -> None:
-        """Begin a step."""
-        self._write("\n" + text.paint(f"{step}. {title}", "1", self._look) + "\n")
-        for line in detail.splitlines():
-            self._write("   " + (text.paint(line, "36", self._look) if line.startswith("$") else line) + "\n")
-
-    def show(self, result: Rendered) -> None:
-        """Show a result as the terminal would."""
-        self.tell(text.render(result.view(), self._look))
-
-    def tell(self, lines: str) -> None:
-        """Show some lines."""
-        self._write("\n" + "\n".join(f"   {line}" if line else "" for line in lines.splitlines()) + "\n")
-
-    def _write(self, lines: str) -> None:
-        if not self._silent:
-            sys.stderr.write(lines)
-            sys.stderr.flush()

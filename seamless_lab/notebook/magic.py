@@ -69,7 +69,7 @@ class NotebookCall:
         """Print something in the cell."""
         from seamless_lab.app import text
 
-        print(view if isinstance(view, str) else text.render(view))
+        print(view if isinstance(view, str) else text.render(view))  # noqa: T201  # the output of a cell
 
     def keep(self, exchange: SandboxExchange) -> Block:
         """Move the kernel's lab to the exchange."""
