@@ -59,6 +59,9 @@ GOVERNANCE = frozenset(
 )
 """Events that are kept in the home's event file."""
 
+LOOP_BOUND = ("engine", "jobs", "tail", "backfiller", "source_side", "fetcher", "limiter")
+"""Parts that hold semaphores, connections or tasks of one loop, or another part that does."""
+
 
 class Wiring:
     """The parts of one lab, each made when first used.
@@ -205,7 +208,7 @@ class Wiring:
             await self.engine.close()
         if "fetcher" in self.__dict__:
             await self.fetcher.close()
-        for part in ("engine", "jobs", "backfiller", "limiter", "fetcher"):
+        for part in LOOP_BOUND:
             self.__dict__.pop(part, None)
 
     def close_files(self) -> None:
