@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import click
 from click.shell_completion import CompletionItem, ShellComplete, split_arg_string
@@ -16,6 +17,9 @@ from seamless_lab.core.time import parse_duration
 from seamless_lab.errors import InvalidTime, RequestError
 
 WIDTH = 100
+MOST_OFFERED = 500
+"""Series offered at once: nobody reads more, and the list is built while a person waits."""
+
 _TIMES = ("now", "-1h", "-1d", "-7d", "-30d")
 _SELECTORS = ("latest", "seq:", "sha256:")
 
@@ -272,7 +276,8 @@ class _Type(click.ParamType):  # type: ignore[type-arg]  # generic only since cl
         node, at, selector = fragment.rpartition("@")
         if at and self._parameter.kind is Kind.REF:
             return [f"{node}@{word}" for word in _SELECTORS if word.startswith(selector)]
-        return [word for word in self._known() if word.startswith(fragment)] or _stems(fragment)
+        matching = (word for word in self._known() if word.startswith(fragment))
+        return list(islice(matching, MOST_OFFERED)) or _stems(fragment)
 
     def _word(self, text: str) -> str:
         words = list(self._parameter.words() if self._parameter.words else ())

@@ -15,9 +15,6 @@ from IPython.core.completer import (
 
 from seamless_lab.app.grammar import complete, unfinished
 
-MOST = 500
-"""Completions offered at once: nobody reads more, and the list is built while a person waits."""
-
 _LINE = re.compile(r"^\s*(?:[A-Za-z_][\w.]*\s*=\s*)?%seamless\s+(?:[A-Za-z_]\w*\s*<<\s*)?(?P<typed>.*)$")
 _CELL = re.compile(r"^\s*%%seamless\b")
 
@@ -31,7 +28,7 @@ def make_matcher(known: Callable[[], Iterable[str]]) -> MatcherAPIv2:
         if typed is None:
             return SimpleMatcherResult(completions=[], suppress=False)
         words, fragment = unfinished(typed)
-        found = complete(words, fragment, known)[:MOST]
+        found = complete(words, fragment, known)
         return SimpleMatcherResult(
             completions=[SimpleCompletion(text, type=_type(text, words)) for text, _ in found],
             matched_fragment=fragment,
