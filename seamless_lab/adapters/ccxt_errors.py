@@ -5,12 +5,15 @@ Classes of ccxt and aiohttp go by their names here: importing either costs more 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from seamless_lab.errors import SeamlessError, SourceRejected, SourceUnavailable, UnknownMarket
 
 _FINAL_STATUSES = frozenset({400, 401, 404, 405, 407, 410, 422})
 _QUOTE_CHARS = 160
+_URL = re.compile(r"https?://[^/\s]+([^?\s]*)\S*")
+_MESSAGE = re.compile(r'"(?:msg|message|error)":\s*"([^"]+)"')
 
 
 class BadAnswer(Exception):
@@ -49,7 +52,7 @@ def judged(error: BaseException, call: Call, exchange: str) -> SeamlessError:
     `ExchangeError`, which looks final, when a body ends early. So HTTP status and the cause decide before the class.
     """
     where = f"{exchange} (HTTP {call.status})" if call.status else exchange
-    text, kinds = _short(error), _kinds(error)
+    text, kinds = _short(error, exchange), _kinds(error)
     wants_pause = call.status >= 400 and call.retry_after_s is not None
     if wants_pause or call.status in (418, 429) or kinds & {"RateLimitExceeded", "DDoSProtection"}:
         return RateLimited(
@@ -92,7 +95,11 @@ def _kinds(error: BaseException) -> set[str]:
     return {kind.__name__ for kind in type(error).__mro__}
 
 
-def _short(error: BaseException) -> str:
-    said = " ".join(str(error).split()) or type(error).__name__
+def _short(error: BaseException, exchange: str) -> str:
+    """What ccxt said, without the exchange's name, the URL's host and query, and JSON around a message."""
+    said = " ".join(str(error).split()).removeprefix(f"{exchange} ") or type(error).__name__
+    said = _URL.sub(r"\1", said)
+    if found := _MESSAGE.search(said):
+        said = found[1]
     cause = f" ({type(error.__cause__).__name__})" if error.__cause__ is not None else ""
     return (said if len(said) <= _QUOTE_CHARS else said[: _QUOTE_CHARS - 1] + "…") + cause
