@@ -24,7 +24,7 @@ def install_peers() -> str:
     What can be installed is: when the whole set cannot, the packages are tried by themselves, and rows of the others
     show that they are missing.
     """
-    wanted = hashlib.sha256(LOCK.read_bytes() + str(ROOT).encode()).hexdigest()
+    wanted = hashlib.sha256(LOCK.read_bytes() + str(VENV.resolve()).encode()).hexdigest()
     if _STAMP.is_file() and _STAMP.read_text() == wanted:
         return ""
     sys.path.insert(0, str(ROOT / "scripts"))
