@@ -118,7 +118,7 @@ class CcxtSource:
         while True:
             try:
                 async with self.gate:
-                    await self.around.limiter.acquire(self.limiter_key, weight)
+                    await self._take(weight)
                     return await act(), attempt
             except SourceUnavailable as error:
                 pause_s = settings.pause_s(attempt, self.around.uniform())
@@ -130,6 +130,17 @@ class CcxtSource:
                 self.notify("seamless.source.retry", attempt=attempt, pause_s=pause_s, error=error.message)
                 await self.around.sleep(pause_s)
                 attempt += 1
+
+    async def _take(self, weight: float) -> None:
+        """Wait for tokens, and tell how many are left, or that the wait was given up."""
+        limiter, key = self.around.limiter, self.limiter_key
+        try:
+            waited_s = await limiter.acquire(key, weight)
+        except asyncio.CancelledError:
+            self.notify("seamless.ratelimit.dropped", key=key, weight=weight)
+            raise
+        left = await limiter.tokens_available(key)
+        self.notify("seamless.ratelimit.tokens", key=key, tokens=left, weight=weight, waited_s=waited_s)
 
     async def _penalise(self, error: RateLimited) -> float:
         asked_s = error.retry_after_s

@@ -176,6 +176,7 @@ class Backfiller:
                 "seamless.backfill.progress",
                 run.header,
                 block.window,
+                lease_key=str(_key(run.header, block)),
                 completed=run.scheduled - run.blocks_left,
                 scheduled=run.scheduled,
                 failed=len(run.outcome.errors),
@@ -209,7 +210,7 @@ class Backfiller:
         outcome.errors.append(error)
 
     async def _fill_block(self, run: _Run, block: Block) -> None:
-        key = LeaseKey(str(run.header.node), run.header.grid.step_s, block.window.start)
+        key = _key(run.header, block)
         async with self._flights.hold(key):
             for last_try in (False, True):
                 try:
@@ -222,9 +223,11 @@ class Backfiller:
                         raise
 
     async def _still_missing(self, run: _Run, block: Block) -> Ranges:
-        if run.refresh or run.provisional:
+        if run.refresh:
             return block.gaps
         observed = await asyncio.to_thread(self._ports.hot.observed, run.header, block.window)
+        if run.provisional:
+            return block.gaps - observed.answered
         known = settled(observed, run.header.grid, stabilization_bars=self._stabilization_bars).answered
         return block.gaps - known - run.sealed
 
@@ -283,7 +286,7 @@ class Backfiller:
 
     async def _ask(self, run: _Run, gap: TimeRange, lease: Claimed) -> None:
         header, hot = run.header, self._ports.hot
-        asked_at_ms = self._ports.clock.now_ms()
+        asked_at_ms, begun_s = self._ports.clock.now_ms(), self._ports.clock.monotonic_s()
         self._emit("seamless.backfill.attempt", header, gap, lease_key=str(lease.key))
         try:
             fetched = await self._ports.fetcher.fetch(header.node, header.grid, gap)
@@ -308,7 +311,7 @@ class Backfiller:
             lease_key=str(lease.key),
             rows=len(conformed.bars),
             requests=fetched.requests,
-            latency_ms=self._ports.clock.now_ms() - asked_at_ms,
+            latency_ms=(self._ports.clock.monotonic_s() - begun_s) * 1000,
         )
 
     def _keep(self, run: _Run, gap: TimeRange, fetched: Fetched, lease: Claimed, asked_at_ms: int) -> Conformed:
@@ -331,7 +334,7 @@ class Backfiller:
                 window=gap,
                 bars=conformed.bars.within(answered),
                 answered=answered,
-                observed_at_ms=asked_at_ms,
+                observed_at_ms=min(asked_at_ms, fetched.server_time_ms) if run.provisional else asked_at_ms,
                 attempt=Attempt(
                     header.node,
                     gap,
@@ -339,7 +342,7 @@ class Backfiller:
                     "answered",
                     len(conformed.bars),
                     fetched.requests,
-                    "",
+                    _unpriced_error(conformed),
                     header.node.exchange,
                 ),
                 before_listing=fetched.before_listing & answered,
@@ -366,6 +369,10 @@ async def _to_the_end(work: Coroutine[None, None, None]) -> None:
         raise
 
 
+def _key(header: Header, block: Block) -> LeaseKey:
+    return LeaseKey(str(header.node), header.grid.step_s, block.window.start)
+
+
 @dataclass(slots=True)
 class _Run:
     """One call of `fill`, shared by its workers."""
@@ -383,6 +390,12 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.blocks_left = self.scheduled
+
+
+def _unpriced_error(conformed: Conformed) -> str:
+    """What the attempt says about rows that were no bars; empty when there were none."""
+    rows = conformed.report.count("unpriced")
+    return f"{rows} rows came without a price" if rows else ""
 
 
 def _not_served(header: Header, lost: Ranges, traits: SourceTraits) -> SourceRejected:

@@ -44,6 +44,7 @@ class LiveTail:
         if window is None:
             return Bars.none(header.node, header.grid)
         now_ms, answered = self._ports.clock.now_ms(), fetched.answered
+        observed_at_ms = min(now_ms, fetched.server_time_ms)  # final is what both clocks say is final
         conformed = conform(fetched.rows, header, window, answered=answered, policy=self._policy)
         answered = answered - conformed.unpriced
         bars = conformed.bars.within(answered)
@@ -56,7 +57,7 @@ class LiveTail:
                 window=window,
                 bars=bars,
                 answered=answered,
-                observed_at_ms=now_ms,
+                observed_at_ms=observed_at_ms,
                 attempt=attempt,
                 unpriced=conformed.unpriced,
             )

@@ -6,13 +6,21 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from seamless_lab.core.digest import CONFORMANCE_VERSION, Header
+from seamless_lab.core.observed import Observed
+from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.report import ConformanceReport, merge_reports
 from seamless_lab.core.time import TimeRange
-from seamless_lab.core.version import Version
-from seamless_lab.engine.artifacts import Candidate
-from seamless_lab.engine.events import Emit, Event
+from seamless_lab.core.version import Commit, Version
+from seamless_lab.engine.artifacts import Candidate, Published
+from seamless_lab.engine.events import Emit, Event, Field
 from seamless_lab.engine.knowledge import Stores
+from seamless_lab.errors import Corrupted
+
+HOT_TTL_MS = 2 * 86_400_000
+"""How long the hot store keeps what is sealed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,7 @@ class Publisher:
             return known.head
         bars, firm = self._stores.fresh_bars(known)
         report = merge_reports(reports)
-        published = self._stores.sealed.publish(
+        published = self._seal(
             Candidate(
                 header=header,
                 bars=bars,
@@ -91,8 +99,39 @@ class Publisher:
                     "seq": commit.seq,
                     "as_of_ms": commit.as_of_ms,
                     "retries": published.retries,
+                    "bytes": published.bytes_written,
                     "latency_ms": (clock.monotonic_s() - begun_s) * 1000,
                 },
             )
         )
+        if published.created:
+            self._forget(header, commit)
         return published.version
+
+    def _seal(self, candidate: Candidate) -> Published:
+        try:
+            return self._stores.sealed.publish(candidate)
+        except Corrupted as error:
+            if error.facts.get("collision"):
+                where: dict[str, Field] = {"node_id": str(candidate.header.node), "path": error.facts["path"]}
+                self._emit(Event("seamless.artifact.collision", self._stores.clock.now_ms(), where))
+            raise
+
+    def _forget(self, header: Header, commit: Commit) -> None:
+        """Drop from the hot store what it observed long ago and the commit holds as new.
+
+        Two days are enough for whoever began with an older head: nobody asks again for what was just sealed. Evidence
+        that no commit holds stays: attempts, and which quiet slots precede the listing.
+        """
+        hot, old_ms = self._stores.hot, self._stores.clock.now_ms() - HOT_TTL_MS
+        runs = commit.observed
+        old = runs.at_ms < old_ms
+        held = hot.bounds(header) if old.any() else None
+        if held is None or held.start * 1000 >= old_ms:
+            return
+        sealed = Observed.from_runs(np.column_stack((runs.starts[old], runs.ends[old], runs.at_ms[old])))
+        unlisted = hot.load(header, held, with_bars=False).before_listing
+        slots = hot.evict(header, sealed.within(Ranges.single(held) - unlisted), before_s=old_ms // 1000)
+        if slots:
+            facts: dict[str, Field] = {"node_id": str(header.node), "interval": header.grid.step_s, "slots": slots}
+            self._emit(Event("seamless.hot.evicted", self._stores.clock.now_ms(), facts))

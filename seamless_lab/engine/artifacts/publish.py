@@ -29,12 +29,13 @@ SKEW_MS = 5_000
 class Published:
     """The version that holds the candidate; `created` is False when the newest one already did.
 
-    `retries` counts lost races.
+    `retries` counts lost races, `bytes_written` the bytes of all objects that this call created.
     """
 
     version: Version
     created: bool
     retries: int = 0
+    bytes_written: int = 0
 
 
 def publish(loader: Loader, resolver: Resolver, candidate: Candidate, clock: Clock) -> Published:
@@ -48,7 +49,7 @@ def publish(loader: Loader, resolver: Resolver, candidate: Candidate, clock: Clo
         base = None if head is None else loader.version(node, head.commit.seq)
         merged = merge_candidate(loader, base, candidate)
         if base is not None and (merged is None or merged.tree.fingerprint == base.tree.fingerprint):
-            return Published(base, created=False, retries=retries)
+            return Published(base, created=False, retries=retries, bytes_written=writer.bytes_written)
         if merged is None:
             raise DataError(f"{node}: there is nothing answered to seal.", node=str(node))
         now_ms = _now_after(clock, head, candidate.header)
@@ -61,7 +62,7 @@ def publish(loader: Loader, resolver: Resolver, candidate: Candidate, clock: Clo
     writer.confirm()
     loader.remember_tree(merged.tree)
     resolver.saw(node, StoredCommit(commit, checksum(path, body)))
-    return Published(Version(commit, merged.tree), created=True, retries=retries)
+    return Published(Version(commit, merged.tree), True, retries, writer.bytes_written + len(body))
 
 
 def _write(loader: Loader, writer: Writer, merged: Merged, now_s: int) -> None:

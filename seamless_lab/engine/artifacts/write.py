@@ -8,6 +8,7 @@ from concurrent.futures import Executor
 from seamless_lab.core.bars import Bars
 from seamless_lab.engine.artifacts.segments import SegmentCodec
 from seamless_lab.engine.ports import ObjectStore
+from seamless_lab.errors import Corrupted, NotFound
 
 
 class Writer:
@@ -22,6 +23,12 @@ class Writer:
         self._executor = executor
         self._created: set[str] = set()
         self._found: dict[str, bytes] = {}
+        self._sizes: list[int] = []  # appended to from several threads
+
+    @property
+    def bytes_written(self) -> int:
+        """Bytes of all objects created so far."""
+        return sum(self._sizes)
 
     def write_all(
         self, documents: Sequence[tuple[str, bytes]], rows: Iterable[tuple[str, Bars]], codec: SegmentCodec
@@ -54,5 +61,22 @@ class Writer:
         if self._objects.create(path, data):
             self._created.add(path)
             self._found.pop(path, None)
-        else:
-            self._found[path] = data
+            self._sizes.append(len(data))
+            return
+        if path.endswith(".json"):
+            self._check_same(path, data)
+        self._found[path] = data
+
+    def _check_same(self, path: str, data: bytes) -> None:
+        """Raise `Corrupted` when the document that has this digest for its name is another one."""
+        try:
+            stored = self._objects.read(path)
+        except NotFound:  # swept meanwhile; `confirm` puts it back
+            return
+        if stored != data:
+            raise Corrupted(
+                f"{path} holds another document than the one that has this digest.",
+                hint="Run verify: the stored one is damaged, or two datasets share a fingerprint.",
+                path=path,
+                collision=True,
+            )
