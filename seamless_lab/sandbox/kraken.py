@@ -25,9 +25,8 @@ from seamless_lab.sandbox.tape import latest_trades, trades_between
 from seamless_lab.sandbox.trades import single_trades
 
 MAX_BARS, MAX_TRADES = 720, 1000
-_INTERVALS = {
-    str(TIMEFRAME_S[name] // 60): TIMEFRAME_S[name] for name in ("1m", "5m", "15m", "30m", "1h", "4h", "1d", "1w")
-}
+# Without the weeks: Kraken's open on Thursday, and those of this market on Monday.
+_INTERVALS = {str(TIMEFRAME_S[name] // 60): TIMEFRAME_S[name] for name in ("1m", "5m", "15m", "30m", "1h", "4h", "1d")}
 _OLD_ASSETS = {"BTC": "XXBT", "ETH": "XETH", "XRP": "XXRP", "LTC": "XLTC", "XLM": "XXLM", "DOGE": "XXDG", "USD": "ZUSD"}
 _ALTNAMES = {"BTC": "XBT", "DOGE": "XDG"}
 _MS_IN_NS = 1_000_000
