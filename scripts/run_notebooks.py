@@ -1,0 +1,37 @@
+"""Execute the notebooks again and store their outputs as the tests will see them; read the difference before committing."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
+METADATA = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+
+def main() -> None:
+    """Run each notebook in an empty home, with static output."""
+    for path in sorted(FOLDER.glob("*.ipynb")):
+        with tempfile.TemporaryDirectory() as home:
+            folders = {"HOME": "", "IPYTHONDIR": "ipython", "JUPYTER_CONFIG_DIR": "jupyter", "XDG_DATA_HOME": "data"}
+            folders |= {"XDG_CACHE_HOME": "cache", "SEAMLESS_HOME": "seamless"}
+            os.environ.update({name: f"{home}/{folder}" for name, folder in folders.items()})
+            os.environ.update(
+                SEAMLESS_RENDER="static", TZ="UTC", PYTHONHASHSEED="0", COLUMNS="100", POLARS_TABLE_WIDTH="100"
+            )
+            notebook = nbformat.read(path, as_version=4)
+            NotebookClient(notebook, timeout=120, store_widget_state=False, record_timing=False).execute(
+                cwd=str(FOLDER)
+            )
+        notebook.metadata = nbformat.from_dict(METADATA)
+        nbformat.write(notebook, path)
+        print(f"{path.name}: executed")
+
+
+if __name__ == "__main__":
+    main()
