@@ -1,4 +1,4 @@
-"""Execute the notebooks again and store their outputs as the tests will see them; read the difference before committing."""
+"""Execute the notebooks again and store their outputs as the tests will see them. Read the difference, then commit."""
 
 import os
 import tempfile

@@ -15,6 +15,7 @@ class Progress:
         self.done = 0
         self.blocks = 0
         self.slots = 0
+        self.asked_slots = 0
         self.failed = 0
         self.rows = 0
         self.requests = 0
@@ -28,6 +29,7 @@ class Progress:
                 self._doing = "reading what is known"
             case "seamless.backfill.plan":
                 self.done, self.blocks, self.slots = 0, _count(fields.get("blocks")), _count(fields.get("slots"))
+                self.asked_slots += self.slots
                 self._doing = ""
             case "seamless.backfill.progress":
                 self.done, self.blocks = _count(fields.get("completed")), _count(fields.get("scheduled"))
@@ -76,7 +78,7 @@ class Progress:
             return ""
         failed = f", {plural(self.failed, 'block')} failed" if self.failed else ""
         received = f"{self.rows:,} received in {plural(self.requests, 'request')}"
-        return f"asked for {plural(self.slots, 'bar')}: {received}{failed}"
+        return f"asked for {plural(self.asked_slots, 'bar')}: {received}{failed}"
 
 
 def _count(value: object) -> int:
