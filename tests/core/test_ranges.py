@@ -71,6 +71,14 @@ def test_slots_join_with_their_neighbours(places: set[int], grid: Grid) -> None:
     assert seconds_of(found) == {int(start) + second for start in opens for second in range(grid.step_s)}
 
 
+@given(st.integers(1, 40_000), st.sets(st.integers(0, 39_999), max_size=60))
+def test_slots_missing_anywhere_in_a_long_series_are_found(count: int, missing: set[int]) -> None:
+    opens = np.setdiff1d(np.arange(count), np.array(sorted(missing), dtype=np.int64)) * 60
+    found = Ranges.of_slots(opens, 60)
+    assert found == Ranges.normalised(opens, opens + 60)
+    assert_normal(found)
+
+
 @given(pairs, st.sets(st.integers(1, SPAN - 1), max_size=6))
 def test_cutting_keeps_every_second_on_its_side(found: list[tuple[int, int]], inner: set[int]) -> None:
     edges = np.array([0, *sorted(inner), SPAN], dtype=np.int64)
