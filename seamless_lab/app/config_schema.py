@@ -38,13 +38,6 @@ class Profile(StrEnum):
     PROD = "prod"
 
 
-class Render(StrEnum):
-    """How notebooks show results: `auto` is static unless a widget was asked for; `static` never shows a widget."""
-
-    AUTO = "auto"
-    STATIC = "static"
-
-
 @dataclass(frozen=True, slots=True)
 class Key:
     """One configuration key.
@@ -83,7 +76,6 @@ KEYS: tuple[Key, ...] = (
     Key(
         "profile", choice(Profile), Profile.DEV, "dev may use embedded twins; prod refuses them", ("SEAMLESS_PROFILE",)
     ),
-    Key("render", choice(Render), Render.AUTO, "static output only, or widgets where asked for", ("SEAMLESS_RENDER",)),
     Key("now", instant().optional(), None, "a frozen clock, for documents and tests", ("SEAMLESS_NOW",)),
     Key("segments.max_bytes", integer(0), 20 * 2**30, "size of the segment cache on this machine"),
     # -- what a fetch does
@@ -468,6 +460,7 @@ OTHER_ENVIRONMENT = (
     "SEAMLESS_HOME",
     "SEAMLESS_CONFIG",
     "SEAMLESS_CACHE_DIR",
+    "SEAMLESS_RENDER",
     "SEAMLESS_PYTHON",
 )
 SERVICE_PREFIXES = ("SEAMLESS_COORDINATOR_", "SEAMLESS_TEST_", "SEAMLESS_SANDBOX_")

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from seamless_lab.app.config_check import check
 from seamless_lab.app.config_findings import ConfigReport, Finding, Level, require
 from seamless_lab.app.config_resolve import Resolution, resolve
-from seamless_lab.app.config_schema import KEYS, Profile, Render
+from seamless_lab.app.config_schema import KEYS, Profile
 from seamless_lab.app.config_sources import Origin, from_arguments, from_environment, from_file, unknown_environment
 from seamless_lab.app.config_values import nearest
 from seamless_lab.app.secret import reveal, show
@@ -100,7 +100,6 @@ class Settings:
     """
 
     profile: Profile
-    render: Render
     now_ms: int | None
     strategy: Strategy
     context: ComputeContext
@@ -247,7 +246,6 @@ def _settings(found: Resolution, config_file: Path | None) -> Settings:
                 values.setdefault(key.name.replace("*", name), key.default)
     top = {
         "profile": "profile",
-        "render": "render",
         "now_ms": "now",
         "strategy": "seamless.strategy",
         "segments_max_bytes": "segments.max_bytes",

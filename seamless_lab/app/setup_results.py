@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from seamless_lab.adapters.clock_system import SystemClock
 from seamless_lab.adapters.objects_folder import FolderObjects
+from seamless_lab.adapters.segments_parquet import ParquetSegments
 from seamless_lab.app.command import Place
 from seamless_lab.app.config_findings import ConfigReport, Level
 from seamless_lab.app.config_sources import DEFAULT_ORIGIN, config_file
@@ -18,7 +20,8 @@ from seamless_lab.app.home import Home, find_home, user_folders
 from seamless_lab.app.results import Json, Rendered
 from seamless_lab.app.settings import resolve_settings, validate_settings
 from seamless_lab.app.view import Badge, Block, Column, Fact, Facts, Note, Table, Tone, View
-from seamless_lab.errors import RequestError
+from seamless_lab.engine.artifacts import NoSegmentCache, SealedStore
+from seamless_lab.errors import DataError, RequestError
 
 _TONES = {Level.ERROR: Tone.BAD, Level.UNHEALTHY: Tone.BAD, Level.WARNING: Tone.WARN}
 
@@ -111,8 +114,25 @@ def examined(place: Place, environment: Mapping[str, str]) -> Doctor:
             objects=FolderObjects(home.artifacts),
             open_hot=lambda: open_sqlite(home.hot),
             now_ms=SystemClock().now_ms(),
+            newest_as_of_ms=_newest_as_of_ms(home),
         )
     )
+
+
+def _newest_as_of_ms(home: Home) -> int | None:
+    """Knowledge time of the newest commit; None without any, or when the store cannot be read, which verify reports."""
+    if not home.artifacts.exists():
+        return None
+    clock = SystemClock()
+    with ThreadPoolExecutor(1) as executor:
+        store = SealedStore(
+            FolderObjects(home.artifacts), ParquetSegments(), NoSegmentCache(), clock=clock, executor=executor
+        )
+        try:
+            heads = [store.head_commit(node) for node in store.nodes()]
+        except DataError:
+            return None
+    return max((head.as_of_ms for head in heads if head is not None), default=None)
 
 
 def _find(place: Place, environment: Mapping[str, str]) -> tuple[Home, Path | None]:

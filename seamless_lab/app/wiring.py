@@ -187,9 +187,7 @@ class Wiring:
     def jobs(self) -> Jobs:
         """Plans, backfills, publishes."""
         with self._making:
-            limit = self.settings.rate_limit
-            rate = RateShape(limit.tokens_per_interval, limit.interval_ms, limit.burst_tokens, limit.min_interval_ms)
-            shape = JobShape(self.settings.backfill.window_bars, rate)
+            shape = JobShape(self.settings.backfill.window_bars, self._rate_shape)
             return Jobs(self.stores, self.fetcher, self.backfiller, self.publisher, shape)
 
     @cached_property
@@ -236,6 +234,10 @@ class Wiring:
             jitter_ratio=policy.jitter_ratio,
             penalty_backoff_ms=limit.penalty_backoff_ms,
         )
+
+    def _rate_shape(self, exchange: str) -> RateShape:
+        limit = self.settings.rate_limit_of(exchange)
+        return RateShape(limit.tokens_per_interval, limit.interval_ms, limit.burst_tokens, limit.min_interval_ms)
 
     def _bucket_shape(self, key: str) -> BucketShape:
         exchange = key.split(":")[1] if ":" in key else key

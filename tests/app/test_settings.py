@@ -176,7 +176,6 @@ def test_arguments_may_be_nested_or_dotted() -> None:
         ("QMTL_SEAMLESS_EARLY_FP", "0", "seamless.artifact.early_fingerprint", False),
         ("QMTL_SCHEMA_VALIDATION_MODE", "canary", "seamless.validation_mode", "canary"),
         ("SEAMLESS_NOW", "2025-03-01T00:00Z", "now", 1_740_787_200_000),
-        ("SEAMLESS_RENDER", "static", "render", "static"),
         ("SEAMLESS_PROFILE", "dev", "profile", "dev"),
         ("SEAMLESS_DOMAIN", "research", "seamless.domain", "research"),
     ],
