@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import polars as pl
@@ -22,10 +23,10 @@ from seamless_lab.errors import NotFound
 
 @dataclass(frozen=True, slots=True)
 class JobShape:
-    """The numbers a prediction needs: the size of a block, and the rate limit."""
+    """The numbers a prediction needs: the size of a block, and the rate limit of an exchange."""
 
     window_bars: int
-    rate: RateShape
+    rate_of: Callable[[str], RateShape]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +68,7 @@ class Jobs:
             header.grid,
             page_bars=traits.page_bars,
             request_weight=traits.request_weight,
-            rate=self._shape.rate,
+            rate=self._shape.rate_of(header.node.exchange),
         )
         return Planned(window, gaps, blocks, prediction)
 

@@ -1,0 +1,260 @@
+"""Backfill and plan: what is asked, what is not, what changes, and how it ends."""
+
+from __future__ import annotations
+
+import pytest
+
+from seamless_lab.adapters.clock_system import ManualClock
+from seamless_lab.core.coverage import Cause
+from seamless_lab.errors import SourceRejected, SourceUnavailable, UnknownMarket
+from seamless_lab.sandbox import FaultPlan, SandboxConfig, SandboxExchange
+from seamless_lab.sandbox.market import Restatement, Stretch
+from tests.engine.sources import Heard, ScriptedSource, scripted_lab
+from tests.labs import NODE, NOW_MS, NOW_S, open_lab
+from tests.oracle import check_honest
+
+START, DAY = 1_714_521_600, 86_400
+LISTED_S = 1_720_000_020  # 2024-07-03 09:47 UTC
+BARS = {"klines", "candles", "OHLC"}
+DOWN = FaultPlan(rates={"server_error": 1.0}, routes=frozenset({"klines"}), max_consecutive=None)
+DEAD = FaultPlan(rates={"server_error": 1.0}, max_consecutive=None)
+
+
+@pytest.fixture(scope="module")
+def running():
+    quiet = {"LTC/USDT": 50_000}
+    config = SandboxConfig(
+        now_ms=NOW_MS, symbols=20, weight_limits={}, quiet_per_million=quiet, listed_s={"ADA/USDT": LISTED_S}
+    )
+    with SandboxExchange(config) as running:
+        yield running
+
+
+@pytest.fixture
+def exchange(running):
+    running.set_faults(FaultPlan())
+    running.freeze(NOW_MS)
+    running.clear_log()
+    return running
+
+
+@pytest.fixture
+def lab(tmp_path, exchange):
+    with open_lab(tmp_path, exchange.url) as lab:
+        yield lab
+
+
+def asked(exchange) -> list[tuple[int, int]]:
+    return sorted((one.window_start, one.window_end) for one in exchange.log() if one.route in BARS)
+
+
+# -- refresh ----------------------------------------------------------------------------------------------------------
+
+
+def test_refreshing_what_has_not_changed_leaves_the_same_version(lab, exchange) -> None:
+    first = lab.backfill(NODE, START, START + DAY)
+    again = lab.backfill(NODE, START, START + DAY, refresh=True)
+    assert again.requests > 0
+    assert (again.version.tree.fingerprint, again.version.commit.as_of_ms) == (
+        first.version.tree.fingerprint,
+        first.version.commit.as_of_ms,
+    )
+    assert len(again.restated) == 0
+    assert lab.artifacts(NODE).frame.height == 1
+
+
+@pytest.mark.parametrize("kind", ["values", "late", "withdrawn"])
+def test_restated_bars_become_a_new_version_that_says_where(tmp_path, exchange, kind) -> None:
+    node, clock = "ohlcv:binance:ETH/USDT:1m", ManualClock(NOW_MS)
+    first = START + 5 * DAY + 3_600 * ["values", "late", "withdrawn"].index(kind)
+    span = Stretch(first, first + 600)
+    exchange.restate(Restatement("ETH/USDT", span, NOW_MS + 1_000, kind))
+    with open_lab(tmp_path, exchange.url, now=False) as lab:
+        lab.wiring.clock = clock
+        before = lab.fetch(node, START + 5 * DAY, START + 6 * DAY)
+        clock.advance(60)
+        exchange.freeze(NOW_MS + 60_000)
+        exchange.clear_log()
+        unasked = lab.fetch(node, START + 5 * DAY, START + 6 * DAY)
+        assert unasked.content == before.content
+        assert asked(exchange) == [], "what is answered is not asked again by itself"
+        done = lab.backfill(node, START + 5 * DAY, START + 6 * DAY, refresh=True)
+        after = lab.fetch(node, START + 5 * DAY, START + 6 * DAY)
+        check_honest(exchange, after)
+        assert after.content != before.content
+        assert done.version.commit.seq == 2
+        assert [[span.start, span.end]] == [pair for pair in done.restated.pairs() if pair[0] == first]
+        pinned = lab.fetch(before.ref, START + 5 * DAY, START + 6 * DAY, domain="research")
+        assert pinned.content == before.content, "the old version is as it was"
+
+
+def test_quiet_slots_are_not_asked_again_by_themselves(lab, exchange) -> None:
+    node = "ohlcv:binance:LTC/USDT:1m"
+    first = lab.fetch(node, START, START + DAY)
+    assert first.coverage.slots(Cause.QUIET) > 10
+    exchange.clear_log()
+    assert lab.fetch(node, START, START + DAY).content == first.content
+    assert lab.backfill(node, START, START + DAY).requests == 0
+    assert asked(exchange) == []
+
+
+# -- what cannot be had ----------------------------------------------------------------------------------------------
+
+
+def test_before_the_listing_is_quiet_with_evidence(lab, exchange) -> None:
+    node, listed = "ohlcv:binance:ADA/USDT:1m", LISTED_S // 60 * 60
+    result = lab.fetch(node, listed - DAY // 2, listed + DAY // 2)
+    check_honest(exchange, result)
+    assert result.verdict == "PASS"
+    assert result.answer.before_listing.pairs() == [[listed - DAY // 2, listed]]
+    gaps = lab.gaps(node, listed - DAY // 2, listed + DAY // 2).frame
+    assert gaps["error"][0] == "before the market was listed"
+    assert gaps["cause"][0] == "quiet"
+
+
+def test_history_that_kraken_no_longer_serves_is_refused_and_nothing_is_quiet(lab, exchange) -> None:
+    node = "ohlcv:kraken:BTC/USD:1m"
+    with pytest.raises(SourceRejected, match="latest 720 bars"):
+        lab.fetch(node, "2020-01-01", "2020-01-02")
+    with pytest.raises(SourceRejected):
+        lab.backfill(node, "2020-01-01", "2020-01-02")
+    coverage = lab.coverage(node, "2020-01-01", "2020-01-02").coverage
+    assert (coverage.slots(Cause.FAILED), coverage.slots(Cause.QUIET)) == (1440, 0)
+    minute = NOW_S // 60 * 60
+    mixed = lab.fetch(node, minute - DAY, minute)
+    check_honest(exchange, mixed)
+    assert mixed.coverage.slots(Cause.PRESENT) > 600
+    assert mixed.coverage.slots(Cause.QUIET) + mixed.coverage.slots(Cause.MISSING) < 60
+
+
+@pytest.mark.parametrize("strategy", ["SEAMLESS", "AUTO_BACKFILL"])
+def test_an_unknown_symbol_is_refused_at_once_with_near_matches(lab, exchange, strategy) -> None:
+    with pytest.raises(UnknownMarket, match="BTC/USTD") as refused:
+        lab.fetch("ohlcv:binance:BTC/USTD:1m", START, START + DAY, strategy=strategy)
+    assert "BTC/USDT" in refused.value.hint
+    assert asked(exchange) == []
+    for call in (lab.plan, lab.backfill):
+        with pytest.raises(UnknownMarket):
+            call("ohlcv:binance:BTC/USTD:1m", START, START + DAY)
+    with pytest.raises(UnknownMarket, match="binanse") as refused:
+        lab.fetch("ohlcv:binanse:BTC/USDT:1m", START, START + DAY)
+    assert "binance" in refused.value.hint
+
+
+def test_an_exchange_that_is_down_is_asked_for_a_few_blocks_only(lab, exchange) -> None:
+    exchange.set_faults(DOWN)
+    with pytest.raises(SourceUnavailable):
+        lab.fetch(NODE, START, START + 200 * DAY)
+    assert len(set(asked(exchange))) <= 3 + 8
+    coverage = lab.coverage(NODE, START, START + 200 * DAY).coverage
+    assert coverage.slots(Cause.QUIET) == coverage.slots(Cause.PRESENT) == 0
+    assert 0 < coverage.slots(Cause.FAILED) <= 11 * 900
+    assert coverage.slots(Cause.FAILED) + coverage.slots(Cause.MISSING) == 200 * 1440
+    gaps = lab.gaps(NODE, START, START + 200 * DAY).frame
+    assert all(gaps.filter(gaps["cause"] == "failed")["error"])
+
+
+def test_what_is_known_is_delivered_when_not_even_the_markets_can_be_loaded(tmp_path, exchange) -> None:
+    with open_lab(tmp_path, exchange.url) as lab:
+        lab.fetch(NODE, START, START + DAY)
+    exchange.set_faults(DEAD)
+    with open_lab(tmp_path, exchange.url) as lab:
+        answer = lab.fetch(NODE, START, START + 2 * DAY)
+        assert (answer.verdict, answer.rows) == ("PARTIAL", 1440)
+        assert answer.coverage.failed.pairs() == [[START + DAY, START + 2 * DAY]]
+        assert lab.gaps(NODE, START, START + 2 * DAY).frame["error"].str.contains("E-SOURCE-DOWN").all()
+        with pytest.raises(SourceUnavailable):
+            lab.fetch("ohlcv:binance:ETH/USDT:1m", START, START + DAY)
+
+
+# -- plan -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "node, start, end",
+    [
+        (NODE, START, START + 40 * DAY),
+        (NODE, START + 17, START + 60),
+        (NODE, START + 7 * DAY + 61, START + 9 * DAY + 1),
+        (NODE, NOW_S - 7_230, NOW_S + 7_200),
+        ("ohlcv:binance:BTC/USDT:1h", START, START + 200 * DAY),
+        ("ohlcv:coinbase:BTC/USD:1m", START, START + 3 * DAY),
+        ("ohlcv:coinbase:BTC/USD:5m", START + 299, START + 20 * DAY),
+        ("ohlcv:kraken:BTC/USD:1m", NOW_S - 500 * 60, NOW_S),
+    ],
+)
+def test_the_plan_is_what_the_exchange_then_logs(tmp_path, exchange, node, start, end) -> None:
+    with open_lab(tmp_path, exchange.url) as lab:
+        plan = lab.plan(node, start, end)
+        assert asked(exchange) == [], "planning asks for no bars"
+        assert lab.coverage(node, start, end).coverage.slots(Cause.PRESENT) == 0
+        done = lab.backfill(node, start, end)
+        assert done.coverage.slots(Cause.QUIET) == 0, "this window was to have no holes"
+        assert len(asked(exchange)) == plan.prediction.requests
+        assert plan.prediction.slots == done.rows
+        again = lab.plan(node, start, end)
+        assert (again.prediction.requests, again.prediction.blocks, again.gaps.pairs()) == (0, 0, [])
+        assert lab.plan(node, start, end, refresh=True).prediction.requests == plan.prediction.requests
+
+
+def test_a_plan_after_a_partial_fill_asks_for_the_rest_only(lab, exchange) -> None:
+    lab.fetch(NODE, START + 2 * DAY, START + 3 * DAY + 60)
+    lab.fetch(NODE, START + 5 * DAY - 60, START + 6 * DAY)
+    plan = lab.plan(NODE, START, START + 8 * DAY)
+    assert plan.gaps.pairs() == [
+        [START, START + 2 * DAY],
+        [START + 3 * DAY + 60, START + 5 * DAY - 60],
+        [START + 6 * DAY, START + 8 * DAY],
+    ]
+    exchange.clear_log()
+    lab.backfill(NODE, START, START + 8 * DAY)
+    assert len(asked(exchange)) == plan.prediction.requests
+    assert sum(end - start for start, end in asked(exchange)) == plan.gaps.seconds
+
+
+def test_a_plan_knows_the_pace_of_its_exchange(tmp_path, exchange) -> None:
+    settings = {"exchanges__binance__rate_limit_rps": 10.0, "seamless__rate_limit__burst_tokens": 1}
+    with open_lab(tmp_path, exchange.url, **settings) as lab:
+        plan = lab.plan(NODE, START, START + 90 * DAY).prediction
+        assert plan.seconds == pytest.approx((plan.weight - 1) / 10.0)
+
+
+# -- behind -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_partial_answer_is_filled_behind(lab, exchange) -> None:
+    exchange.set_faults(FaultPlan(latency_ms=50, routes=frozenset({"klines"})))
+    heard = Heard()
+    lab.add_sink(heard)
+    first = lab.fetch(NODE, START, START + DAY, strategy="PARTIAL_FILL")
+    assert (first.verdict, first.rows, first.exit_code) == ("PARTIAL", 0, 0)
+    assert "seamless.artifact.published" not in heard.names()
+    lab.wait()
+    assert "seamless.artifact.published" in heard.names()
+    exchange.clear_log()
+    assert lab.fetch(NODE, START, START + DAY, strategy="PARTIAL_FILL").verdict == "PASS"
+    lab.wait()
+    assert asked(exchange) == []
+
+
+def test_closing_cancels_what_was_left_behind(tmp_path, exchange) -> None:
+    exchange.set_faults(FaultPlan(rates={"hang": 1.0}, routes=frozenset({"klines"}), max_consecutive=None))
+    with open_lab(tmp_path, exchange.url) as lab:
+        lab.fetch(NODE, START, START + DAY, strategy="PARTIAL_FILL")
+    with open_lab(tmp_path, exchange.url) as lab:
+        assert lab.coverage(NODE, START, START + DAY).coverage.slots(Cause.MISSING) == 1440
+
+
+def test_a_fill_behind_that_fails_says_so(tmp_path) -> None:
+    clock, heard = ManualClock(NOW_MS), Heard()
+    source = ScriptedSource(clock)
+    with scripted_lab(tmp_path, clock, source) as lab:
+        lab.add_sink(heard)
+        source.error = RuntimeError("a bug in the adapter")
+        assert lab.fetch(NODE, START, START + DAY, strategy="PARTIAL_FILL").verdict == "PARTIAL"
+        lab.wait()
+        assert heard.of("seamless.backfill.behind_failed")[0].fields["error"] == "a bug in the adapter"
+        source.error = SourceUnavailable("down")
+        lab.fetch(NODE, START, START + DAY, strategy="PARTIAL_FILL")
+        lab.wait()
+        assert heard.of("seamless.backfill.fail")[0].fields["message"] == "down"
