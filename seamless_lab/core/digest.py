@@ -25,6 +25,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from typing import Protocol
 
@@ -67,7 +68,7 @@ class Header:
 
     def to_bytes(self) -> bytes:
         """The canonical bytes of the header."""
-        return canonical_json(self.to_json())
+        return _header_bytes(self)
 
 
 class Child(Protocol):
@@ -118,6 +119,11 @@ class Pack:
 def canonical_json(value: object) -> bytes:
     """JSON with sorted keys, no spaces, ASCII only: equal values give equal bytes."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()
+
+
+@lru_cache(maxsize=1_024)
+def _header_bytes(header: Header) -> bytes:
+    return canonical_json(header.to_json())
 
 
 def leaves_of(header: Header, bars: Bars, answered: Ranges, *, executor: Executor | None = None) -> tuple[Leaf, ...]:
@@ -216,8 +222,7 @@ def _canonical(column: pl.Series) -> tuple[bytes, memoryview | None, memoryview]
         bits[bits == _SIGN] = 0
         bits[(bits & ~_SIGN) > _INFINITY] = _NAN
         values = bits
-    title = _text(column.name) + _text(DTYPES[column.name])
-    return title, None if nulls is None else _memory(nulls), _memory(values)
+    return _TITLES[column.name], None if nulls is None else _memory(nulls), _memory(values)
 
 
 def _memory(values: npt.NDArray[np.generic]) -> memoryview:
@@ -244,3 +249,6 @@ def _bytes(value: bytes) -> bytes:
 
 def _text(value: str) -> bytes:
     return _bytes(value.encode())
+
+
+_TITLES = {name: _text(name) + _text(dtype) for name, dtype in DTYPES.items()}

@@ -21,7 +21,7 @@ COMMIT_FORMAT = "seamless.commit/1"
 
 # What a file with other content can raise while it is read: wrong types, names or numbers, a node or range that is
 # none.
-_UNREADABLE = (ValueError, KeyError, TypeError, OverflowError, RequestError)
+_UNREADABLE = (AttributeError, ValueError, KeyError, TypeError, OverflowError, RequestError)
 
 Json = dict[str, object]
 
