@@ -127,6 +127,15 @@ def local(label: str, work: Callable[[], object], before: Callable[[], object] |
 def race(contenders: Iterable[Contender], rounds: int) -> list[Measure]:
     """Run all contenders in turn, round after round; one that fails is out, with its reason."""
     listed = list(contenders)
+    gc.collect()
+    gc.freeze()  # what is there already is no garbage: the collections before each round stay short
+    try:
+        return _race(listed, rounds)
+    finally:
+        gc.unfreeze()
+
+
+def _race(listed: list[Contender], rounds: int) -> list[Measure]:
     samples: dict[int, list[Sample]] = {place: [] for place in range(len(listed))}
     errors: dict[int, str] = {}
     spent_s = dict.fromkeys(samples, 0.0)

@@ -171,7 +171,7 @@ def resolve_as_of(bench: Bench) -> Row:
         held = bench.open_store(counting)
         held.select(HEADER.node, AsOf(times[-1]))
         pick = [int(at) for at in random.choice(times, 4_000)]
-        turn = count()
+        turn, index = count(), np.array(times)
 
         def warm(store: object = held, pick: list[int] = pick, turn: Iterator[int] = turn) -> object:
             return store.select(HEADER.node, AsOf(pick[next(turn) % len(pick)]))  # type: ignore[attr-defined]
@@ -183,7 +183,8 @@ def resolve_as_of(bench: Bench) -> Row:
             ours(f"ours: {commits:,}, new process", cold),
             ours(f"ours: {commits:,}", warm),
             floor(
-                f"bisect of a held index: {commits:,}", lambda times=times, pick=pick: np.searchsorted(times, pick[7])
+                f"bisect of a held index: {commits:,}",
+                lambda index=index, pick=pick: np.searchsorted(index, pick[7]),
             ),
         ]
         contenders += _resolving_peers(bench, commits)
