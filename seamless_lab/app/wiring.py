@@ -188,7 +188,7 @@ class Wiring:
         """Plans, backfills, publishes."""
         with self._making:
             shape = JobShape(self.settings.backfill.window_bars, self._rate_shape)
-            return Jobs(self.stores, self.fetcher, self.backfiller, self.publisher, shape)
+            return Jobs(self.stores, self.fetcher, self.backfiller, self.publisher, shape, self.events.emit)
 
     @cached_property
     def tail(self) -> LiveTail:

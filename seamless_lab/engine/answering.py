@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -114,14 +115,7 @@ class Answering:
             provenance = answer.provenance
             cited: dict[str, Field] = {"fingerprint": provenance.fingerprint, "as_of_ms": provenance.as_of_ms}
             self.emit(Event(closing, now_ms, where(request) | cited | {"reasons": ",".join(reasons)}))
-        for flag, count in answer.flags.items():
-            self.emit(Event("seamless.conformance.flag", now_ms, where(request) | {"flag_type": flag, "count": count}))
-        for warning, count in answer.warnings.items():
-            self.emit(
-                Event(
-                    "seamless.conformance.warning", now_ms, where(request) | {"warning_type": warning, "count": count}
-                )
-            )
+        tell_findings(self.emit, now_ms, where(request), answer.flags, answer.warnings)
 
     def record_error(self, request: FetchRequest, error: SeamlessError, timings_ms: dict[str, float]) -> None:
         """Append a fetch that ended in an error; its code stands for the verdict."""
@@ -179,6 +173,16 @@ def _record(request: FetchRequest, outcome: _Outcome, now_ms: int, timings_ms: d
         budgets_ms={str(phase): budget for phase in Phase if (budget := request.sla.budget(phase)) is not None},
         violated=outcome.violated,
     )
+
+
+def tell_findings(
+    emit: Emit, now_ms: int, about: dict[str, Field], flags: Mapping[str, int], warnings: Mapping[str, int]
+) -> None:
+    """Emit what conformance found in received rows; `about` as in `where`."""
+    for flag, count in flags.items():
+        emit(Event("seamless.conformance.flag", now_ms, about | {"flag_type": flag, "count": count}))
+    for warning, count in warnings.items():
+        emit(Event("seamless.conformance.warning", now_ms, about | {"warning_type": warning, "count": count}))
 
 
 def where(request: FetchRequest) -> dict[str, Field]:

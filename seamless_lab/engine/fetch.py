@@ -17,7 +17,7 @@ from seamless_lab.core.policy import OnViolation, Phase, Strategy, Verdict
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import format_time
 from seamless_lab.core.version import Version
-from seamless_lab.engine.answering import Answering, Delivery, where
+from seamless_lab.engine.answering import Answering, Delivery, tell_findings, where
 from seamless_lab.engine.artifacts import Sealed
 from seamless_lab.engine.backfill import Backfiller, FillOutcome
 from seamless_lab.engine.budget import Budget
@@ -243,6 +243,8 @@ class FetchEngine:
             outcome = FillOutcome()
             try:
                 await self._backfiller.fill(known.header, gaps, sealed=known.sealed, outcome=outcome)
+                report, now_ms = outcome.report, self._stores.clock.now_ms()
+                tell_findings(self._emit, now_ms, where(request), report.flags, report.warnings)
                 await self._publisher.publish(
                     known.header, known.window, world=request.context.world_id, reports=outcome.reports
                 )

@@ -12,9 +12,12 @@ from seamless_lab.core.coverage import Coverage
 from seamless_lab.core.digest import Header
 from seamless_lab.core.plan import Block, Prediction, RateShape, plan_blocks, predict
 from seamless_lab.core.ranges import Ranges
+from seamless_lab.core.report import ConformanceReport
 from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import Version
+from seamless_lab.engine.answering import tell_findings
 from seamless_lab.engine.backfill import Backfiller, FillOutcome
+from seamless_lab.engine.events import Emit, Field
 from seamless_lab.engine.knowledge import Known, Stores
 from seamless_lab.engine.ports import Fetcher
 from seamless_lab.engine.publish import Publisher
@@ -53,9 +56,15 @@ class Jobs:
     """Plan, backfill and publish; bound to one loop."""
 
     def __init__(
-        self, stores: Stores, fetcher: Fetcher, backfiller: Backfiller, publisher: Publisher, shape: JobShape
+        self,
+        stores: Stores,
+        fetcher: Fetcher,
+        backfiller: Backfiller,
+        publisher: Publisher,
+        shape: JobShape,
+        emit: Emit,
     ) -> None:
-        self._stores, self._fetcher = stores, fetcher
+        self._stores, self._fetcher, self._emit = stores, fetcher, emit
         self._backfiller, self._publisher, self._shape = backfiller, publisher, shape
 
     async def plan(self, header: Header, window: TimeRange, *, refresh: bool) -> Planned:
@@ -83,6 +92,7 @@ class Jobs:
         gaps, before = await self._gaps(header, window, refresh)
         outcome = FillOutcome()
         await self._backfiller.fill(header, gaps, sealed=before.sealed, refresh=refresh, outcome=outcome)
+        self._tell_findings(header, window, outcome.report)
         version = await self._publisher.publish(header, window, reports=outcome.reports)
         return await asyncio.to_thread(self._finished, header, window, outcome, before.head, version)
 
@@ -106,6 +116,11 @@ class Jobs:
                 node=str(header.node),
             )
         return version
+
+    def _tell_findings(self, header: Header, window: TimeRange, report: ConformanceReport) -> None:
+        about: dict[str, Field] = {"node_id": str(header.node), "interval": header.grid.step_s, "world_id": "default"}
+        about |= {"start": window.start, "end": window.end}
+        tell_findings(self._emit, self._stores.clock.now_ms(), about, report.flags, report.warnings)
 
     async def _gaps(self, header: Header, window: TimeRange, refresh: bool) -> tuple[Ranges, Known]:
         known = await asyncio.to_thread(self._stores.know, header, window)
