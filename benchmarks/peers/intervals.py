@@ -17,17 +17,17 @@ def load(path: str) -> None:
             _STATE[f"tree_{side}"] = pairs
 
 
-def portion_algebra(op: str) -> object:
+def portion_algebra(what: str) -> object:
     a, b = _STATE["portion_a"], _STATE["portion_b"]
-    return {"union": a.__or__, "intersection": a.__and__, "difference": a.__sub__}[op](b)
+    return {"union": a.__or__, "intersection": a.__and__, "difference": a.__sub__}[what](b)
 
 
-def tree_algebra(op: str) -> object:
+def tree_algebra(what: str) -> object:
     tree = IntervalTree.from_tuples(_STATE["tree_a"])
-    if op == "union":
+    if what == "union":
         tree.update(IntervalTree.from_tuples(_STATE["tree_b"]))
         tree.merge_overlaps(strict=False)
-    elif op == "difference":
+    elif what == "difference":
         for start, end in _STATE["tree_b"]:
             tree.chop(start, end)
     else:

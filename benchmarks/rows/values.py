@@ -195,8 +195,8 @@ def coverage_algebra(bench: Bench) -> Row:
             if peer is not None:
                 measures += race(
                     [
-                        peer.contender(f"portion: {label}", "portion_algebra", op=name),
-                        peer.contender(f"intervaltree: {label}", "tree_algebra", op=name),
+                        peer.contender(f"portion: {label}", "portion_algebra", what=name),
+                        peer.contender(f"intervaltree: {label}", "tree_algebra", what=name),
                     ],
                     2,
                 )
