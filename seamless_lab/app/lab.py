@@ -308,6 +308,12 @@ class Lab:
         reference = self._reference(node)
         selector = self._selector(reference, as_of)
         chosen = settings.context.domain if domain is None else choose(Domain, domain, "domain")
+        if chosen is Domain.LIVE and not isinstance(selector, Latest | None):
+            raise RequestError(
+                "The live domain follows the newest version, and was asked for another one.",
+                hint="Leave the version out, or read it in the research or backtest domain.",
+                domain=str(chosen),
+            )
         context = ComputeContext(
             world_id=world if world is not None else settings.context.world_id,
             domain=chosen,
@@ -319,7 +325,7 @@ class Lab:
             window=self._window(node, start, end),
             context=context,
             strategy=settings.strategy if strategy is None else choose(Strategy, strategy, "strategy"),
-            sla=sla if isinstance(sla, SLAPolicy) else settings.sla_named(sla),
+            sla=sla if isinstance(sla, SLAPolicy) else settings.sla_named(None if sla is None else str(sla)),
             selector=selector,
         )
 
