@@ -9,7 +9,7 @@ import polars as pl
 
 from seamless_lab.app.results import ArtifactList, CoverageResult, GapTable, SlaReport, VerifyReport
 from seamless_lab.app.wiring import Wiring
-from seamless_lab.core.coverage import Cause
+from seamless_lab.core.coverage import Cause, Gap
 from seamless_lab.core.digest import Header
 from seamless_lab.core.identity import NodeId
 from seamless_lab.core.reference import Reference
@@ -34,7 +34,7 @@ def gaps(wiring: Wiring, header: Header, window: TimeRange) -> GapTable:
     result = coverage(wiring, header, window)
     found = list(result.coverage.gaps(Cause.MISSING, Cause.FAILED, Cause.QUIET, Cause.PENDING))
     starts = np.array([gap.window.start for gap in found], dtype=np.int64)
-    asked, errors = _latest_attempts(result.attempts, starts)
+    asked, errors = _latest_attempts(result.attempts, found)
     repairs = [
         f"seamless backfill {header.node} --start {format_time(gap.window.start)} --end {format_time(gap.window.end)}"
         if gap.cause in (Cause.MISSING, Cause.FAILED)
@@ -64,17 +64,26 @@ def gaps(wiring: Wiring, header: Header, window: TimeRange) -> GapTable:
     return GapTable(header.node, window, frame)
 
 
-def _latest_attempts(
-    attempts: pl.DataFrame, starts: np.ndarray[tuple[int], np.dtype[np.int64]]
-) -> tuple[list[int | None], list[str]]:
-    """When each time was last asked for, and the error that came back; attempts are oldest first."""
+def _latest_attempts(attempts: pl.DataFrame, gaps: Sequence[Gap]) -> tuple[list[int | None], list[str]]:
+    """When each gap was last asked for, and the error that came back; attempts are oldest first.
+
+    For failed slots that is the latest error about any of them; for others what was last asked about the first.
+    """
+    starts = np.array([gap.window.start for gap in gaps], dtype=np.int64)
+    ends = np.array([gap.window.end for gap in gaps], dtype=np.int64)
+    failed = np.array([gap.cause is Cause.FAILED for gap in gaps], dtype=bool)
     place = np.full(starts.shape, -1, dtype=np.int64)
-    begins, ends = attempts["start"].to_numpy(), attempts["end"].to_numpy()
-    for row in range(attempts.height):
-        place[(starts >= begins[row]) & (starts < ends[row])] = row
+    asked_for = zip(attempts["start"].to_list(), attempts["end"].to_list(), attempts["error"].to_list(), strict=True)
+    for row, (begin, end, error) in enumerate(asked_for):
+        about_start = ~failed & (starts >= begin) & (starts < end)
+        about_some = failed & (starts < end) & (ends > begin) & bool(error)
+        place[about_start | about_some] = row
     known = [int(row) if row >= 0 else None for row in place]
     asked = [None if row is None else int(attempts["asked_at_ms"][row]) for row in known]
-    return asked, ["" if row is None else str(attempts["error"][row] or "") for row in known]
+    return asked, [
+        "" if row is None or gap.cause is Cause.QUIET else str(attempts["error"][row])
+        for row, gap in zip(known, gaps, strict=True)
+    ]
 
 
 def known_bounds(wiring: Wiring, header: Header) -> TimeRange:

@@ -1,0 +1,206 @@
+"""Looking: coverage, gaps, datasets, manifests, verification and budgets, as values and as JSON."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+
+import polars as pl
+import pytest
+
+from seamless_lab.adapters.clock_system import ManualClock
+from seamless_lab.core.coverage import Cause
+from seamless_lab.core.policy import SLAPolicy
+from seamless_lab.errors import NotFound, SeamlessError, SourceUnavailable
+from tests.engine.sources import ScriptedSource, scripted_lab
+from tests.labs import NOW_MS, NOW_S
+
+NODE, OTHER = "ohlcv:binance:BTC/USDT:1m", "ohlcv:binance:BTC/USDT:USDT:1h"
+MINUTE, HOUR = NOW_S // 60 * 60, 3_600
+START = MINUTE - 24 * HOUR
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(NOW_MS)
+
+
+@pytest.fixture
+def source(clock) -> ScriptedSource:
+    return ScriptedSource(clock)
+
+
+@pytest.fixture
+def lab(tmp_path, clock, source):
+    """A day of which the second hour is missing, the third failed twice, and the last two minutes are too young."""
+    with scripted_lab(tmp_path, clock, source) as lab:
+        lab.fetch(NODE, START, START + HOUR)
+        source.error = SourceUnavailable("the first try failed")
+        lab.fetch(NODE, START, START + HOUR, strategy="FAIL_FAST")
+        try_to_fill(lab)
+        clock.advance(60)
+        source.error = SourceUnavailable("the second try failed")
+        try_to_fill(lab)
+        source.error = None
+        lab.fetch(NODE, START + 3 * HOUR, MINUTE)
+        yield lab
+
+
+def try_to_fill(lab) -> None:
+    with pytest.raises(SourceUnavailable):
+        lab.backfill(NODE, START + 2 * HOUR, START + 3 * HOUR)
+
+
+def plain(result) -> dict:
+    """The facts, which must be JSON already, without numpy or datetimes."""
+    facts = result.to_dict()
+    assert json.loads(json.dumps(facts)) == facts
+    assert result.to_text()
+    assert result._repr_html_()
+    return facts
+
+
+def test_coverage_by_cause(lab) -> None:
+    result = lab.coverage(NODE, START, MINUTE + 120)
+    facts = plain(result)["coverage"]
+    assert {cause: facts[cause]["bars"] for cause in map(str, Cause)} == {
+        "present": 60 + 21 * 60 - 1,
+        "quiet": 0,
+        "missing": 60,
+        "failed": 60,
+        "pending": 3,
+    }
+    assert facts["missing"]["ranges"] == [[START + HOUR, START + 2 * HOUR]]
+    assert result.exit_code == 0
+    assert result.fingerprint == lab.manifest(NODE).version.tree.fingerprint
+
+
+def test_without_a_window_coverage_is_of_all_that_is_known(lab) -> None:
+    window = lab.coverage(NODE).coverage.window
+    assert window.start == START
+    assert window.end in (MINUTE - 60, MINUTE)
+    with pytest.raises(NotFound, match="Nothing is known"):
+        lab.coverage("ohlcv:binance:ETH/USDT:1m")
+
+
+def test_a_gap_carries_its_cause_its_latest_evidence_and_its_repair(lab) -> None:
+    table = lab.gaps(NODE, START, MINUTE + 120)
+    rows = plain(table)["gaps"]
+    assert [(row["cause"], row["bars"]) for row in rows] == [("missing", 60), ("failed", 60), ("pending", 3)]
+    missing, failed, pending = rows
+    assert (missing["error"], missing["asked_at_ms"]) == ("", None)
+    assert failed["error"] == "E-SOURCE-DOWN: the second try failed"
+    assert failed["asked_at_ms"] == NOW_MS + 60_000
+    assert failed["repair"] == (
+        f"seamless backfill {NODE} --start {dt.datetime.fromtimestamp(START + 2 * HOUR, dt.UTC):%Y-%m-%dT%H:%MZ} "
+        f"--end {dt.datetime.fromtimestamp(START + 3 * HOUR, dt.UTC):%Y-%m-%dT%H:%MZ}"
+    )
+    assert pending["repair"] == ""
+    assert table.exit_code == 1
+    assert table.frame.schema["asked_at"] == pl.Datetime("us", "UTC")
+
+
+def test_the_repair_repairs(lab) -> None:
+    for row in lab.gaps(NODE, START, START + 4 * HOUR).frame.filter(pl.col("repair") != "").iter_rows(named=True):
+        _, _, node, _, start, _, end = row["repair"].split()
+        assert lab.backfill(node, start, end).exit_code == 0
+    assert lab.gaps(NODE, START, START + 4 * HOUR).exit_code == 0
+
+
+def test_gaps_that_were_asked_for_in_parts_show_what_the_last_of_them_said(lab, source, clock) -> None:
+    """One stretch of failed slots, asked for in two blocks: the newer failure is not hidden behind the older one."""
+    source.error = SourceUnavailable("a third try, of the end only")
+    clock.advance(60)
+    with pytest.raises(SourceUnavailable):
+        lab.backfill(NODE, START + 2 * HOUR + 1_800, START + 3 * HOUR)
+    failed = lab.gaps(NODE, START, START + 4 * HOUR).frame.filter(pl.col("cause") == "failed")
+    assert failed["error"].to_list() == ["E-SOURCE-DOWN: a third try, of the end only"]
+
+
+def test_what_is_answered_next_door_does_not_hide_an_error(lab, source, clock) -> None:
+    clock.advance(60)
+    source.error = None
+    lab.backfill(NODE, START + HOUR, START + 2 * HOUR + 600)
+    failed = lab.gaps(NODE, START, START + 4 * HOUR).frame.filter(pl.col("cause") == "failed")
+    assert failed["bars"].to_list() == [50]
+    assert failed["error"].to_list() == ["E-SOURCE-DOWN: the second try failed"]
+
+
+def test_datasets_and_their_history(lab) -> None:
+    lab.fetch(OTHER, START, START + 6 * HOUR)
+    listed = plain(lab.artifacts())["artifacts"]
+    assert [row["node"] for row in listed] == [NODE, OTHER]
+    assert [row["seq"] for row in listed] == [2, 1]
+    assert listed[0]["rows"] == 60 + 21 * 60 - 1
+    history = plain(lab.artifacts(NODE))["artifacts"]
+    assert [(row["seq"], row["rows"]) for row in history] == [(1, 60), (2, 60 + 21 * 60 - 1)]
+    assert history[0]["as_of_ms"] < history[1]["as_of_ms"]
+    assert lab.nodes() == sorted([NODE, OTHER])
+    with pytest.raises(SeamlessError):
+        lab.artifacts("ohlcv:binance:ETH/USDT:1m")
+
+
+def test_a_manifest_has_every_field(lab) -> None:
+    facts = plain(lab.manifest(f"{NODE}@seq:1"))
+    assert facts["rows"] == 60
+    assert facts["range"] == [START, START + HOUR]
+    assert facts["producer"]["node_id"] == NODE
+    assert facts["producer"]["identity"]
+    assert facts["producer"]["interval"] == 60
+    assert facts["conformance"]["flags"] == {}
+    assert facts["publication_watermark"].startswith(
+        f"{dt.datetime.fromtimestamp(START + HOUR, dt.UTC):%Y-%m-%dT%H:%M}"
+    )
+    assert facts["observed_at_ms"] == [[START, START + HOUR, NOW_MS]]
+    assert facts["previous"] is None
+    assert plain(lab.manifest(NODE))["previous"]
+    assert lab.manifest(NODE).ref == lab.manifest(f"{NODE}@latest").ref
+
+
+def test_verification_names_what_is_damaged(lab, tmp_path) -> None:
+    assert plain(lab.verify())["verified"] is True
+    assert lab.verify(NODE).versions == 2
+    assert lab.verify(f"{NODE}@seq:1").versions == 1
+    file = next(tmp_path.rglob("*.parquet"))
+    file.chmod(0o644)
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+    report = lab.verify()
+    assert report.exit_code == 1
+    assert any(file.name in offender for offender in plain(report)["offenders"])
+
+
+def test_budgets_and_percentiles(lab, source) -> None:
+    with pytest.raises(SeamlessError):
+        lab.fetch(NODE, START, START + 2 * HOUR, domain="research", as_of="seq:99")
+    for _ in range(20):
+        lab.fetch(NODE, START, START + HOUR, sla=SLAPolicy(max_wait_storage_ms=60_000, total_deadline_ms=90_000))
+    report = lab.sla(NODE)
+    facts = plain(report)
+    phases = {row["phase"]: row for row in facts["phases"]}
+    assert phases["storage"]["budget_ms"] == 60_000
+    assert phases["total"]["budget_ms"] == 90_000
+    assert phases["backfill"]["budget_ms"] is None
+    spent = report.fetches["storage_ms"].drop_nulls().sort()
+    assert phases["storage"]["count"] == spent.len() >= 20
+    assert phases["storage"]["p50_ms"] <= phases["storage"]["p95_ms"] <= phases["storage"]["p99_ms"]
+    assert phases["storage"]["max_ms"] == spent.max()
+    assert phases["storage"]["p99_ms"] in spent.to_list()
+    assert "E-NOT-FOUND" in report.fetches["verdict"].to_list(), "errors are fetches too"
+    assert report.exit_code == 0
+    assert plain(lab.sla(OTHER))["fetches"] == []
+    assert lab.sla(NODE, since="now").fetches.height <= report.fetches.height
+
+
+def test_an_empty_home_is_looked_at_without_fuss(tmp_path, clock) -> None:
+    with scripted_lab(tmp_path / "new", clock) as lab:
+        assert plain(lab.artifacts())["artifacts"] == []
+        assert plain(lab.verify())["objects"] == 0
+        assert plain(lab.sla())["fetches"] == []
+        assert lab.nodes() == []
+        assert plain(lab.coverage(NODE, START, MINUTE))["coverage"]["missing"]["bars"] == 24 * 60 - 2
+        assert plain(lab.gaps(NODE, START, MINUTE))["gaps"][0]["cause"] == "missing"
+        for call in (lab.coverage, lab.gaps, lab.manifest, lab.publish, lab.artifacts):
+            with pytest.raises(NotFound):
+                call(NODE)
