@@ -8,6 +8,7 @@ from typing import Any
 
 import apsw
 import numpy as np
+import numpy.typing as npt
 
 from seamless_lab.adapters.hot_attempts import compact_attempts, insert_attempt, load_attempts
 from seamless_lab.adapters.hot_chunks import Chunk, Layout, Rows, decode, decode_rows, decode_runs, encode
@@ -162,13 +163,18 @@ class SqliteHotStore:
             series = _series(connection, header)
             if series is None:
                 return 0
-            layout = _layout(header.grid, bounds, series)
-            chunks = self._chunks(connection, layout)
-            rows, observed, before = decode(chunks, layout.of([chunk.id for chunk in chunks]))
-            kept = overlay(old, observed).won | (observed.answered - old.answered)
-            dropped = observed.answered - kept
-            if len(dropped):
-                _store(connection, layout, rows.where(kept.contains(rows.ts)), observed.within(kept), before & kept)
+            found = self._chunks(connection, _layout(header.grid, bounds, series))
+            layout = _layout(header.grid, bounds, series).of([chunk.id for chunk in found])
+            known, _ = decode_runs(found)
+            kept = overlay(old, known).won | (known.answered - old.answered)
+            dropped = known.answered - kept
+            holds, loses = _meets(layout, kept), _meets(layout, dropped)
+            connection.executemany("DELETE FROM chunk WHERE id = ?", [(id_,) for id_ in layout.ids[~holds].tolist()])
+            chunks = [chunk for chunk, both in zip(found, (holds & loses).tolist(), strict=True) if both]
+            if chunks:  # cells that lose a part only; most go as a whole, and their bars need not be looked at
+                some = layout.of([chunk.id for chunk in chunks])
+                rows, observed, before = decode(chunks, some)
+                _store(connection, some, rows.where(kept.contains(rows.ts)), observed.within(kept), before & kept)
         return dropped.seconds // header.grid.step_s
 
     def check(self) -> None:
@@ -203,6 +209,13 @@ def _layout(grid: Grid, window: TimeRange, series: int) -> Layout:
     starts = cells.starts(window)
     edges = cells.edges(starts)
     return Layout(starts[:-1] + (series << _CELL_BITS), edges[:-1], edges[1:], grid.step_s)
+
+
+def _meets(layout: Layout, ranges: Ranges) -> npt.NDArray[np.bool_]:
+    """Which cells have slots of a set."""
+    first = np.searchsorted(ranges.ends, layout.begins, side="right")
+    meets: npt.NDArray[np.bool_] = np.searchsorted(ranges.starts, layout.ends, side="left") > first
+    return meets
 
 
 def _store(connection: apsw.Connection, layout: Layout, rows: Rows, observed: Observed, before: Ranges) -> None:
