@@ -37,8 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     result = report.to_json(rows, sizes)
     if given.json:
         print(json.dumps(result, indent=1))
-    if len(chosen) == len(ROWS) and not given.no_write and not given.no_peers and sizes == Sizes():
-        report.write(result, ROOT)
+    whole = len(chosen) == len(ROWS) and not given.no_write
+    if (whole or given.update) and not given.no_peers and sizes == Sizes():
+        report.write(result if whole else report.updated(result, ROOT, list(ROWS)), ROOT)
         print("benchmarks: wrote benchmarks/results.json and docs/benchmarks.md")
     return 1 if any(row.error for row in rows) else 0
 
@@ -72,6 +73,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--size", choices=sorted(SIZES), default="full")
     parser.add_argument("--no-peers", action="store_true", help="ours and the floors only; writes nothing")
     parser.add_argument("--no-write", action="store_true", help="leave results and table as they are")
+    parser.add_argument("--update", action="store_true", help="with --rows: replace these rows of the kept results")
     parser.add_argument("--json", action="store_true", help="also print the results")
     parser.add_argument("--list", action="store_true", help="name the rows")
     return parser.parse_args(arguments)

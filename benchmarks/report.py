@@ -131,6 +131,15 @@ def summary(row: Row) -> str:
     return "\n".join(lines)
 
 
+def updated(result: dict[str, object], root: Path, order: list[str]) -> dict[str, object]:
+    """The kept results with the rows of a new run in place of the old ones."""
+    kept = json.loads((root / "benchmarks" / "results.json").read_text())
+    new = result["rows"]
+    assert isinstance(new, list)
+    rows = {row["name"]: row for row in [*kept["rows"], *new]}
+    return {**result, "rows": [rows[name] for name in order if name in rows]}
+
+
 def write(result: dict[str, object], root: Path) -> None:
     """Keep a run: the JSON and the page."""
     (root / "benchmarks" / "results.json").write_text(json.dumps(result, indent=1) + "\n")
