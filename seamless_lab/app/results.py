@@ -318,8 +318,8 @@ class BackfillResult(Rendered):
 
     @property
     def exit_code(self) -> int:
-        """0 when nothing is missing or failed."""
-        return 0 if self.coverage.complete else 1
+        """0 when nothing is missing or failed, and everything asked for was answered (a refresh may fail as well)."""
+        return 0 if self.coverage.complete and not self.errors else 1
 
     def view(self) -> View:
         """What is shown, as a value."""

@@ -88,6 +88,16 @@ def test_restated_bars_become_a_new_version_that_says_where(tmp_path, exchange, 
         assert pinned.content == before.content, "the old version is as it was"
 
 
+def test_a_refresh_that_got_no_answer_does_not_end_well(lab, exchange) -> None:
+    lab.backfill(NODE, START, START + DAY)
+    exchange.set_faults(DOWN)
+    failed = lab.backfill(NODE, START, START + DAY, refresh=True)
+    assert failed.coverage.complete
+    assert failed.errors
+    assert failed.exit_code == 1
+    assert lab.fetch(NODE, START, START + DAY).verdict == "PASS", "what was known is known"
+
+
 def test_quiet_slots_are_not_asked_again_by_themselves(lab, exchange) -> None:
     node = "ohlcv:binance:LTC/USDT:1m"
     first = lab.fetch(node, START, START + DAY)
