@@ -202,6 +202,7 @@ class Lab:
     def sla(self, node: str | None = None, *, since: TimeLike = "-7d") -> SlaReport:
         """How fetches did against their budgets."""
         now_ms = self._wiring.clock.now_ms()
+        self._portal.call(self._wiring.engine.wait_logged)
         return inspect.sla(self._wiring, self._node(node) if node else None, parse_time_ms(since, now_ms=now_ms))
 
     # -- act ------------------------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """Judges deliveries and records them. *Blocking*."""
+    """Judges deliveries and says how they went."""
 
     clock: Clock
     ledger: WorldLedger
@@ -58,7 +58,10 @@ class Answering:
     def answer(
         self, request: FetchRequest, delivery: Delivery, outcome: FillOutcome, sources: tuple[str, ...], violated: str
     ) -> Answer:
-        """The answer, without timings. In the live domain the world's floor moves up to the version delivered."""
+        """The answer, without timings.
+
+        In the live domain the world's floor moves up to the version delivered; only there this blocks.
+        """
         context, version = request.context, delivery.version
         as_of_ms = version.commit.as_of_ms if version else 0
         floor_ms, lag_s = 0, None
@@ -92,12 +95,11 @@ class Answering:
             before_listing=delivery.before_listing,
         )
 
-    def record(self, answer: Answer) -> None:
-        """Append the answer to the fetch log and emit its closing events."""
+    def concluded(self, answer: Answer) -> FetchRecord:
+        """Emit an answer's closing events; returns its line for the fetch log."""
         request, now_ms = answer.request, self.clock.now_ms()
         reasons = tuple(reason.code for reason in answer.reasons)
         outcome = _Outcome(str(answer.verdict), reasons, len(answer.bars), answer.coverage.ratio, answer.violated)
-        self.log.append(_record(request, outcome, now_ms, answer.timings_ms))
         self._phases(request, answer.timings_ms)
         timings: dict[str, Field] = {f"{phase}_ms": spent for phase, spent in answer.timings_ms.items()}
         facts: dict[str, Field] = {
@@ -116,16 +118,17 @@ class Answering:
             cited: dict[str, Field] = {"fingerprint": provenance.fingerprint, "as_of_ms": provenance.as_of_ms}
             self.emit(Event(closing, now_ms, where(request) | cited | {"reasons": ",".join(reasons)}))
         tell_findings(self.emit, now_ms, where(request), answer.flags, answer.warnings)
+        return _record(request, outcome, now_ms, answer.timings_ms)
 
-    def record_error(self, request: FetchRequest, error: SeamlessError, timings_ms: dict[str, float]) -> None:
-        """Append a fetch that ended in an error; its code stands for the verdict."""
+    def failed(self, request: FetchRequest, error: SeamlessError, timings_ms: dict[str, float]) -> FetchRecord:
+        """Emit a failed fetch's closing events; returns its line for the log, where the code stands for the verdict."""
         violated = error.phase if isinstance(error, SeamlessSLAExceeded) else ""
         now_ms = self.clock.now_ms()
-        self.log.append(_record(request, _Outcome(error.code, (error.code,), 0, 0.0, violated), now_ms, timings_ms))
         self._phases(request, timings_ms)
         self.emit(
             Event("seamless.fetch.error", now_ms, where(request) | {"code": error.code, "message": error.message})
         )
+        return _record(request, _Outcome(error.code, (error.code,), 0, 0.0, violated), now_ms, timings_ms)
 
     def _phases(self, request: FetchRequest, timings_ms: dict[str, float]) -> None:
         for phase in Phase:

@@ -13,8 +13,9 @@ from seamless_lab.core.coverage import Coverage, classify, stable_until
 from seamless_lab.core.digest import content_of
 from seamless_lab.core.gate import Admission, admit
 from seamless_lab.core.observed import Observed, merge
-from seamless_lab.core.policy import OnViolation, Phase, Strategy, Verdict
+from seamless_lab.core.policy import Domain, OnViolation, Phase, Strategy, Verdict
 from seamless_lab.core.ranges import Ranges
+from seamless_lab.core.reference import Latest
 from seamless_lab.core.time import format_time
 from seamless_lab.core.version import Version
 from seamless_lab.engine.answering import Answering, Delivery, tell_findings, where
@@ -24,6 +25,7 @@ from seamless_lab.engine.budget import Budget
 from seamless_lab.engine.cache import CacheKey, ReadCache
 from seamless_lab.engine.events import Emit, Event, Field
 from seamless_lab.engine.knowledge import Known, Stores, require_same_grid
+from seamless_lab.engine.ports import FetchRecord
 from seamless_lab.engine.publish import Publisher
 from seamless_lab.engine.request import Answer, FetchRequest
 from seamless_lab.errors import GapsRefused, SeamlessError, SeamlessSLAExceeded
@@ -67,6 +69,7 @@ class FetchEngine:
         self._stores, self._cache, self._answering = stores, cache, answering
         self._backfiller, self._publisher, self._emit = backfiller, publisher, emit
         self._behind: set[asyncio.Task[None]] = set()
+        self._logging: set[asyncio.Task[None]] = set()
 
     async def fetch(self, request: FetchRequest) -> Answer:
         """Answer one request.
@@ -83,7 +86,8 @@ class FetchEngine:
             The source has no such series, or refuses and nothing at all could be had.
         """
         budget = Budget(request.sla, self._stores.clock)
-        nearest = await self._nearest_ref(request) if request.context.domain.sealed else ""
+        moves = request.selector is None or isinstance(request.selector, Latest)
+        nearest = await self._nearest_ref(request) if request.context.domain.sealed and moves else ""
         admission = admit(request.context.domain, request.strategy, request.selector, nearest=nearest)
         work = _Work(request, budget, admission)
         self._tell(work, "seamless.fetch.start", strategy=str(request.strategy), domain=str(request.context.domain))
@@ -92,7 +96,7 @@ class FetchEngine:
         except SeamlessError as error:
             if isinstance(error, SeamlessSLAExceeded):
                 self._tell_violation(work, error)
-            await asyncio.to_thread(self._answering.record_error, request, error, _timings(budget))
+            self._log(self._answering.failed(request, error, _timings(budget)))
             raise
 
     async def wait_behind(self) -> None:
@@ -105,6 +109,7 @@ class FetchEngine:
         for task in self._behind:
             task.cancel()
         await self.wait_behind()
+        await self.wait_logged()
 
     async def _sealed_answer(self, work: _Work) -> Answer:
         request, header = work.request, work.request.header
@@ -290,12 +295,32 @@ class FetchEngine:
         )
 
     async def _finish(self, work: _Work, delivery: Delivery) -> Answer:
-        answer = await asyncio.to_thread(
-            self._answering.answer, work.request, delivery, work.outcome, tuple(work.sources), work.violated
-        )
+        judge = self._answering.answer
+        facts = (work.request, delivery, work.outcome, tuple(work.sources), work.violated)
+        live = work.request.context.domain is Domain.LIVE  # only there the world's ledger is asked
+        answer = await asyncio.to_thread(judge, *facts) if live else judge(*facts)
         answer = replace(answer, timings_ms=_timings(work.budget))
-        await asyncio.to_thread(self._answering.record, answer)
+        self._log(self._answering.concluded(answer))
         return answer
+
+    def _log(self, record: FetchRecord) -> None:
+        """Append to the fetch log without keeping the caller waiting for the disk."""
+
+        async def run() -> None:
+            try:
+                await asyncio.to_thread(self._answering.log.append, record)
+            except SeamlessError as error:
+                facts: dict[str, Field] = {"node_id": record.node, "error": error.message}
+                self._emit(Event("seamless.fetch.log_failed", self._stores.clock.now_ms(), facts))
+
+        task = asyncio.create_task(run())
+        self._logging.add(task)
+        task.add_done_callback(self._logging.discard)
+
+    async def wait_logged(self) -> None:
+        """Wait until the fetch log holds every fetch that has ended."""
+        while self._logging:
+            await asyncio.gather(*self._logging)
 
     async def _nearest_ref(self, request: FetchRequest) -> str:
         head = await asyncio.to_thread(self._stores.sealed.head, request.header.node)
