@@ -25,6 +25,10 @@ the fastest round of each with its CPU time. Goals are ratios within this run. A
 line.
 """
 
+_LOAD = (
+    "Above one a core, wall times of syncs, threads and processes say as much about the neighbours as about the work."
+)
+
 
 def to_json(rows: list[Row], sizes: Sizes) -> dict[str, object]:
     """A run as JSON values."""
@@ -68,6 +72,7 @@ def machine() -> dict[str, object]:
         "cores": os.cpu_count(),
         "system": platform.system(),
         "python": platform.python_version(),
+        "load": round(os.getloadavg()[2], 1),
         "packages": {name: version(name) for name in PACKAGES},
         "peers": _peer_versions(),
     }
@@ -86,6 +91,8 @@ def to_markdown(result: dict[str, object]) -> str:
         f"Machine: {about['cpu']}, {about['cores']} cores, {about['system']}, Python {about['python']}, "
         f"{about['date']}; " + ", ".join(f"{name} {number}" for name, number in about["packages"].items()) + ".",
         f"Peers: {peers}.",
+        "",
+        f"Load average at its end: {about['load']} on {about['cores']} cores. {_LOAD}",
         "",
         f"**{met} of {len(checks)} goals met.**",
         "",
