@@ -54,6 +54,7 @@ class _Call(Generic[T]):
     """One call into the loop: its task, where its events go (None after the last), its result."""
 
     def __init__(self, deliver: Callable[[Event | None], None]) -> None:
+        self.loop: asyncio.AbstractEventLoop | None = None
         self.task: asyncio.Task[T] | None = None
         self.done = threading.Event()
         self._deliver = deliver
@@ -116,16 +117,16 @@ class Portal:
         """
         mail: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         call = _Call[T](mail.put)
-        loop = self._submit(call, work)
         try:
+            self._submit(call, work)
             while (event := _next(mail)) is not None:
                 if on_event is not None:
                     on_event(event)
         except KeyboardInterrupt as error:
-            self._stop(loop, call)
+            self._stop(call)
             raise _stopped() from error
         except BaseException:  # on_event raised: don't leave the work running behind the caller's back
-            self._stop(loop, call)
+            self._stop(call)
             raise
         return call.result()
 
@@ -133,13 +134,13 @@ class Portal:
         """Like `call` from a running loop: awaits instead of blocking; cancelling the caller cancels the work."""
         here, mail = asyncio.get_running_loop(), asyncio.Queue[Event | None]()
         call = _Call[T](lambda event: _post(here, mail, event))
-        loop = self._submit(call, work)
         try:
+            self._submit(call, work)
             while (event := await mail.get()) is not None:
                 if on_event is not None:
                     on_event(event)
         except BaseException:  # cancelled, or on_event raised
-            await asyncio.shield(asyncio.to_thread(self._stop, loop, call))
+            await asyncio.shield(asyncio.to_thread(self._stop, call))
             raise
         return call.result()
 
@@ -160,12 +161,12 @@ class Portal:
             if not thread.is_alive():
                 loop.close()
 
-    def _submit(self, call: _Call[T], work: Callable[[], Coroutine[None, None, T]]) -> asyncio.AbstractEventLoop:
+    def _submit(self, call: _Call[T], work: Callable[[], Coroutine[None, None, T]]) -> None:
         """Start a call; never on a loop that is being closed, where it would wait for ever."""
         with self._lock:
             loop = self.loop
             loop.call_soon_threadsafe(self._start, call, work, loop)
-        return loop
+            call.loop = loop
 
     def _start(
         self, call: _Call[T], work: Callable[[], Coroutine[None, None, T]], loop: asyncio.AbstractEventLoop
@@ -184,7 +185,9 @@ class Portal:
             await last()
 
     @staticmethod
-    def _stop(loop: asyncio.AbstractEventLoop, call: _Call[T]) -> None:
+    def _stop(call: _Call[T]) -> None:
+        if (loop := call.loop) is None:  # interrupted before it began
+            return
         with suppress(RuntimeError):  # the loop was closed meanwhile: then the call has ended
             loop.call_soon_threadsafe(call.cancel)
         call.done.wait(CLEAN_UP_S)
