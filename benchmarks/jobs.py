@@ -24,7 +24,7 @@ def import_package() -> Told:
         import seamless_lab  # noqa: F401
     from IPython.core.interactiveshell import InteractiveShell
 
-    shell = InteractiveShell.instance()
+    shell = InteractiveShell()
     loading: Told = {}
     with clocked(loading):
         shell.run_line_magic("load_ext", "seamless_lab")

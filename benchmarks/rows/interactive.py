@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 from benchmarks.bench import NODE, Bench, row
 from benchmarks.child import in_child
@@ -51,12 +53,13 @@ def catalogue(bench: Bench) -> Row:
     found = Row("catalogue", f"completion and `artifacts` at {nodes:,} series")
     home = bench.new("many-home")
     names = write_nodes(home / "artifacts", bench, nodes)
-    shell = InteractiveShell.instance()
+    shell = _shell()
     shell.Completer.custom_matchers.append(make_matcher(lambda: names))
     line = "%seamless fetch ohlcv:kraken:S00"
 
-    def complete() -> object:
-        return shell.complete(line, line, len(line))
+    def complete() -> list[str]:
+        with provisionalcompleter():
+            return [found.text for found in shell.Completer.completions(line, len(line))]
 
     with Lab(str(home)) as lab:
 
@@ -71,8 +74,7 @@ def catalogue(bench: Bench) -> Row:
         ]
         found.measures = race(contenders, max(1, bench.sizes.rounds - 2))
         size = len(lab.artifacts()._repr_html_().encode())
-    _, matches = shell.complete(line, line, len(line))
-    shell.Completer.custom_matchers.pop()
+    matches = complete()
     found.at_most("completion ≤ 30 ms", found.best("completion of a series"), 30, "ms")
     found.at_most("artifacts ≤ 1 s", found.best("artifacts as HTML"), 1_000, "ms")
     found.at_most("HTML of artifacts ≤ 50 kB", size / 1_000, 50, "kB")
@@ -85,7 +87,7 @@ def magic_week(bench: Bench) -> Row:
     """`%seamless fetch` of a pinned week in a notebook, shown."""
     found = Row("magic-week", "%seamless fetch of one pinned week, and its HTML")
     home = home_on(bench)
-    shell = InteractiveShell.instance()
+    shell = _shell()
     shell.run_line_magic("load_ext", "seamless_lab")
     with Lab(str(home)) as lab:
         fingerprint = lab.manifest(NODE).version.tree.fingerprint
@@ -162,6 +164,13 @@ def responsiveness(bench: Bench) -> Row:
         f"The first event of a backfill arrives after {progress['cold_event_ms']:.0f} ms in a new process."
     )
     return found
+
+
+def _shell() -> InteractiveShell:
+    """An IPython of its own, which keeps no history."""
+    quiet = Config()
+    quiet.HistoryManager.enabled = False
+    return InteractiveShell(config=quiet)
 
 
 def _told(label: str, wall_ms: float) -> Contender:
