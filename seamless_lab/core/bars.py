@@ -17,6 +17,7 @@ PRICES = ("open", "high", "low", "close")
 VALUES = (*PRICES, "volume")
 COLUMNS = ("ts", *VALUES)
 SCHEMA: dict[str, pl.DataType] = {"ts": pl.Int64(), **{name: pl.Float64() for name in VALUES}}
+_NO_TIMES = np.empty(0, dtype=np.int64)
 DTYPES = {"ts": "int64", **dict.fromkeys(VALUES, "float64")}
 
 
@@ -71,7 +72,14 @@ class Bars:
     @property
     def slots(self) -> Ranges:
         """The slots that hold a bar."""
-        return Ranges.of_slots(self.ts, self.grid.step_s)
+        # chunk by chunk: one array of a version's times would copy all of them
+        parts = [Ranges.of_slots(part.to_numpy(), self.grid.step_s) for part in self.frame["ts"].get_chunks()]
+        if len(parts) == 1:
+            return parts[0]
+        return Ranges.normalised(
+            np.concatenate([_NO_TIMES, *(part.starts for part in parts)]),
+            np.concatenate([_NO_TIMES, *(part.ends for part in parts)]),
+        )
 
     def __len__(self) -> int:
         return self.frame.height

@@ -15,7 +15,7 @@ from seamless_lab.core.observed import Observed, settled
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange
 from seamless_lab.errors import DataError
-from tests.core.models import header_of, pairs, prices, ranges_of, set_of, windows
+from tests.core.models import header_of, pairs, prices, ranges_of, series, set_of, windows
 
 HEADER = header_of("1m")
 FRAME = prices(60 * np.arange(10, dtype=np.int64))
@@ -73,3 +73,11 @@ def test_what_was_asked_for_too_early_is_not_settled() -> None:
     assert found.runs() == [[0, 480, early * 1_000]]
     assert settled(Observed.at(answered, late * 1_000), HEADER.grid, stabilization_bars=2).answered == answered
     assert len(settled(Observed.at(answered, 60_000), HEADER.grid, stabilization_bars=2)) == 0
+
+
+def test_slots_are_the_same_however_a_frame_is_chunked() -> None:
+    header, whole, _ = series("1m", 1_709_164_800, 400)
+    parts = [whole.frame.slice(first, 37) for first in range(0, whole.frame.height, 37)]
+    chunked = Bars(header.node, header.grid, pl.concat(parts, rechunk=False))
+    assert chunked.frame.n_chunks() > 1
+    assert chunked.slots == whole.slots
