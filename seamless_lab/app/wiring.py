@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from typing import TypeVar
 
 from seamless_lab.adapters.bus_jsonl import JsonlBus
 from seamless_lab.adapters.clock_system import FixedClock, SystemClock
@@ -44,6 +45,8 @@ from seamless_lab.engine.live import LiveTail
 from seamless_lab.engine.ports import Clock
 from seamless_lab.engine.publish import Producer, Publisher
 
+T = TypeVar("T")
+
 HASHING_THREADS = 2
 
 GOVERNANCE = frozenset(
@@ -63,11 +66,18 @@ LOOP_BOUND = ("engine", "jobs", "tail", "backfiller", "source_side", "fetcher", 
 """Parts that hold semaphores, connections or tasks of one loop, or another part that does."""
 
 
-class Wiring:
-    """The parts of one lab, each made when first used.
+class part(cached_property[T]):  # noqa: N801  # reads as the decorator it is
+    """A part of a `Wiring`: made when first used, once, whichever thread asks first."""
 
-    Nothing is opened by making a `Wiring`: a lab that only reads sealed data never opens the hot store.
-    """
+    def __get__(self, wiring: Wiring | None, owner: type | None = None) -> T:  # type: ignore[override]
+        if wiring is None:
+            raise AttributeError("parts belong to a Wiring, not to its class")
+        with wiring.making:
+            return super().__get__(wiring, owner)
+
+
+class Wiring:
+    """The parts of one lab, each made when first used; making a `Wiring` opens nothing."""
 
     def __init__(self, home: Home, settings: Settings) -> None:
         self.home = home
@@ -75,25 +85,25 @@ class Wiring:
         self.events = EventStream()
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self.notices: list[str] = []
-        self._making = threading.RLock()
+        self.making = threading.RLock()
         self.events.add(self._to_bus)
 
-    @cached_property
+    @part
     def clock(self) -> Clock:
         """The system's clock, or a fixed one where the settings say so."""
         return SystemClock() if self.settings.now_ms is None else FixedClock(self.settings.now_ms)
 
-    @cached_property
+    @part
     def database(self) -> SqliteFile:
         """The hot store's file."""
         return SqliteFile(self._local(self.home.hot))
 
-    @cached_property
+    @part
     def hot(self) -> SqliteHotStore:
         """Mutable recent knowledge."""
         return SqliteHotStore(self.database)
 
-    @cached_property
+    @part
     def sealed(self) -> SealedStore:
         """Sealed versions."""
         return SealedStore(
@@ -104,38 +114,38 @@ class Wiring:
             executor=ThreadPoolExecutor(HASHING_THREADS, thread_name_prefix="seamless-hash"),
         )
 
-    @cached_property
+    @part
     def bus(self) -> JsonlBus:
         """Governance events, for whoever audits."""
         return JsonlBus(self.home.events)
 
-    @cached_property
+    @part
     def stores(self) -> Stores:
         """Head and hot, seen together."""
         return Stores(self.clock, self.hot, self.sealed, self.settings.artifact.stabilization_bars)
 
-    @cached_property
+    @part
     def ledger(self) -> SqliteWorldLedger:
         """Worlds and their floors."""
         return SqliteWorldLedger(self.database)
 
-    @cached_property
+    @part
     def fetch_log(self) -> SqliteFetchLog:
         """Every fetch and its budgets."""
         return SqliteFetchLog(self.database)
 
-    @cached_property
+    @part
     def fetcher(self) -> CcxtFetcher:
         """The exchanges."""
         settings = {exchange: self._exchange_settings(exchange) for exchange in self.settings.exchanges}
         return CcxtFetcher(self.limiter, self.clock, settings, emit=self.events.emit)
 
-    @cached_property
+    @part
     def limiter(self) -> LocalRateLimiter:
         """Tokens per exchange, of this process."""
         return LocalRateLimiter(self._bucket_shape, self.clock)
 
-    @cached_property
+    @part
     def source_side(self) -> BackfillPorts:
         """What filling and following need."""
         # Leases expire in real time, also where a notebook has stopped the clock of its data.
@@ -143,7 +153,7 @@ class Wiring:
         coordinator = SqliteCoordinator(self.database, SystemClock(), ttl_ms=ttl_ms)
         return BackfillPorts(self.clock, self.fetcher, coordinator, self.hot, self.events.emit)
 
-    @cached_property
+    @part
     def backfiller(self) -> Backfiller:
         """Fills gaps."""
         return Backfiller(
@@ -154,7 +164,7 @@ class Wiring:
             stabilization_bars=self.settings.artifact.stabilization_bars,
         )
 
-    @cached_property
+    @part
     def publisher(self) -> Publisher:
         """Seals."""
         policy: dict[str, object] = {
@@ -164,38 +174,35 @@ class Wiring:
         }
         return Publisher(self.stores, self.events.emit, Producer("seamless@qmtl", version("seamless-lab"), policy))
 
-    @cached_property
+    @part
     def engine(self) -> FetchEngine:
         """Answers fetches."""
-        with self._making:
-            cache = self.settings.cache
-            return FetchEngine(
-                self.stores,
-                ReadCache(
-                    self.clock,
-                    self.events.emit,
-                    max_entries=cache.max_shards if cache.enable else 0,
-                    ttl_ms=cache.ttl_ms,
-                ),
-                Answering(self.clock, self.ledger, self.fetch_log, self.events.emit),
-                self.backfiller,
-                self.publisher,
+        cache = self.settings.cache
+        return FetchEngine(
+            self.stores,
+            ReadCache(
+                self.clock,
                 self.events.emit,
-            )
+                max_entries=cache.max_shards if cache.enable else 0,
+                ttl_ms=cache.ttl_ms,
+            ),
+            Answering(self.clock, self.ledger, self.fetch_log, self.events.emit),
+            self.backfiller,
+            self.publisher,
+            self.events.emit,
+        )
 
-    @cached_property
+    @part
     def jobs(self) -> Jobs:
         """Plans, backfills, publishes."""
-        with self._making:
-            shape = JobShape(self.settings.backfill.window_bars, self._rate_shape)
-            return Jobs(self.stores, self.fetcher, self.backfiller, self.publisher, shape, self.events.emit)
+        shape = JobShape(self.settings.backfill.window_bars, self._rate_shape)
+        return Jobs(self.stores, self.fetcher, self.backfiller, self.publisher, shape, self.events.emit)
 
-    @cached_property
+    @part
     def tail(self) -> LiveTail:
         """Follows series as their bars close."""
-        with self._making:
-            feed = PollingFeed(self.fetcher, self.clock, emit=self.events.emit)
-            return LiveTail(self.source_side, feed, self.settings.conformance.policy)
+        feed = PollingFeed(self.fetcher, self.clock, emit=self.events.emit)
+        return LiveTail(self.source_side, feed, self.settings.conformance.policy)
 
     async def close(self) -> None:
         """End what runs on the loop: fills left behind, connections. Call on the loop.
