@@ -242,7 +242,7 @@ def _sorted(*parts: np.ndarray) -> np.ndarray:
 
 def _union(a: Ranges, b: Ranges) -> object:
     starts, ends = _sorted(a.starts, b.starts), _sorted(a.ends, b.ends)
-    apart = starts[1:] > ends[:-1]
+    apart = np.flatnonzero(starts[1:] > ends[:-1])
     return np.append(starts[:1], starts[1:][apart]), np.append(ends[:-1][apart], ends[-1:])
 
 
@@ -256,5 +256,5 @@ def _difference(a: Ranges, b: Ranges) -> object:
 
 
 def _twice(starts: np.ndarray, ends: np.ndarray) -> object:
-    both = starts[1:] < ends[:-1]
+    both = np.flatnonzero(starts[1:] < ends[:-1])
     return starts[1:][both], ends[:-1][both]
