@@ -21,8 +21,8 @@ _PREAMBLE = """# Benchmarks
 
 Written by `make bench`; the numbers behind it are in `benchmarks/results.json`. Every row runs ours, a *floor* (the
 same work with nothing around it, in `benchmarks/rows/`) and the peers in interleaved rounds on one machine, and shows
-the fastest round of each with its CPU time. Goals are ratios within a row's run. A peer that is missing or fails keeps its
-line. Rows can be measured again one by one (`--update`): those of this page come from several runs, under different
+the fastest round of each with its CPU time. Goals are ratios within a row's run. A peer that is missing or fails keeps
+its line. Rows can be measured again one by one (`--update`): those of this page come from several runs, under different
 loads and not all of the same commit; the load below is that of the latest.
 """
 
