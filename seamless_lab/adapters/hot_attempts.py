@@ -25,9 +25,12 @@ SCHEMA: dict[str, pl.DataType] = {
     "requests": pl.Int64(),
 }
 _INSERT = (
-    "INSERT OR IGNORE INTO attempt"
+    "INSERT INTO attempt"
     " (node, start, end, asked_at_ms, outcome, source, rows, requests, error, observed_at_ms, unpriced)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT DO UPDATE SET observed_at_ms = max(observed_at_ms, excluded.observed_at_ms),"
+    " unpriced = CAST(coalesce(unpriced, x'') || excluded.unpriced AS BLOB)"
+    " WHERE excluded.unpriced IS NOT NULL"
 )
 _SELECT = (
     "SELECT start, end, asked_at_ms, outcome, error, source, rows, requests, observed_at_ms, unpriced FROM attempt"
