@@ -63,7 +63,11 @@ class _Call(Generic[T]):
     def start(self, work: Callable[[], Coroutine[None, None, T]], loop: asyncio.AbstractEventLoop) -> asyncio.Task[T]:
         context = copy_context()
         context.run(_caller.set, self._deliver)
-        self.task = loop.create_task(work(), context=context)
+
+        async def run() -> T:
+            return await work()  # also an exception of making the coroutine belongs to the call, not to the loop
+
+        self.task = loop.create_task(run(), context=context)
         self.task.add_done_callback(self._finish)
         if self._cancelled:
             self.task.cancel()

@@ -48,6 +48,23 @@ def test_results_and_errors_come_back(portal: Portal) -> None:
         portal.call(fail)
 
 
+def test_work_that_cannot_even_begin_fails_the_call_and_hangs_nobody(portal: Portal) -> None:
+    async def answer() -> int:
+        return 42
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(portal.call, lambda: {}["missing"])
+        with pytest.raises(KeyError, match="missing"):
+            waiting.result(timeout=10)
+    assert portal.call(answer) == 42
+
+
+async def test_awaited_work_that_cannot_even_begin_fails_the_call(portal: Portal) -> None:
+    async with asyncio.timeout(10):
+        with pytest.raises(KeyError, match="missing"):
+            await portal.acall(lambda: {}["missing"])
+
+
 def test_events_arrive_in_order_in_the_thread_that_called(portal: Portal) -> None:
     stream, got = EventStream(), []
 
