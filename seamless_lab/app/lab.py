@@ -30,7 +30,7 @@ from seamless_lab.core.grid import grid_of
 from seamless_lab.core.identity import NodeId, require_bars
 from seamless_lab.core.policy import ComputeContext, Domain, SLAPolicy, Strategy
 from seamless_lab.core.reference import Latest, Reference, Selector, parse_reference, parse_selector
-from seamless_lab.core.time import TimeLike, TimeRange, parse_time, parse_time_ms, parse_window
+from seamless_lab.core.time import EARLIEST_S, TimeLike, TimeRange, parse_time, parse_time_ms, parse_window
 from seamless_lab.engine.events import Emit
 from seamless_lab.engine.jobs import Backfilled
 from seamless_lab.engine.request import FetchRequest
@@ -217,7 +217,8 @@ class Lab:
         on_event: Emit | None = None,
     ) -> BackfillPlan:
         """The requests and the time a backfill would take; asks for no bars."""
-        header, window = self._header(self._node(node)), self._window(node, start, end)
+        header = self._header(self._node(node))
+        window = self._window(header, start, end)
         planned = self._portal.call(lambda: self._wiring.jobs.plan(header, window, refresh=refresh), on_event)
         return BackfillPlan(header.node, window, planned.gaps, planned.prediction)
 
@@ -234,7 +235,8 @@ class Lab:
 
         `refresh` asks for answered slots again, and changes become restatements.
         """
-        header, window = self._header(self._node(node)), self._window(node, start, end)
+        header = self._header(self._node(node))
+        window = self._window(header, start, end)
         done = self._portal.call(lambda: self._wiring.jobs.backfill(header, window, refresh=refresh), on_event)
         return _backfill_result(header, done)
 
@@ -248,14 +250,15 @@ class Lab:
         on_event: Emit | None = None,
     ) -> BackfillResult:
         """`backfill` for async code."""
-        header, window = self._header(self._node(node)), self._window(node, start, end)
+        header = self._header(self._node(node))
+        window = self._window(header, start, end)
         done = await self._portal.acall(lambda: self._wiring.jobs.backfill(header, window, refresh=refresh), on_event)
         return _backfill_result(header, done)
 
     def publish(self, node: str, start: TimeLike | None = None, end: TimeLike | None = None) -> Manifest:
         """Seal what the hot store knows for good and the head does not hold yet."""
         header = self._header(self._node(node))
-        window = self._window(node, start, end) if start is not None else None
+        window = self._window(header, start, end) if start is not None else None
         return Manifest(self._portal.call(lambda: self._wiring.jobs.publish(header, window)))
 
     # -- lifetime -------------------------------------------------------------------------------------------------
@@ -321,9 +324,10 @@ class Lab:
             max_lag_s=max_lag_s if max_lag_s is not None else settings.max_lag_s(chosen),
             min_coverage=settings.context.min_coverage if min_coverage is None else min_coverage,
         )
+        header = self._header(reference.node)
         return FetchRequest(
-            header=self._header(reference.node),
-            window=self._window(node, start, end),
+            header=header,
+            window=self._window(header, start, end),
             context=context,
             strategy=settings.strategy if strategy is None else choose(Strategy, strategy, "strategy"),
             sla=sla if isinstance(sla, SLAPolicy) else settings.sla_named(None if sla is None else str(sla)),
@@ -353,13 +357,15 @@ class Lab:
         anchor_s = self._wiring.settings.anchor_s(node.exchange, node.timeframe)
         return Header(node, grid_of(node.exchange, node.timeframe, anchor_s=anchor_s))
 
-    def _window(self, node: str, start: TimeLike, end: TimeLike | None) -> TimeRange:
-        window = parse_window(start, end, now_s=self._wiring.clock.now_ms() // 1000)
-        return self._header(self._node(node)).grid.snap_outward(window)
+    def _window(self, header: Header, start: TimeLike, end: TimeLike | None) -> TimeRange:
+        grid = header.grid
+        whole = grid.snap_outward(parse_window(start, end, now_s=self._wiring.clock.now_ms() // 1000))
+        # Slots that open before 1970 have no time to be written: the first one is the first whole slot.
+        return TimeRange(max(whole.start, grid.ceil(EARLIEST_S)), whole.end)
 
     def _known_window(self, node: str, start: TimeLike | None, end: TimeLike | None) -> tuple[Header, TimeRange]:
         header = self._header(self._node(node))
-        return header, self._window(node, start, end) if start is not None else inspect.known_bounds(
+        return header, self._window(header, start, end) if start is not None else inspect.known_bounds(
             self._wiring, header
         )
 

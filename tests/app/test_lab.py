@@ -141,6 +141,14 @@ def test_the_future_is_pending_and_is_not_asked_for(lab, exchange) -> None:
     assert exchange.log() == []
 
 
+@pytest.mark.parametrize("end, slots", [("1970-02-01", 4), ("1970-01-06", 1)])
+def test_time_begins_with_the_first_whole_slot_of_1970(lab, end, slots) -> None:
+    weeks = lab.fetch("ohlcv:binance:BTC/USDT:1w", "1970-01-01", end, domain="dryrun")
+    assert weeks.window.start == 4 * DAY
+    assert weeks.coverage.total == slots
+    assert "empty" in refused(lab, InvalidTime, "ohlcv:binance:BTC/USDT:1w", "1970-01-01", "1970-01-03")
+
+
 def test_enums_and_their_names_are_the_same(lab, day) -> None:
     for domain, strategy, sla in [
         (Domain.DRYRUN, Strategy.AUTO_BACKFILL, SLAPolicy()),
