@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
@@ -44,7 +45,8 @@ class Lab:
     """A researcher's door to market data that can vouch for itself.
 
     Every method has an awaitable twin where it may wait (`afetch`, `abackfill`). Thread-safe; any number of labs, in
-    any number of processes, may share one home.
+    any number of processes, may share one home. A lab that has been used does not survive a fork: the child opens its
+    own.
 
     Parameters
     ----------
@@ -67,8 +69,9 @@ class Lab:
     def __init__(
         self, home: str | None = None, *, config: str | None = None, overrides: dict[str, object] | None = None
     ) -> None:
-        self._wiring: Wiring = wire(home=home, config=config, overrides=overrides or {})
-        self._portal = Portal()
+        self._parts = wire(home=home, config=config, overrides=overrides or {})
+        self._door = Portal()
+        self._process: int | None = None
 
     # -- fetch ----------------------------------------------------------------------------------------------------
 
@@ -115,7 +118,7 @@ class Lab:
             See `errors`: each says what to do.
         """
         request = self._request(node, start, end, as_of, domain, strategy, sla, world, max_lag_s, min_coverage)
-        return FetchResult(self._portal.call(lambda: self._wiring.engine.fetch(request), on_event))
+        return FetchResult(self._portal.call(lambda: self.wiring.engine.fetch(request), on_event))
 
     async def afetch(  # noqa: PLR0913  # the options of `fetch`
         self,
@@ -134,7 +137,7 @@ class Lab:
     ) -> FetchResult:
         """`fetch` for async code; cancelling it cancels the work."""
         request = self._request(node, start, end, as_of, domain, strategy, sla, world, max_lag_s, min_coverage)
-        return FetchResult(await self._portal.acall(lambda: self._wiring.engine.fetch(request), on_event))
+        return FetchResult(await self._portal.acall(lambda: self.wiring.engine.fetch(request), on_event))
 
     def live(self, node: str, *, start: TimeLike = "now", limit: int | None = None) -> Iterator[pl.DataFrame]:
         """Bars as they close, from `start` on, without end or until `limit` bars; Ctrl-C ends it.
@@ -165,8 +168,8 @@ class Lab:
 
     def _follow(self, node: str, start: TimeLike) -> AsyncGenerator[Bars, None]:
         header = self._header(self._node(node))
-        from_s = parse_time(start, now_s=self._wiring.clock.now_ms() // 1000)
-        return self._wiring.tail.follow(header, from_s)
+        from_s = parse_time(start, now_s=self.wiring.clock.now_ms() // 1000)
+        return self.wiring.tail.follow(header, from_s)
 
     # -- look -----------------------------------------------------------------------------------------------------
 
@@ -176,7 +179,7 @@ class Lab:
         Asks no source.
         """
         header, window = self._known_window(node, start, end)
-        return inspect.coverage(self._wiring, header, window)
+        return inspect.coverage(self.wiring, header, window)
 
     def gaps(self, node: str, start: TimeLike | None = None, end: TimeLike | None = None) -> GapTable:
         """Stretches without a bar, each with its cause, its evidence and the command that repairs it.
@@ -184,26 +187,26 @@ class Lab:
         Asks no source.
         """
         header, window = self._known_window(node, start, end)
-        return inspect.gaps(self._wiring, header, window)
+        return inspect.gaps(self.wiring, header, window)
 
     def artifacts(self, node: str | None = None) -> ArtifactList:
         """The sealed datasets of the store; with a node, all its versions, newest last."""
-        return inspect.history(self._wiring, self._node(node)) if node else inspect.catalogue(self._wiring)
+        return inspect.history(self.wiring, self._node(node)) if node else inspect.catalogue(self.wiring)
 
     def manifest(self, ref: str) -> Manifest:
         """The manifest of one version; of the newest when `ref` is a bare node."""
         reference = self._reference(ref)
-        return Manifest(self._wiring.sealed.select(reference.node, reference.selector or Latest()))
+        return Manifest(self.wiring.sealed.select(reference.node, reference.selector or Latest()))
 
     def verify(self, ref: str | None = None) -> VerifyReport:
         """Rehash everything that a version (or a node, or the whole store) consists of."""
-        return inspect.verify(self._wiring, self._reference(ref) if ref else None)
+        return inspect.verify(self.wiring, self._reference(ref) if ref else None)
 
     def sla(self, node: str | None = None, *, since: TimeLike = "-7d") -> SlaReport:
         """How fetches did against their budgets."""
-        now_ms = self._wiring.clock.now_ms()
-        self._portal.call(self._wiring.engine.wait_logged)
-        return inspect.sla(self._wiring, self._node(node) if node else None, parse_time_ms(since, now_ms=now_ms))
+        now_ms = self.wiring.clock.now_ms()
+        self._portal.call(self.wiring.engine.wait_logged)
+        return inspect.sla(self.wiring, self._node(node) if node else None, parse_time_ms(since, now_ms=now_ms))
 
     # -- act ------------------------------------------------------------------------------------------------------
 
@@ -219,7 +222,7 @@ class Lab:
         """The requests and the time a backfill would take; asks for no bars."""
         header = self._header(self._node(node))
         window = self._window(header, start, end)
-        planned = self._portal.call(lambda: self._wiring.jobs.plan(header, window, refresh=refresh), on_event)
+        planned = self._portal.call(lambda: self.wiring.jobs.plan(header, window, refresh=refresh), on_event)
         return BackfillPlan(header.node, window, planned.gaps, planned.prediction)
 
     def backfill(
@@ -237,7 +240,7 @@ class Lab:
         """
         header = self._header(self._node(node))
         window = self._window(header, start, end)
-        done = self._portal.call(lambda: self._wiring.jobs.backfill(header, window, refresh=refresh), on_event)
+        done = self._portal.call(lambda: self.wiring.jobs.backfill(header, window, refresh=refresh), on_event)
         return _backfill_result(header, done)
 
     async def abackfill(
@@ -252,38 +255,43 @@ class Lab:
         """`backfill` for async code."""
         header = self._header(self._node(node))
         window = self._window(header, start, end)
-        done = await self._portal.acall(lambda: self._wiring.jobs.backfill(header, window, refresh=refresh), on_event)
+        done = await self._portal.acall(lambda: self.wiring.jobs.backfill(header, window, refresh=refresh), on_event)
         return _backfill_result(header, done)
 
     def publish(self, node: str, start: TimeLike | None = None, end: TimeLike | None = None) -> Manifest:
         """Seal what the hot store knows for good and the head does not hold yet."""
         header = self._header(self._node(node))
         window = self._window(header, start, end) if start is not None else None
-        return Manifest(self._portal.call(lambda: self._wiring.jobs.publish(header, window)))
+        return Manifest(self._portal.call(lambda: self.wiring.jobs.publish(header, window)))
 
     # -- lifetime -------------------------------------------------------------------------------------------------
 
     def add_sink(self, sink: Emit) -> Callable[[], None]:
         """Send every event to `sink`, on the engine's threads; returns the function that ends it."""
-        return self._wiring.events.add(sink)
+        return self.wiring.events.add(sink)
 
     def wait(self, on_event: Emit | None = None) -> None:
         """Wait for fills that partial answers left behind."""
-        self._portal.call(self._wiring.engine.wait_behind, on_event)
+        self._portal.call(self.wiring.engine.wait_behind, on_event)
 
     @property
     def wiring(self) -> Wiring:
         """Settings, home and parts, for front ends and diagnosis."""
-        return self._wiring
+        self._require_own_process()
+        return self._parts
 
     def nodes(self) -> Sequence[str]:
         """All series that the stores hold, sorted."""
-        return inspect.nodes(self._wiring)
+        return inspect.nodes(self.wiring)
 
     def close(self) -> None:
-        """Cancel what runs, close connections and files. Idempotent."""
-        self._portal.close(self._wiring.close)
-        self._wiring.close_files()
+        """Cancel what runs, close connections and files. Idempotent.
+
+        In a process that was forked from the one that uses the lab there is nothing to close: all of it is the other's.
+        """
+        if self._process in (None, os.getpid()):
+            self._portal.close(self.wiring.close)
+            self.wiring.close_files()
 
     def __enter__(self) -> Self:
         return self
@@ -292,6 +300,23 @@ class Lab:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def _portal(self) -> Portal:
+        self._require_own_process()
+        return self._door
+
+    def _require_own_process(self) -> None:
+        """Refuse a lab that another process used before it forked this one: its threads and locks stayed there."""
+        if self._process is None:
+            self._process = os.getpid()
+        elif self._process != os.getpid():
+            raise RequestError(
+                f"This lab was used in process {self._process} before it forked process {os.getpid()}, where its "
+                "threads do not exist.",
+                hint="Open a new Lab in the new process, started with multiprocessing's forkserver or spawn.",
+                process=self._process,
+            )
 
     # -- the door: what users write becomes values ------------------------------------------------------------------
 
@@ -308,7 +333,7 @@ class Lab:
         max_lag_s: int | None,
         min_coverage: float | None,
     ) -> FetchRequest:
-        settings = self._wiring.settings
+        settings = self.wiring.settings
         reference = self._reference(node)
         selector = self._selector(reference, as_of)
         chosen = settings.context.domain if domain is None else choose(Domain, domain, "domain")
@@ -343,10 +368,10 @@ class Lab:
                 hint="Keep one of the two.",
                 as_of=str(as_of),
             )
-        return parse_selector(as_of, now_ms=self._wiring.clock.now_ms())
+        return parse_selector(as_of, now_ms=self.wiring.clock.now_ms())
 
     def _reference(self, ref: str) -> Reference:
-        reference = parse_reference(ref, now_ms=self._wiring.clock.now_ms())
+        reference = parse_reference(ref, now_ms=self.wiring.clock.now_ms())
         require_bars(reference.node)
         return reference
 
@@ -354,19 +379,19 @@ class Lab:
         return self._reference(node).node
 
     def _header(self, node: NodeId) -> Header:
-        anchor_s = self._wiring.settings.anchor_s(node.exchange, node.timeframe)
+        anchor_s = self.wiring.settings.anchor_s(node.exchange, node.timeframe)
         return Header(node, grid_of(node.exchange, node.timeframe, anchor_s=anchor_s))
 
     def _window(self, header: Header, start: TimeLike, end: TimeLike | None) -> TimeRange:
         grid = header.grid
-        whole = grid.snap_outward(parse_window(start, end, now_s=self._wiring.clock.now_ms() // 1000))
+        whole = grid.snap_outward(parse_window(start, end, now_s=self.wiring.clock.now_ms() // 1000))
         # Slots that open before 1970 have no time to be written: the first one is the first whole slot.
         return TimeRange(max(whole.start, grid.ceil(EARLIEST_S)), whole.end)
 
     def _known_window(self, node: str, start: TimeLike | None, end: TimeLike | None) -> tuple[Header, TimeRange]:
         header = self._header(self._node(node))
         return header, self._window(header, start, end) if start is not None else inspect.known_bounds(
-            self._wiring, header
+            self.wiring, header
         )
 
 

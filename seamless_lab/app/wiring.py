@@ -83,10 +83,14 @@ class Wiring:
         self.home = home
         self.settings = settings
         self.events = EventStream()
-        self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self.notices: list[str] = []
         self.making = threading.RLock()
         self.events.add(self._to_bus)
+
+    @part
+    def owner(self) -> str:
+        """The name that leases are held under; of the process that first uses it, not of the one it was forked from."""
+        return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
     @part
     def clock(self) -> Clock:
