@@ -75,7 +75,12 @@ def test_a_lab_not_used_yet_is_the_childs_own(tmp_path: Path) -> None:
         """
 from seamless_lab.app.lab import Lab
 fresh = Lab(str(Path(sys.argv[1])))
-in_child(lambda: (print(fresh.artifacts().frame.height, str(os.getpid()) in fresh.wiring.owner, flush=True), fresh.close()))
+
+def use():
+    print(fresh.artifacts().frame.height, str(os.getpid()) in fresh.wiring.owner, flush=True)
+    fresh.close()
+
+in_child(use)
 """,
     )
     assert heard == ["0 True"]
