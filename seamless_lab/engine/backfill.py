@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from seamless_lab.core.conformance import Conformed, conform
 from seamless_lab.core.coverage import stable_until
@@ -48,6 +49,8 @@ An exchange that is down is not asked a thousand times.
 
 WAIT_POLL_S = 0.1
 """How often a block that another process holds is tried again."""
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -249,15 +252,16 @@ class Backfiller:
         try:
             yield lambda: held
         except BaseException as error:  # also a cancellation: the lease goes back at once, whatever happened
-            with suppress(CoordinatorUnavailable):
+            with suppress(CoordinatorUnavailable, LeaseLost):
                 await _to_the_end(self._ports.coordinator.fail(held, type(error).__name__))
             raise
         else:
             await _to_the_end(self._ports.coordinator.complete(held))
         finally:
             keeper.cancel()
-            with suppress(asyncio.CancelledError, LeaseLost):
-                await keeper
+            await _ended(keeper)
+            if not keeper.cancelled() and not isinstance(keeper.exception(), LeaseLost | None):
+                keeper.result()
 
     async def _claim(self, header: Header, key: LeaseKey, window: TimeRange) -> Claimed:
         announced = False
@@ -277,12 +281,14 @@ class Backfiller:
         """Claim once. A lease that is granted after this was cancelled goes back, or it would block others for long."""
         claiming = asyncio.ensure_future(self._ports.coordinator.claim(key, self._owner))
         try:
-            return await asyncio.shield(claiming)
+            await _ended(claiming)
         except asyncio.CancelledError:
-            with suppress(CoordinatorUnavailable):
-                if isinstance(granted := await claiming, Claimed):
-                    await self._ports.coordinator.fail(granted, "CancelledError")
+            granted = None if claiming.cancelled() or claiming.exception() is not None else claiming.result()
+            if isinstance(granted, Claimed):
+                with suppress(CoordinatorUnavailable, LeaseLost):
+                    await _to_the_end(self._ports.coordinator.fail(granted, "CancelledError"))
             raise
+        return claiming.result()
 
     async def _ask(self, run: _Run, gap: TimeRange, lease: Claimed) -> None:
         header, hot = run.header, self._ports.hot
@@ -362,11 +368,25 @@ class Backfiller:
 async def _to_the_end(work: Coroutine[None, None, None]) -> None:
     """Do `work`, however often this is cancelled meanwhile: cancelling it may leave it undone without a trace."""
     task = asyncio.create_task(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await task
-        raise
+    await _ended(task)
+    task.result()
+
+
+async def _ended(task: asyncio.Future[T]) -> None:
+    """Wait until `task` has ended, however often this is cancelled meanwhile.
+
+    A cancellation is passed on afterwards, whatever became of the task: swallowed, it would let the fill go on.
+    """
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if not task.cancelled():
+        task.exception()  # seen, also when the cancellation goes before it
+    if cancelled is not None:
+        raise cancelled
 
 
 def _key(header: Header, block: Block) -> LeaseKey:

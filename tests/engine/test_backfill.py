@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+
 import pytest
 
 from seamless_lab.adapters.clock_system import ManualClock
 from seamless_lab.core.coverage import Cause
-from seamless_lab.errors import SourceRejected, SourceUnavailable, UnknownMarket
+from seamless_lab.core.digest import Header
+from seamless_lab.core.grid import Grid
+from seamless_lab.core.identity import NodeId, parse_node
+from seamless_lab.core.ranges import Ranges
+from seamless_lab.core.time import TimeRange
+from seamless_lab.engine.backfill import Backfiller
+from seamless_lab.engine.ports import Claimed, Coordinator, Fetched, HeldElsewhere, LeaseKey
+from seamless_lab.errors import CoordinatorUnavailable, LeaseLost, SourceRejected, SourceUnavailable, UnknownMarket
 from seamless_lab.sandbox import FaultPlan, SandboxConfig, SandboxExchange
 from seamless_lab.sandbox.market import Restatement, Stretch
 from tests.engine.sources import Heard, ScriptedSource, scripted_lab
@@ -268,3 +278,96 @@ def test_a_fill_behind_that_fails_says_so(tmp_path) -> None:
         lab.fetch(NODE, START, START + DAY, strategy="PARTIAL_FILL")
         lab.wait()
         assert heard.of("seamless.backfill.fail")[0].fields["message"] == "down"
+
+
+# -- cancelling -------------------------------------------------------------------------------------------------------
+
+
+class Slowly:
+    """A coordinator as over a network: `slow` takes some turns of the loop, also to be cancelled, and may then fail."""
+
+    def __init__(self, inner: Coordinator, slow: str, error: Exception | None = None) -> None:
+        self._inner, self._slow, self._error = inner, slow, error
+        self.reached = asyncio.Event()
+
+    async def claim(self, key: LeaseKey, owner: str) -> Claimed | HeldElsewhere:
+        answer = await self._inner.claim(key, owner)
+        await self._take_time("claim")
+        return answer
+
+    async def renew(self, lease: Claimed) -> Claimed:
+        if self._slow == "renew":
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await self._take_time("renew")
+        return await self._inner.renew(lease)
+
+    async def complete(self, lease: Claimed) -> None:
+        await self._inner.complete(lease)
+        await self._take_time("complete")
+
+    async def fail(self, lease: Claimed, reason: str) -> None:
+        await self._inner.fail(lease, reason)
+        await self._take_time("fail")
+
+    async def live(self) -> list[Claimed]:
+        return await self._inner.live()
+
+    async def _take_time(self, what: str) -> None:
+        if what == self._slow:
+            self.reached.set()
+            for _ in range(20):
+                await asyncio.sleep(0)
+            if self._error is not None:
+                raise self._error
+
+
+class Yielding(ScriptedSource):
+    """Gives the lease's keeper a turn."""
+
+    async def fetch(self, node: NodeId, grid: Grid, window: TimeRange) -> Fetched:
+        await asyncio.sleep(0.01)
+        return await super().fetch(node, grid, window)
+
+
+@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize(
+    "slow, error",
+    [
+        ("renew", None),
+        ("renew", LeaseLost("taken")),
+        ("complete", None),
+        ("complete", LeaseLost("taken")),
+        ("complete", CoordinatorUnavailable("down")),
+        ("claim", None),
+        ("claim", CoordinatorUnavailable("down")),
+    ],
+)
+async def test_a_cancelled_fill_ends_wherever_the_cancellation_meets_it(tmp_path, slow, error, times) -> None:
+    clock = ManualClock(NOW_MS)
+    source = Yielding(clock)
+    with scripted_lab(tmp_path, clock, source) as lab:
+        parts = lab.wiring
+        coordinator = Slowly(parts.source_side.coordinator, slow, error)
+        filling = Backfiller(
+            replace(parts.source_side, coordinator=coordinator),
+            replace(parts.settings.backfill, embedded_renew_ms=1, max_concurrent_requests=1),
+            parts.settings.conformance.policy,
+            owner="one",
+            stabilization_bars=2,
+        )
+        header = Header(parse_node(NODE), Grid(60))
+        gaps = Ranges.normalised([START], [START + 5 * DAY])
+        task = asyncio.create_task(filling.fill(header, gaps, sealed=Ranges.empty()))
+        async with asyncio.timeout(10):
+            await coordinator.reached.wait()
+            asked = len(source.asked)
+            for _ in range(times):
+                task.cancel()
+                await asyncio.sleep(0)
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        assert len(source.asked) == asked
+        if error is None:
+            assert await coordinator.live() == []
