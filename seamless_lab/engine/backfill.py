@@ -71,11 +71,6 @@ class FillOutcome:
         """One report over everything received."""
         return merge_reports(self.reports)
 
-    @property
-    def rejected(self) -> SourceRejected | None:
-        """The source's final no, if it gave one."""
-        return next((error for error in self.errors if isinstance(error, SourceRejected)), None)
-
 
 @dataclass(frozen=True, slots=True)
 class BackfillPorts:
@@ -151,8 +146,9 @@ class Backfiller:
             await self._give_up(header, lost, "rejected", _not_served(header, lost, traits), outcome)
             gaps = gaps - lost
         blocks = plan_blocks(gaps, header.grid, window_bars=self._policy.window_bars)
-        run = _Run(header, sealed, refresh, provisional, outcome, len(blocks), gaps.seconds // header.grid.step_s)
-        self._emit("seamless.backfill.plan", header, gaps.bounds, blocks=len(blocks), slots=run.total_slots)
+        run = _Run(header, sealed, refresh, provisional, outcome, len(blocks))
+        slots = gaps.seconds // header.grid.step_s
+        self._emit("seamless.backfill.plan", header, gaps.bounds, blocks=len(blocks), slots=slots)
         queue = iter(blocks)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -403,7 +399,6 @@ class _Run:
     provisional: bool
     outcome: FillOutcome
     scheduled: int
-    total_slots: int
     blocks_left: int = 0
     unanswered_in_a_row: int = 0
     refused: bool = False
