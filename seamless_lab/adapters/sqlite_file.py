@@ -127,12 +127,12 @@ class SqliteFile:
             raise corrupted(self.path, str(found))
 
     def close(self) -> None:
-        """Close all connections; the next use opens them again."""
+        """Close all connections; the next use opens them again.
+
+        A connection that a thread is still working with is closed by that thread when its transaction ends.
+        """
         with self._lock:
-            for connection in self._all:
-                connection.close()
-            self._idle.clear()
-            self._all = set()
+            self._forget(os.getpid() != self._identity[0] and bool(self._all))
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[apsw.Connection]:
@@ -162,12 +162,13 @@ class SqliteFile:
         return connection
 
     def _forget(self, forked: bool) -> None:
-        """Leave connections behind that belong to a parent process or to a file that is no longer there."""
+        """Leave all connections behind; those of a parent process as they are, those at work to who works with them."""
         if forked:
             self._inherited.append(self._all)
         else:
             for connection in self._idle:
-                connection.close()
+                with suppress(apsw.Error):  # nothing is open in it, so nothing can be lost
+                    connection.close()
         self._idle.clear()
         self._all = set()
 
@@ -180,7 +181,8 @@ class SqliteFile:
                 self._idle.append(connection)
             else:
                 self._all.discard(connection)
-                connection.close()
+                with suppress(apsw.Error):
+                    connection.close()
 
     def _open(self) -> apsw.Connection:
         try:

@@ -79,6 +79,28 @@ def test_threads_take_turns(tmp_path: Path) -> None:
     file.close()
 
 
+def test_closing_leaves_a_transaction_of_another_thread_to_that_thread(file: SqliteFile) -> None:
+    inside, closed = threading.Event(), threading.Event()
+
+    def write() -> int:
+        with file.writing() as connection:
+            connection.create_scalar_function("wait", lambda: (inside.set(), closed.wait(10))[1])
+            connection.execute("INSERT INTO world SELECT 'slow', 'n', wait()")
+        return number(file)
+
+    number(file)
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        assert inside.wait(10)
+        file.close()
+        closed.set()
+        assert writing.result(10) == 1, "what was under way is kept, and the file opens again"
+    add(file, "next")
+    assert number(file) == 2
+    file.close()
+    assert not file.path.with_name("hot.db-wal").exists(), "the last connection has been closed"
+
+
 def test_many_open_a_new_file_at_once(tmp_path: Path) -> None:
     ready = threading.Barrier(8)
 
