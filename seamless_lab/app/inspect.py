@@ -23,8 +23,7 @@ _UTC_S = pl.Datetime("us", "UTC")
 
 def coverage(wiring: Wiring, header: Header, window: TimeRange) -> CoverageResult:
     """The coverage of a window: the head overlaid by the hot store."""
-    known = wiring.stores.know(header, window)
-    found = wiring.stores.classify(known)
+    known, found = wiring.stores.covered(wiring.stores.know(header, window))
     fingerprint = known.head.tree.fingerprint if known.head else ""
     return CoverageResult(header.node, found, known.hot.before_listing & found.quiet, known.hot.attempts, fingerprint)
 

@@ -52,50 +52,59 @@ class Stores:
     sealed: SealedStore
     stabilization_bars: int
 
-    def know(self, header: Header, window: TimeRange) -> Known:
-        """Everything known about a window, without reading sealed bars.
+    def know(self, header: Header, window: TimeRange, *, with_bars: bool = False) -> Known:
+        """Everything known about a window, without reading sealed bars; by default without the hot ones, too.
+
+        What has left the hot store is in the head, so that one is read last.
 
         Raises
         ------
         NotSealed
             The node was sealed on another grid.
         """
+        hot = self.hot.load(header, window, with_bars=with_bars)
         head = self.sealed.head(header.node)
         if head is not None:
             require_same_grid(header, head)
-        hot = self.hot.load(header, window, with_bars=False)
         firm = settled(hot.observed, header.grid, stabilization_bars=self.stabilization_bars)
         decided = overlay(head.commit.observed.clip(window) if head else Observed.none(), firm)
         return Known(header, window, head, hot, firm, decided.result, decided.won)
 
-    def fresh_bars(self, known: Known) -> tuple[Bars, Observed]:
-        """The bars that the hot store holds where it knows better than the head, and since when."""
+    def fresh_bars(self, known: Known) -> tuple[Known, Bars, Observed]:
+        """The bars that the hot store holds where it knows better than the head, and since when.
+
+        Where others have sealed and dropped some of them meanwhile, the window is known again: use what is returned.
+        """
         bounds = known.fresh.bounds
         if bounds is None:
-            return Bars.none(known.header.node, known.header.grid), Observed.none()
+            return known, Bars.none(known.header.node, known.header.grid), Observed.none()
         state = self.hot.load(known.header, bounds)
         firm = settled(state.observed, known.header.grid, stabilization_bars=self.stabilization_bars)
-        return state.bars.within(firm.answered), firm
+        if len(known.fresh - firm.answered):  # one snapshot with its bars cannot lose them
+            known = self.know(known.header, known.window, with_bars=True)
+            state, firm = known.hot, known.firm
+        return known, state.bars.within(firm.answered), firm
 
-    def overlaid(self, known: Known) -> Bars:
-        """The bars behind `known.observed`."""
-        hot, firm = self.fresh_bars(known)
-        if known.head is None:
-            return hot
-        sealed = self.sealed.read(known.head, known.window)
-        bars, _, _ = merge(sealed.bars, known.head.commit.observed.clip(known.window), hot, firm)
-        return bars
-
-    def classify(self, known: Known) -> Coverage:
-        """The coverage of the window by cause."""
-        return classify(
+    def covered(self, known: Known) -> tuple[Known, Coverage]:
+        """The coverage of the window by cause, and the knowledge it tells, where that has moved on meanwhile."""
+        known, hot, firm = self.fresh_bars(known)
+        bars = hot
+        if known.head is not None:
+            sealed = self.sealed.read(known.head, known.window)
+            bars, _, _ = merge(sealed.bars, known.head.commit.observed.clip(known.window), hot, firm)
+        coverage = classify(
             known.window,
             known.header.grid,
-            bars=self.overlaid(known).slots,
+            bars=bars.slots,
             answered=known.answered,
             failed=known.hot.failed,
             stable_until_s=self.stable_s(known.header),
         )
+        return known, coverage
+
+    def classify(self, known: Known) -> Coverage:
+        """The coverage of the window by cause."""
+        return self.covered(known)[1]
 
     def stable_s(self, header: Header) -> int:
         """End of the last slot that is final now."""

@@ -59,7 +59,9 @@ class Publisher:
         known = self._stores.know(header, window)
         if not len(known.fresh):
             return known.head
-        bars, firm = self._stores.fresh_bars(known)
+        known, bars, firm = self._stores.fresh_bars(known)
+        if not len(known.fresh):  # sealed by others meanwhile
+            return known.head
         report = merge_reports(reports)
         published = self._seal(
             Candidate(
