@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TypeVar
 
 from seamless_lab.core.bars import Bars
-from seamless_lab.core.coverage import Coverage, classify, stable_until
+from seamless_lab.core.coverage import Coverage, classify
 from seamless_lab.core.digest import content_of
 from seamless_lab.core.gate import Admission, admit
 from seamless_lab.core.observed import Observed, merge
@@ -40,6 +40,8 @@ class _Work:
     request: FetchRequest
     budget: Budget
     admission: Admission
+    now_s: int
+    """The moment that decides which slots are closed and final, however long the fetch takes."""
     sources: list[str] = field(default_factory=list)
     outcome: FillOutcome = field(default_factory=FillOutcome)
     violated: str = ""
@@ -85,11 +87,11 @@ class FetchEngine:
         UnknownMarket, SourceRejected
             The source has no such series, or refuses and nothing at all could be had.
         """
-        budget = Budget(request.sla, self._stores.clock)
+        budget, now_s = Budget(request.sla, self._stores.clock), self._stores.now_s()
         moves = request.selector is None or isinstance(request.selector, Latest)
         nearest = await self._nearest_ref(request) if request.context.domain.sealed and moves else ""
         admission = admit(request.context.domain, request.strategy, request.selector, nearest=nearest)
-        work = _Work(request, budget, admission)
+        work = _Work(request, budget, admission, now_s)
         self._tell(work, "seamless.fetch.start", strategy=str(request.strategy), domain=str(request.context.domain))
         try:
             return await (self._sealed_answer(work) if admission.sealed_only else self._open_answer(work))
@@ -118,16 +120,16 @@ class FetchEngine:
             version = await asyncio.to_thread(self._stores.sealed.select, header.node, request.selector)
             require_same_grid(header, version)
             sealed = await self._read(work, version)
-        coverage = self._classify(work, sealed.bars, sealed.answered, Ranges.empty(), now_ms=version.commit.as_of_ms)
+        coverage = self._classify(work, sealed.bars, sealed.answered, Ranges.empty(), version.commit.as_of_ms // 1000)
         if request.strategy is Strategy.FAIL_FAST or request.sla.on_violation is OnViolation.FAIL_FAST:
             _refuse_gaps(request, coverage, "Fill it, then use the new version")
         return await self._finish(work, Delivery(sealed.bars, coverage, version, sealed.content))
 
     async def _open_answer(self, work: _Work) -> Answer:
-        request, header = work.request, work.request.header
+        request = work.request
         async with work.budget.phase(Phase.STORAGE):
             known = await self._know(work)
-        gaps = self._stores.final_part(header, request.window) - known.answered
+        gaps = self._stores.final_part(known) - known.answered
         behind = work.admission.fill_behind
         if len(gaps) and work.admission.fill:
             if self._too_much_to_wait_for(work, gaps):
@@ -149,7 +151,8 @@ class FetchEngine:
         return await self._finish(work, delivery)
 
     async def _know(self, work: _Work) -> Known:
-        known = await asyncio.to_thread(self._stores.know, work.request.header, work.request.window)
+        header, window = work.request.header, work.request.window
+        known = await asyncio.to_thread(self._stores.know, header, window, now_s=work.now_s)
         if len(known.fresh):
             work.touched("hot")
         return known
@@ -216,7 +219,7 @@ class FetchEngine:
             bars, answered, unsealed = await self._with_tail(work, known, bars, answered)
         if len(unsealed) or not content:
             content = await asyncio.to_thread(content_of, header, bars, answered)
-        coverage = self._classify(work, bars, answered, known.hot.failed)
+        coverage = self._classify(work, bars, answered, known.hot.failed, work.now_s)
         return Delivery(
             bars, coverage, version, content, unsealed, known.hot.attempts, known.hot.before_listing & answered
         )
@@ -224,8 +227,8 @@ class FetchEngine:
     async def _with_tail(self, work: _Work, known: Known, bars: Bars, answered: Ranges) -> tuple[Bars, Ranges, Ranges]:
         """Add closed bars that are too young to be sealed."""
         header, window = known.header, known.window
-        closed_s = header.grid.floor(self._stores.clock.now_ms() // 1000)
-        tail = Ranges.normalised([max(window.start, self._stores.stable_s(header))], [min(window.end, closed_s)])
+        closed_s, stable_s = header.grid.floor(work.now_s), self._stores.stable_s(header, work.now_s)
+        tail = Ranges.normalised([max(window.start, stable_s)], [min(window.end, closed_s)])
         wanted = tail - known.hot.observed.answered
         if len(wanted) and not work.violated:
             work.touched("live")
@@ -284,12 +287,8 @@ class FetchEngine:
         self._cache.put(key, sealed)
         return sealed
 
-    def _classify(
-        self, work: _Work, bars: Bars, answered: Ranges, failed: Ranges, *, now_ms: int | None = None
-    ) -> Coverage:
-        now_s = (self._stores.clock.now_ms() if now_ms is None else now_ms) // 1000
-        grid = work.request.header.grid
-        stable = stable_until(now_s, grid, stabilization_bars=self._stores.stabilization_bars)
+    def _classify(self, work: _Work, bars: Bars, answered: Ranges, failed: Ranges, now_s: int) -> Coverage:
+        grid, stable = work.request.header.grid, self._stores.stable_s(work.request.header, now_s)
         return classify(
             work.request.window, grid, bars=bars.slots, answered=answered, failed=failed, stable_until_s=stable
         )

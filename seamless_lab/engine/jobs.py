@@ -94,7 +94,7 @@ class Jobs:
         await self._backfiller.fill(header, gaps, sealed=before.sealed, refresh=refresh, outcome=outcome)
         self._tell_findings(header, window, outcome.report)
         version = await self._publisher.publish(header, window, reports=outcome.reports)
-        return await asyncio.to_thread(self._finished, header, window, outcome, before.head, version)
+        return await asyncio.to_thread(self._finished, before, outcome, version)
 
     async def publish(self, header: Header, window: TimeRange | None) -> Version:
         """Seal what is known for good; without a window, all that the hot store holds.
@@ -124,13 +124,12 @@ class Jobs:
 
     async def _gaps(self, header: Header, window: TimeRange, refresh: bool) -> tuple[Ranges, Known]:
         known = await asyncio.to_thread(self._stores.know, header, window)
-        final = self._stores.final_part(header, window)
+        final = self._stores.final_part(known)
         return final if refresh else final - known.answered, known
 
-    def _finished(
-        self, header: Header, window: TimeRange, outcome: FillOutcome, before: Version | None, version: Version | None
-    ) -> Backfilled:
-        known = self._stores.know(header, window)
+    def _finished(self, begun: Known, outcome: FillOutcome, version: Version | None) -> Backfilled:
+        header, window, before = begun.header, begun.window, begun.head
+        known = self._stores.know(header, window, now_s=begun.now_s)
         if outcome.errors and not len(known.answered):
             raise outcome.errors[0]
         restated = Ranges.empty()

@@ -31,6 +31,8 @@ class Known:
     firm: Observed
     observed: Observed
     fresh: Ranges
+    now_s: int
+    """The moment that decides which slots are final."""
 
     @property
     def answered(self) -> Ranges:
@@ -52,10 +54,11 @@ class Stores:
     sealed: SealedStore
     stabilization_bars: int
 
-    def know(self, header: Header, window: TimeRange, *, with_bars: bool = False) -> Known:
+    def know(self, header: Header, window: TimeRange, *, with_bars: bool = False, now_s: int | None = None) -> Known:
         """Everything known about a window, without reading sealed bars; by default without the hot ones, too.
 
-        What has left the hot store is in the head, so that one is read last.
+        What has left the hot store is in the head, so that one is read last. Who looks more than once passes the moment
+        of the first look as `now_s`: slots that turn final in between stay pending.
 
         Raises
         ------
@@ -68,7 +71,9 @@ class Stores:
             require_same_grid(header, head)
         firm = settled(hot.observed, header.grid, stabilization_bars=self.stabilization_bars)
         decided = overlay(head.commit.observed.clip(window) if head else Observed.none(), firm)
-        return Known(header, window, head, hot, firm, decided.result, decided.won)
+        return Known(
+            header, window, head, hot, firm, decided.result, decided.won, self.now_s() if now_s is None else now_s
+        )
 
     def fresh_bars(self, known: Known) -> tuple[Known, Bars, Observed]:
         """The bars that the hot store holds where it knows better than the head, and since when.
@@ -81,7 +86,7 @@ class Stores:
         state = self.hot.load(known.header, bounds)
         firm = settled(state.observed, known.header.grid, stabilization_bars=self.stabilization_bars)
         if len(known.fresh - firm.answered):  # one snapshot with its bars cannot lose them
-            known = self.know(known.header, known.window, with_bars=True)
+            known = self.know(known.header, known.window, with_bars=True, now_s=known.now_s)
             state, firm = known.hot, known.firm
         return known, state.bars.within(firm.answered), firm
 
@@ -98,7 +103,7 @@ class Stores:
             bars=bars.slots,
             answered=known.answered,
             failed=known.hot.failed,
-            stable_until_s=self.stable_s(known.header),
+            stable_until_s=self.stable_s(known.header, known.now_s),
         )
         return known, coverage
 
@@ -106,14 +111,18 @@ class Stores:
         """The coverage of the window by cause."""
         return self.covered(known)[1]
 
-    def stable_s(self, header: Header) -> int:
-        """End of the last slot that is final now."""
-        now_s = self.clock.now_ms() // 1000
+    def now_s(self) -> int:
+        """The local clock."""
+        return self.clock.now_ms() // 1000
+
+    def stable_s(self, header: Header, now_s: int) -> int:
+        """End of the last slot that is final at a moment."""
         return stable_until(now_s, header.grid, stabilization_bars=self.stabilization_bars)
 
-    def final_part(self, header: Header, window: TimeRange) -> Ranges:
-        """The slots of a window that are final now."""
-        return Ranges.normalised([window.start], [min(window.end, self.stable_s(header))])
+    def final_part(self, known: Known) -> Ranges:
+        """The slots of the window that are final."""
+        end = min(known.window.end, self.stable_s(known.header, known.now_s))
+        return Ranges.normalised([known.window.start], [end])
 
 
 def require_same_grid(header: Header, version: Version) -> None:
