@@ -376,7 +376,15 @@ class Lab:
         return reference
 
     def _node(self, node: str) -> NodeId:
-        return self._reference(node).node
+        """A node of something that reads no version: naming one is refused rather than forgotten."""
+        reference = self._reference(node)
+        if reference.selector is not None:
+            raise RequestError(
+                f"{node!r} names a version, which only fetch, manifest and verify read.",
+                hint=f"Leave it out: {reference.node}",
+                node=str(reference.node),
+            )
+        return reference.node
 
     def _header(self, node: NodeId) -> Header:
         anchor_s = self.wiring.settings.anchor_s(node.exchange, node.timeframe)

@@ -246,6 +246,22 @@ def test_a_version_is_never_silently_exchanged_for_another(lab, day) -> None:
         lab.fetch(f"{NODE}@seq:1", "2024-06-01", domain="live")
 
 
+@pytest.mark.parametrize("selector", ["seq:1", "latest", "2024-06-02"])
+@pytest.mark.parametrize("name", ["coverage", "gaps", "artifacts", "backfill", "plan", "publish", "sla", "live"])
+def test_a_version_is_refused_where_none_is_read(lab, day, name, selector) -> None:
+    window = () if name in ("artifacts", "sla", "live") else ("2024-06-01",)
+    with pytest.raises(RequestError, match="only fetch, manifest and verify") as caught:
+        list(getattr(lab, name)(f"{NODE}@{selector}", *window))
+    assert NODE in caught.value.hint
+
+
+async def test_a_version_is_refused_by_the_awaitable_twins_too(lab, day) -> None:
+    with pytest.raises(RequestError, match="only fetch, manifest and verify"):
+        await lab.abackfill(f"{NODE}@seq:1", "2024-06-01")
+    with pytest.raises(RequestError, match="only fetch, manifest and verify"):
+        await anext(lab.alive(f"{NODE}@seq:1"))
+
+
 def test_configured_coverage_is_asked_for(tmp_path, exchange) -> None:
     with open_lab(tmp_path, exchange.url, seamless__min_coverage=0.9) as lab:
         held = lab.fetch(NODE, "2024-06-01", strategy="PARTIAL_FILL")
