@@ -23,10 +23,11 @@ from seamless_lab.core.observed import Observed, overlay
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import LATEST_S, TimeRange
 from seamless_lab.engine.ports import Attempt, Claimed, HotState, HotWrite
-from seamless_lab.errors import LeaseLost
+from seamless_lab.errors import InvalidTime, LeaseLost
 
 ATTEMPTS_KEPT = 2_048
 _CELL_BITS = 32
+_STORABLE = TimeRange(0, 1 << _CELL_BITS)  # the times that a chunk's id can tell apart from other series'
 
 _CHUNKS = "SELECT crc, id, rows, codec, observed, before_listing, bars FROM chunk WHERE id BETWEEN ? AND ? ORDER BY id"
 
@@ -84,10 +85,18 @@ class SqliteHotStore:
         ------
         LeaseLost
             `write.lease` was taken over or given back; nothing was written.
+        InvalidTime
+            An answered slot opens before 1970 or after what a chunk's id can hold; nothing was written.
         """
         header = write.header
         answered = write.answered.clip(write.window) - write.unpriced
         bounds = answered.bounds
+        if bounds is not None and not _STORABLE.contains(bounds):
+            raise InvalidTime(
+                f"{header.node}: bars of {bounds} cannot be kept, only those that open from 1970 on.",
+                hint="Ask for a later window.",
+                node=str(header.node),
+            )
         newcomer, news = Observed.at(answered, write.observed_at_ms), Rows.of(write.bars)
         news = news.where(answered.contains(news.ts))
         with self._file.writing() as connection:
@@ -155,7 +164,9 @@ class SqliteHotStore:
         Knowledge about a dropped slot goes with it: the commit has it.
         """
         until = header.grid.floor(min(before_s, LATEST_S))
-        old = sealed.clip(TimeRange(min(0, until - 1), until))
+        if until <= _STORABLE.start:
+            return 0
+        old = sealed.clip(TimeRange(_STORABLE.start, until))
         bounds = old.answered.bounds
         if bounds is None:
             return 0
@@ -189,6 +200,8 @@ class SqliteHotStore:
         self._file.close()
 
     def _chunks(self, connection: apsw.Connection, layout: Layout) -> list[Chunk]:
+        if not layout.ids.size:
+            return []
         found = connection.execute(_CHUNKS, (int(layout.ids[0]), int(layout.ids[-1]))).fetchall()
         return [self._intact(row) for row in found]
 
@@ -205,8 +218,12 @@ class SqliteHotStore:
 
 
 def _layout(grid: Grid, window: TimeRange, series: int) -> Layout:
+    """The cells of the storable part of a window: the ids of others would be another series'."""
+    if not window.overlaps(_STORABLE):
+        nothing = np.empty(0, dtype=np.int64)
+        return Layout(nothing, nothing, nothing, grid.step_s)
     cells = leaf_cells(grid)
-    starts = cells.starts(window)
+    starts = cells.starts(TimeRange(max(window.start, _STORABLE.start), min(window.end, _STORABLE.end)))
     edges = cells.edges(starts)
     return Layout(starts[:-1] + (series << _CELL_BITS), edges[:-1], edges[1:], grid.step_s)
 

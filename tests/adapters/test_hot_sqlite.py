@@ -2,6 +2,7 @@
 
 import random
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import apsw
@@ -11,9 +12,14 @@ from hypothesis import strategies as st
 
 from seamless_lab.adapters.hot_sqlite import SqliteHotStore
 from seamless_lab.adapters.sqlite_file import SqliteFile
+from seamless_lab.core.bars import Bars
+from seamless_lab.core.digest import Header
+from seamless_lab.core.grid import grid_of
+from seamless_lab.core.observed import Observed
+from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange
 from seamless_lab.engine.ports import Attempt
-from seamless_lab.errors import ConfigError, Corrupted
+from seamless_lab.errors import ConfigError, Corrupted, InvalidTime
 from tests.adapters.hot_process import BLOCKS, EVERYTHING, stamped
 from tests.adapters.hot_process import HEADER as STAMPED
 from tests.contracts.hot_cases import (
@@ -137,3 +143,23 @@ def test_a_flipped_bit_is_detected_or_harmless(tmp_path: Path) -> None:
 def test_the_widest_window_can_be_asked(store: SqliteHotStore) -> None:
     state = store.load(HEADER, TimeRange(0, 4_000_000_020))
     assert len(state.bars) == 0
+
+
+def test_times_before_1970_never_reach_into_the_series_before(store: SqliteHotStore) -> None:
+    weekly = Header(replace(NODE, timeframe="1w"), grid_of("binance", "1w"))
+    store.write(written(DAY, bars({0: 1.0}), 1_000))
+    first = weekly.grid.floor(0)
+    window = TimeRange(first, first + 10 * weekly.grid.step_s)
+    with pytest.raises(InvalidTime, match="from 1970 on"):
+        store.write(written(window, Bars.none(weekly.node, weekly.grid), 1_000, header=weekly))
+    assert store.bounds(weekly) is None
+    later = TimeRange(weekly.grid.ceil(0), window.end)
+    store.write(written(later, Bars.none(weekly.node, weekly.grid), 1_000, header=weekly))
+    assert store.bounds(HEADER) == DAY
+    assert store.bounds(weekly) == later
+    known = Observed.at(Ranges.single(later), 1_000)
+    assert store.load(weekly, window).observed == store.observed(weekly, window) == known
+    assert store.observed(weekly, TimeRange(first, later.start)) == Observed.none()
+    assert store.evict(weekly, Observed.at(Ranges.single(window), 2_000), before_s=later.end) == 9
+    assert store.bounds(weekly) is None
+    assert store.bounds(HEADER) == DAY
