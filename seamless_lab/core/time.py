@@ -122,16 +122,28 @@ def format_time_ms(milliseconds: int) -> str:
 def parse_time_ms(value: TimeLike, *, now_ms: int) -> int:
     """Like `parse_time` for knowledge times, which are kept in milliseconds.
 
-    Fractions of a second are allowed in ISO text.
+    Fractions of a second are allowed in ISO text and in a `datetime`, rounded down; `now` and times relative to it keep
+    their milliseconds.
     """
-    if isinstance(value, str) and "." in value:
-        try:
-            moment = dt.datetime.fromisoformat(value.strip())
-        except ValueError as error:
-            raise _unreadable(value) from error
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-        return (aware - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(milliseconds=1)
-    return parse_time(value, now_s=now_ms // 1000) * 1000
+    now_s, part = divmod(now_ms, 1000)
+    match value:
+        case dt.datetime():
+            return _milliseconds(value, value)
+        case str() if (text := value.strip()) == "now" or _RELATIVE.fullmatch(text):
+            return parse_time(text, now_s=now_s) * 1000 + part
+        case str() if "." in value or "," in value:  # ISO 8601 has both
+            try:
+                return _milliseconds(dt.datetime.fromisoformat(value.strip()), value)
+            except ValueError as error:
+                raise _unreadable(value) from error
+    return parse_time(value, now_s=now_s) * 1000
+
+
+def _milliseconds(moment: dt.datetime, value: TimeLike) -> int:
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+    found = (aware - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(milliseconds=1)
+    _bounded(found // 1000, value)
+    return found
 
 
 def _parse_text(value: str, now_s: int) -> int:

@@ -158,3 +158,32 @@ def test_knowledge_times_keep_their_milliseconds() -> None:
     assert parse_time_ms("2024-01-01", now_ms=0) == NEW_YEAR * 1000
     with pytest.raises(InvalidTime):
         parse_time_ms("1.5", now_ms=0)
+
+
+@pytest.mark.parametrize(
+    "written, expected",
+    [
+        ("now", NOW * 1000 + 789),
+        (" now ", NOW * 1000 + 789),
+        ("-7d", (NOW - 7 * 86_400) * 1000 + 789),
+        ("now - 90 m", (NOW - 5_400) * 1000 + 789),
+        (dt.datetime(2024, 1, 1, 0, 0, 0, 123_999, tzinfo=dt.UTC), NEW_YEAR * 1000 + 123),
+        (dt.datetime(2024, 1, 1, 0, 0, 0, 123_999), NEW_YEAR * 1000 + 123),  # noqa: DTZ001 - naive means UTC
+        (dt.datetime(2024, 1, 1, 9, tzinfo=SEOUL), NEW_YEAR * 1000),
+        (dt.date(2024, 1, 1), NEW_YEAR * 1000),
+        ("2024-01-01T00:00:00.123999", NEW_YEAR * 1000 + 123),
+        ("2024-01-01T00:00:00,5Z", NEW_YEAR * 1000 + 500),
+        (NEW_YEAR, NEW_YEAR * 1000),
+    ],
+)
+def test_knowledge_times_are_rounded_down_to_milliseconds(written: TimeLike, expected: int) -> None:
+    assert parse_time_ms(written, now_ms=NOW * 1000 + 789) == expected
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["0001-01-01T00:00:00.5", "1969-12-31T23:59:59.999Z", dt.datetime(1969, 1, 1, tzinfo=dt.UTC), "2100-01-01"],
+)
+def test_knowledge_times_are_bounded_as_all_times_are(written: TimeLike) -> None:
+    with pytest.raises(InvalidTime, match="outside 1970 to 2100"):
+        parse_time_ms(written, now_ms=0)
