@@ -11,7 +11,10 @@ from seamless_lab.errors import InvalidNode, NotAvailableYet
 
 _FORM = "ohlcv:EXCHANGE:SYMBOL:TIMEFRAME, such as ohlcv:binance:BTC/USDT:1m"
 _EXCHANGE = re.compile(r"[a-z0-9_]+")
-_SYMBOL = re.compile(r"[^\s@{}$]+")
+_SYMBOL = re.compile(r"[^\s@{}$\x00-\x1f\x7f-\x9f]+")
+
+LONGEST_SYMBOL = 200
+"""Bytes of a percent-encoded symbol, which names a folder: file systems take 255 with what stands around it."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -50,6 +53,8 @@ def parse_node(text: str) -> NodeId:
     InvalidNode
         If the text does not have the form, with the part that is wrong.
     """
+    if not isinstance(text, str):
+        raise no_text(text)
     kind, _, rest = text.strip().partition(":")
     exchange, _, rest = rest.partition(":")
     if kind not in ("ohlcv", "trades"):
@@ -67,9 +72,27 @@ def parse_node(text: str) -> NodeId:
         raise InvalidNode(f"{text!r} is no node: it lacks a symbol or a timeframe.", hint=f"Write {_FORM}.", value=text)
     if not _SYMBOL.fullmatch(symbol) or symbol.startswith("."):
         raise InvalidNode(f"{text!r} is no node: {symbol!r} is no symbol.", hint=f"Write {_FORM}.", value=text)
+    if (length := _encoded_length(symbol)) > LONGEST_SYMBOL:
+        raise InvalidNode(
+            f"{symbol[:20]!r}… is no symbol: it takes {length} bytes, percent-encoded, and may take {LONGEST_SYMBOL}.",
+            hint=f"Write {_FORM}.",
+            bytes=length,
+        )
     if kind == "ohlcv":
         parse_timeframe(timeframe)
     return NodeId(kind, exchange, symbol, timeframe)
+
+
+def no_text(value: object) -> InvalidNode:
+    """What to raise where a node is wanted and something else than text came."""
+    return InvalidNode(f"{value!r} is no node: it is no text.", hint=f"Write {_FORM}.", value=repr(value))
+
+
+def _encoded_length(symbol: str) -> int:
+    try:
+        return len(quote(symbol, safe=""))
+    except UnicodeEncodeError as error:  # half of a surrogate pair
+        raise InvalidNode(f"{symbol!r} is no symbol: it is no Unicode text.", hint=f"Write {_FORM}.") from error
 
 
 def require_bars(node: NodeId) -> NodeId:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from seamless_lab.core.identity import NodeId, parse_node
+from seamless_lab.core.identity import NodeId, no_text, parse_node
 from seamless_lab.core.time import TimeLike, parse_time_ms
 from seamless_lab.errors import InvalidReference, InvalidTime, NotAvailableYet
 
@@ -61,6 +61,8 @@ def parse_reference(text: str, *, now_ms: int) -> Reference:
     InvalidReference, InvalidNode
         With the part that is wrong.
     """
+    if not isinstance(text, str):
+        raise no_text(text)
     if text.startswith("pin:"):
         raise NotAvailableYet(
             f"{text!r}: named pins are not available yet.", hint="Use NODE@sha256:… as `artifacts` prints it."

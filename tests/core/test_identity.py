@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -57,11 +58,29 @@ def test_kind_and_exchange_are_read_from_the_left_and_the_timeframe_from_the_rig
         "ohlcv:binance:$HOME:1m",
         "ohlcv:binance:{x}:1m",
         "trades:binance:",
+        "ohlcv:binance:BTC\0:1m",
+        "ohlcv:binance:BTC\x1b[31m:1m",
+        "ohlcv:binance:BTC\x7f:1m",
+        "ohlcv:binance:BTC\x9b:1m",
+        "ohlcv:binance:\ud800:1m",
+        None,
+        5,
+        b"ohlcv:binance:BTC/USDT:1m",
     ],
 )
 def test_what_is_no_node_is_refused(text: str) -> None:
     with pytest.raises(InvalidNode):
         parse_node(text)
+
+
+@pytest.mark.parametrize("letter, most", [("A", 200), ("/", 66), ("\N{SNOWMAN}", 22)])
+def test_a_symbol_is_as_long_as_a_folder_may_be_named(tmp_path: Path, letter: str, most: int) -> None:
+    longest = parse_node(f"ohlcv:binance:{letter * most}:1m")
+    (tmp_path / longest.path).mkdir(parents=True)
+    assert NodeId.from_path(longest.path) == longest
+    with pytest.raises(InvalidNode, match="may take 200") as caught:
+        parse_node(f"ohlcv:binance:{letter * (most + 1)}:1m")
+    assert len(caught.value.message) < 200
 
 
 @given(symbols, st.sampled_from(["1s", "1m", "4h", "1d", "1w"]))

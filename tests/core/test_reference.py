@@ -39,6 +39,8 @@ def test_a_reference_splits_at_the_last_at(text, selector):
         ("ohlcv:binance:BTC/USDT:1m@lock", NotAvailableYet),
         ("pin:btc", NotAvailableYet),
         ("btc@latest", InvalidNode),
+        (None, InvalidNode),
+        (5, InvalidNode),
     ],
 )
 def test_a_bad_reference_says_what_is_allowed(text, error):
