@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seamless_lab.core.policy import Domain, Strategy
-from seamless_lab.core.reference import Latest, Selector
+from seamless_lab.core.reference import AsOf, Latest, Selector
+from seamless_lab.core.time import format_time_ms
 from seamless_lab.errors import NotSealed
+
+SETTLED_AFTER_MS = 5_000
+"""Publishers' clocks may differ by this much, so that a younger knowledge time may still get another version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,23 +29,40 @@ class Admission:
     deliver_tail: bool
 
 
-def admit(domain: Domain, strategy: Strategy, selector: Selector | None, *, nearest: str = "") -> Admission:
+def moves(selector: Selector | None, *, now_ms: int) -> str:
+    """Why the answer to a selector may be another version tomorrow, or "" when it is fixed."""
+    match selector:
+        case None:
+            return "without a version"
+        case Latest():
+            return "as `latest`, which moves"
+        case AsOf(at_ms=at_ms) if at_ms > now_ms - SETTLED_AFTER_MS:
+            return f"as of {format_time_ms(at_ms)}, when versions may still be made"
+    return ""
+
+
+def admit(
+    domain: Domain, strategy: Strategy, selector: Selector | None, *, now_ms: int, nearest: str = ""
+) -> Admission:
     """Decide what a fetch may touch.
 
     Parameters
     ----------
     selector
         The version wanted, None when the request names none.
+    now_ms
+        The local clock.
     nearest
         A reference that would be accepted, for the error.
 
     Raises
     ------
     NotSealed
-        In a sealed domain (backtest, research) without a fixed version: none named, or `latest`, which moves.
+        In a sealed domain (backtest, research) without a fixed version: none named, `latest`, which moves, or a
+        knowledge time in the future or younger than `SETTLED_AFTER_MS`.
     """
-    if domain.sealed and (selector is None or isinstance(selector, Latest)):
-        what = "without a version" if selector is None else "as `latest`, which moves"
+    what = moves(selector, now_ms=now_ms)
+    if domain.sealed and what:
         raise NotSealed(
             f"The {domain} domain reads sealed data only, and was asked {what}.",
             hint=f"Name a version: {nearest}"

@@ -11,11 +11,10 @@ from typing import TypeVar
 from seamless_lab.core.bars import Bars
 from seamless_lab.core.coverage import Coverage, classify
 from seamless_lab.core.digest import content_of
-from seamless_lab.core.gate import Admission, admit
+from seamless_lab.core.gate import Admission, admit, moves
 from seamless_lab.core.observed import Observed, merge
 from seamless_lab.core.policy import Domain, OnViolation, Phase, Strategy, Verdict
 from seamless_lab.core.ranges import Ranges
-from seamless_lab.core.reference import Latest
 from seamless_lab.core.time import format_time
 from seamless_lab.core.version import Version
 from seamless_lab.engine.answering import Answering, Delivery, tell_findings, where
@@ -87,11 +86,11 @@ class FetchEngine:
         UnknownMarket, SourceRejected
             The source has no such series, or refuses and nothing at all could be had.
         """
-        budget, now_s = Budget(request.sla, self._stores.clock), self._stores.now_s()
-        moves = request.selector is None or isinstance(request.selector, Latest)
-        nearest = await self._nearest_ref(request) if request.context.domain.sealed and moves else ""
-        admission = admit(request.context.domain, request.strategy, request.selector, nearest=nearest)
-        work = _Work(request, budget, admission, now_s)
+        budget, now_ms = Budget(request.sla, self._stores.clock), self._stores.clock.now_ms()
+        domain, selector = request.context.domain, request.selector
+        nearest = await self._nearest_ref(request) if domain.sealed and moves(selector, now_ms=now_ms) else ""
+        admission = admit(domain, request.strategy, selector, now_ms=now_ms, nearest=nearest)
+        work = _Work(request, budget, admission, now_ms // 1000)
         self._tell(work, "seamless.fetch.start", strategy=str(request.strategy), domain=str(request.context.domain))
         try:
             return await (self._sealed_answer(work) if admission.sealed_only else self._open_answer(work))

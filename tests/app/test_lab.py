@@ -171,9 +171,17 @@ def test_a_version_can_be_named_in_many_ways(lab, day, how) -> None:
         "epoch": (NODE, version.version.commit.as_of_ms // 1000 + 1),
     }
     node, when = refs[how]
-    result = lab.fetch(node, "2024-06-01", as_of=when, domain="backtest")
+    young = how in ("as_of", "argument", "epoch")  # the clock stands still: a sealed domain waits for a time to settle
+    result = lab.fetch(node, "2024-06-01", as_of=when, domain="dryrun" if young else "backtest")
     assert result.content == day.content
     assert result.provenance.sources in (("artifact",), ("cache",))
+
+
+@pytest.mark.parametrize("domain", ["backtest", "research"])
+def test_a_sealed_domain_refuses_a_knowledge_time_that_may_still_get_another_version(lab, day, domain) -> None:
+    with pytest.raises(NotSealed, match="versions may still be made") as refusal:
+        lab.fetch(NODE, "2024-06-01", as_of="2099-01-01", domain=domain)
+    assert lab.fetch(refusal.value.hint.rpartition(" ")[2], "2024-06-01", domain=domain).content == day.content
 
 
 # -- refusals -------------------------------------------------------------------------------------------------------
