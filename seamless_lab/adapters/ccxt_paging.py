@@ -89,14 +89,15 @@ class Inquiry:
         seen_s: int | None = None,
     ) -> None:
         self._grid, self._api, self._now_s, self._window = grid, api, now_s, window
-        self._wanted = Ranges.normalised([window.start], [min(window.end, closed_until(now_s, grid))])
+        self._first_s = max(window.start, grid.ceil(0))  # nothing opened before 1970
+        self._wanted = Ranges.normalised([self._first_s], [min(window.end, closed_until(now_s, grid))])
         self._coarser_s = tuple(
             sorted(s for s in coarser_s if s > grid.step_s and s % grid.step_s == 0 and DAY % s == 0)
         )
         self._doubted = self._given_up = Ranges.empty()
         self._tries: dict[tuple[int, int], int] = {}
         self._disordered = 0
-        older = seen_s is not None and seen_s < window.start
+        older = seen_s is not None and seen_s < self._first_s
         knowable = api.since_honoured and api.open_ended and api.history_bars is None
         self._asks_for_listing = knowable and listed_s is None and not older and len(self._wanted) > 0
         self.answered = self.before_listing = Ranges.empty()
@@ -114,14 +115,14 @@ class Inquiry:
                 return self._page(fresh)
             first = next(iter(todo))
             hole = Hole(first.start, first.end, self._tries.get((first.start, first.end), 0))
-            if self._asks_for_listing and hole.start == self._window.start:
+            if self._asks_for_listing and hole.start == self._first_s:
                 return self._listing()
             ask = self._witness(hole)
-            if ask is not None:
+            if ask is not None and (ask.since_s is None or ask.since_s >= 0):
                 self._tries[hole.start, hole.end] = hole.tries + 1
                 return ask
             self._give_up(Ranges.single(first))
-        begins_quiet = bool(self.answered.contains(np.array([self._window.start]))[0])
+        begins_quiet = bool(self.answered.contains(np.array([self._first_s]))[0])
         return self._listing() if self._asks_for_listing and begins_quiet else None
 
     def receive(self, ask: Ask, opens: Ints, now_s: int) -> Ranges:
@@ -143,7 +144,7 @@ class Inquiry:
         if opens.size:
             earliest = int(opens.min())
             self.first_seen_s = earliest if self.first_seen_s is None else min(earliest, self.first_seen_s)
-            self._asks_for_listing &= earliest > self._window.start
+            self._asks_for_listing &= earliest > self._first_s
             if ask.purpose is Purpose.LISTING:
                 self._note_listing(earliest)
         present = slots_with_rows(opens, self._grid) & self._closed
@@ -213,11 +214,15 @@ class Inquiry:
 
     @property
     def _closed(self) -> Ranges:
-        return Ranges.normalised([0], [closed_until(self._now_s, self._grid)])
+        return self._until(closed_until(self._now_s, self._grid))
 
     @property
     def _quiet_enough(self) -> Ranges:
-        return Ranges.normalised([0], [quiet_until(self._now_s, self._grid)])
+        return self._until(quiet_until(self._now_s, self._grid))
+
+    def _until(self, end_s: int) -> Ranges:
+        """Whole slots from the first one of 1970 on."""
+        return Ranges.normalised([self._grid.ceil(0)], [end_s])
 
     @property
     def _horizon_s(self) -> int:
@@ -246,14 +251,14 @@ class Inquiry:
         rest = self._todo & Ranges.normalised([ask.since_s], [end])
         if not len(rest):
             return
-        hopeless = (rest - self._quiet_enough) | (rest & Ranges.normalised([0], [self._horizon_s]))
+        hopeless = (rest - self._quiet_enough) | (rest & self._until(self._horizon_s))
         self._give_up(hopeless)
         disorder = order_of(opens, expected=self._api.order) is Order.DISORDER
         if not disorder or self._disordered >= DISORDERED_TRIES:
             self._doubted = self._doubted | (rest - hopeless)
 
     def _note_listing(self, listed_s: int) -> None:
-        before = Ranges.normalised([self._window.start], [min(self._window.end, self._grid.floor(listed_s))])
+        before = Ranges.normalised([self._first_s], [min(self._window.end, self._grid.floor(listed_s))])
         self.before_listing = before & self._wanted
 
     def _give_up(self, slots: Ranges) -> None:

@@ -278,3 +278,22 @@ def test_the_part_older_than_the_history_stays_unanswered() -> None:
     assert min(kept) == START + 34 * STEP
     assert inquiry.answered == Ranges.single(TimeRange(START + 34 * STEP, START + 38 * STEP))
     assert closed_until(exchange.now_s, GRID) == START + 40 * STEP
+
+
+def test_a_window_that_begins_before_1970_is_answered_in_whole_slots() -> None:
+    week = 7 * 86_400
+    grid = Grid(week, 4 * 86_400)  # weeks begin on Mondays, 1970 on a Thursday
+    first = grid.ceil(0)
+    bars = np.arange(3, 9, dtype=np.int64) * week + first
+    window = TimeRange(grid.floor(0), first + 6 * week)
+    for kind in (ASCENDING, NEWEST_FIRST):
+        inquiry = Inquiry(window, grid, kind, 100 * week)
+        while (ask := inquiry.next_ask()) is not None:
+            assert ask.since_s is not None
+            assert ask.since_s >= 0
+            opens = bars[(bars >= ask.since_s) & (bars < (ask.until_s or 100 * week))]
+            opens = opens[: ask.limit] if kind is ASCENDING else opens[::-1][: ask.limit]
+            inquiry.receive(ask, opens, 100 * week)
+        assert {edge % week for one in inquiry.answered for edge in (one.start, one.end)} == {first % week}
+        assert inquiry.answered.clip(TimeRange(first + 3 * week, window.end)).seconds == 3 * week
+        assert inquiry.answered.covers(TimeRange(first, window.end)) is (kind is ASCENDING)
