@@ -119,6 +119,7 @@ def test_a_day_of_work(seamless: Terminal, tmp_path: Path) -> None:
         (["config", "show", "--section", "nosuch"], 2, "E-REQUEST", "seamless"),
         (["artifacts", "--config", "none.yaml"], 2, "E-CONFIG", "none.yaml"),
         (["fetsh"], 2, "E-USAGE", "fetch"),
+        (["sandbox", "--port", "80000"], 2, "E-REQUEST", "65535"),
     ],
 )
 def test_bad_input_ends_with_its_code_and_a_message_that_helps(

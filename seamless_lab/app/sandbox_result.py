@@ -13,6 +13,7 @@ from seamless_lab.core.time import format_time_ms, parse_time_ms
 from seamless_lab.errors import ConfigError, RequestError
 from seamless_lab.sandbox import FaultPlan, SandboxConfig, SandboxExchange
 from seamless_lab.sandbox.faults import FAULTS
+from seamless_lab.sandbox.running import HIGHEST_PORT
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -89,9 +90,17 @@ def started(call: Call, config: SandboxConfig, *, port: int) -> SandboxStarted:
 
     Raises
     ------
+    RequestError
+        For a number that is no port.
     ConfigError
         When the port is taken.
     """
+    if not 0 <= port <= HIGHEST_PORT:
+        raise RequestError(
+            f"--port {port} is no port: they go from 0 to {HIGHEST_PORT}.",
+            hint="Leave --port out to use a free one.",
+            port=port,
+        )
     exchange = SandboxExchange(config, port)
     try:
         exchange.__enter__()

@@ -14,7 +14,7 @@ import orjson
 from seamless_lab.sandbox.config import SandboxConfig
 from seamless_lab.sandbox.exchange import Exchange
 from seamless_lab.sandbox.faults import FAULTS, FaultPlan
-from seamless_lab.sandbox.running import start_server
+from seamless_lab.sandbox.running import HIGHEST_PORT, start_server
 
 
 def parse(arguments: Sequence[str]) -> tuple[SandboxConfig, int, bool]:
@@ -30,6 +30,8 @@ def parse(arguments: Sequence[str]) -> tuple[SandboxConfig, int, bool]:
     parser.add_argument("--weight-limit", type=int, default=6000, help="Binance request weight per minute")
     parser.add_argument("--json", action="store_true", help="announce the URL as a JSON object on one line")
     given = parser.parse_args(arguments)
+    if not 0 <= given.port <= HIGHEST_PORT:
+        parser.error(f"--port {given.port} is no port: they go from 0 to {HIGHEST_PORT}")
     try:
         config = SandboxConfig(
             seed=given.seed,

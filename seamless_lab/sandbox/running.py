@@ -20,6 +20,7 @@ from seamless_lab.sandbox.market import Restatement, Stretch
 from seamless_lab.sandbox.server import build_app
 
 HOST = "127.0.0.1"
+HIGHEST_PORT = 65_535
 Result = TypeVar("Result")
 
 
@@ -27,8 +28,11 @@ async def start_server(exchange: Exchange, port: int = 0) -> tuple[web.AppRunner
     """The runner to clean up and the URL of an exchange now served on the loopback; port 0 picks a free one."""
     runner = web.AppRunner(build_app(exchange), access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, HOST, port)
-    await site.start()
+    try:
+        await web.TCPSite(runner, HOST, port).start()
+    except BaseException:  # it does not listen, so nobody gets it to clean up
+        await runner.cleanup()
+        raise
     return runner, f"http://{HOST}:{runner.addresses[0][1]}"
 
 
@@ -115,7 +119,7 @@ class SandboxExchange:
         stopping = asyncio.Event()
         try:
             runner, url = await start_server(self._exchange, self._port)
-        except OSError as error:
+        except BaseException as error:  # whatever it is, who starts the exchange waits for it
             self._started.set_exception(error)
             return
         try:

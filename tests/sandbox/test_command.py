@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from seamless_lab.sandbox import SandboxConfig, SandboxExchange
 from seamless_lab.sandbox.__main__ import parse
 
 from .conftest import http
@@ -39,6 +40,7 @@ def test_options_become_configuration() -> None:
         ("--fault earthquake=1", "earthquake"),
         ("--fault reset=often", "between 0 and 1"),
         ("--fault reset=2", "at most 1"),
+        ("--port 80000", "65535"),
     ],
 )
 def test_bad_usage_says_what_is_wrong(arguments: str, named: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -46,3 +48,8 @@ def test_bad_usage_says_what_is_wrong(arguments: str, named: str, capsys: pytest
         parse(arguments.split())
     assert exit_.value.code == 2
     assert named in capsys.readouterr().err
+
+
+def test_whatever_keeps_an_exchange_from_listening_reaches_who_starts_it() -> None:
+    with pytest.raises(OverflowError), SandboxExchange(SandboxConfig(symbols=1), port=80_000):
+        pass
