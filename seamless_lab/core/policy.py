@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 
 from seamless_lab.errors import ConfigError, RequestError
+
+_WORLD = re.compile(r"[\w.:-]+")
 
 
 class _Choice(StrEnum):
@@ -196,6 +199,12 @@ class ComputeContext:
         if not self.world_id.strip():
             raise RequestError(
                 "The world_id is empty.", hint="Leave it out to use the world 'default'.", world_id=self.world_id
+            )
+        if not _WORLD.fullmatch(self.world_id):
+            raise RequestError(
+                f"{self.world_id!r} is no world_id: it may hold letters, digits, dots, colons, _ and -, nothing else.",
+                hint="Name worlds like desk-1 or alpha:2024.",
+                world_id=self.world_id,
             )
         if self.max_lag_s is not None and self.max_lag_s < 0:
             raise RequestError(

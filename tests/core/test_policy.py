@@ -105,6 +105,17 @@ def test_an_impossible_context_is_refused(bad: dict[str, object]) -> None:
         ComputeContext(**bad)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("world", ["default", "desk-1", "Alpha:2024.q1_x", "müller"])
+def test_a_world_is_named_in_letters_digits_and_a_few_signs(world: str) -> None:
+    assert ComputeContext(world_id=world).world_id == world
+
+
+@pytest.mark.parametrize("world", ["a b", "a\n", "a\0", "a/b", "{x}", "$HOME"])
+def test_a_world_is_named_in_nothing_else(world: str) -> None:
+    with pytest.raises(RequestError, match="is no world_id"):
+        ComputeContext(world_id=world)
+
+
 def test_policies_are_values() -> None:
     assert ComputeContext() == ComputeContext("default", Domain.DRYRUN)
     assert dataclasses.replace(NOTEBOOK, total_deadline_ms=60_000).total_deadline_ms == 60_000
