@@ -140,7 +140,7 @@ class Lab:
         return FetchResult(await self._portal.acall(lambda: self.wiring.engine.fetch(request), on_event))
 
     def live(self, node: str, *, start: TimeLike = "now", limit: int | None = None) -> Iterator[pl.DataFrame]:
-        """Bars as they close, from `start` on, without end or until `limit` bars; Ctrl-C ends it.
+        """Bars as they close, from `start` on, without end or exactly `limit` of them; Ctrl-C ends it.
 
         Each iteration waits for the next bars and gives their frame, as `FetchResult.frame`. They are not sealed yet.
         """
@@ -148,8 +148,9 @@ class Lab:
         try:
             while left is None or left > 0:
                 bars = self._portal.call(lambda: _next(following))
-                yield with_time(bars.frame)
-                left = None if left is None else left - len(bars)
+                frame = bars.frame.head(len(bars) if left is None else left)
+                left = None if left is None else left - frame.height
+                yield with_time(frame)
         finally:
             self._portal.call(lambda: _end(following))
 
@@ -161,8 +162,9 @@ class Lab:
         try:
             while left is None or left > 0:
                 bars = await self._portal.acall(lambda: _next(following))
-                yield with_time(bars.frame)
-                left = None if left is None else left - len(bars)
+                frame = bars.frame.head(len(bars) if left is None else left)
+                left = None if left is None else left - frame.height
+                yield with_time(frame)
         finally:
             await self._portal.acall(lambda: _end(following))
 

@@ -30,10 +30,17 @@ def test_live_gives_closed_bars_only_and_keeps_them_unsealed(tmp_path, exchange)
         assert lab.artifacts().frame.is_empty()
 
 
+@pytest.mark.parametrize("limit", [0, 1, 7])
+def test_live_gives_no_more_bars_than_asked_for_while_it_catches_up(tmp_path, exchange, limit):
+    with open_lab(tmp_path, exchange.url) as lab:
+        times = [ts for frame in lab.live(NODE, start=TEN_MINUTES_AGO, limit=limit) for ts in frame["ts"]]
+    assert times == [TEN_MINUTES_AGO + 60 * slot for slot in range(limit)]
+
+
 async def test_live_for_async_code_ends_at_its_limit(tmp_path, exchange):
     with open_lab(tmp_path, exchange.url) as lab:
         frames = [frame async for frame in lab.alive(NODE, start=TEN_MINUTES_AGO, limit=5)]
-    assert sum(frame.height for frame in frames) == 10
+    assert [frame["ts"].to_list() for frame in frames] == [[TEN_MINUTES_AGO + 60 * slot for slot in range(5)]]
 
 
 def test_an_unknown_market_is_refused_at_once(tmp_path, exchange):
