@@ -45,7 +45,7 @@ def publish(loader: Loader, resolver: Resolver, candidate: Candidate, clock: Clo
     writer = Writer(loader.objects, loader.executor)
     retries = 0
     while True:
-        head = resolver.head(node)
+        head = resolver.base(node)
         base = None if head is None else loader.version(node, head.commit.seq)
         merged = merge_candidate(loader, base, candidate)
         if base is not None and (merged is None or merged.tree.fingerprint == base.tree.fingerprint):

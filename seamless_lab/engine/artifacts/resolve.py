@@ -69,7 +69,27 @@ class Resolver:
 
     def head(self, node: NodeId) -> StoredCommit | None:
         """The newest commit now, or None when there is none."""
+        known = self._newest_known(node)
+        if known is not None and not self._loader.objects.exists(commit_path(node, known)):
+            self.forget(node)
         return self._last(node, lambda _: True, after=len)
+
+    def base(self, node: NodeId) -> StoredCommit | None:
+        """The newest commit, to commit on top of: as `head`, but what is remembered must be what is stored."""
+        known = self._newest_known(node)
+        if known is not None:
+            try:
+                stored: StoredCommit | None = self._loader.read_commit(node, known)
+            except NotFound:
+                stored = None
+            if stored is None or stored.checksum != self._loader.commit(node, known).checksum:
+                self.forget(node)
+        return self._last(node, lambda _: True, after=len)
+
+    def forget(self, node: NodeId) -> None:
+        """Start over with a node whose store was deleted or replaced; also drops all that its versions are made of."""
+        self._seen.pop(node, None)
+        self._loader.forget()
 
     def at(self, node: NodeId, as_of_ms: int) -> Commit:
         """The newest commit with `as_of <= as_of_ms`.
@@ -210,6 +230,11 @@ class Resolver:
             else:
                 low = middle
         return self._loader.commit(node, low) if low >= FIRST_SEQ else None
+
+    def _newest_known(self, node: NodeId) -> int | None:
+        seen = self._seen.setdefault(node, _Seen())
+        with seen.lock:
+            return seen.seqs[-1] if seen.seqs else None
 
     def _probe(self, node: NodeId, seq: int) -> StoredCommit | None:
         try:

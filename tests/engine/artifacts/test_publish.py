@@ -1,5 +1,6 @@
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from seamless_lab.core.observed import Observed
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange
 from seamless_lab.engine.artifacts import Candidate
-from seamless_lab.errors import ClockSkew, DataError
+from seamless_lab.errors import ClockSkew, DataError, NotFound
 from tests.engine.artifacts.making import (
     DAY,
     HEADER,
@@ -135,7 +136,31 @@ def test_a_day_writes_four_objects_and_reads_no_rows_whatever_the_history(tmp_pa
         assert not [path for path in objects.reads if path.endswith(".parquet")][1:]  # one existence check
         assert not objects.listed
         reads.add(len(objects.reads))
-    assert reads == {2}
+    assert reads == {3}
+
+
+@pytest.mark.parametrize("refilled", [False, True])
+def test_a_store_deleted_under_a_process_loses_nothing_that_is_published_later(tmp_path: Path, refilled: bool) -> None:
+    store = open_store(tmp_path)
+    store.publish(candidate(days(0)))
+    shutil.rmtree(tmp_path / "ohlcv")
+    if refilled:
+        open_store(tmp_path, clock=Ticking(MARCH_MS + 1)).publish(candidate(days(1), at_ms=2))
+    made = store.publish(candidate(days(2), at_ms=3))
+    other = open_store(tmp_path)
+    assert made.version.commit.seq == (2 if refilled else 1)
+    assert other.resolve(NODE).tree.fingerprint == made.version.tree.fingerprint
+    assert len(other.read(other.resolve(NODE)).bars) == (2 if refilled else 1) * 1_440
+    assert other.verify(NODE).ok
+
+
+def test_a_store_deleted_under_a_process_has_no_newest_version(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.publish(candidate(days(0)))
+    shutil.rmtree(tmp_path / "ohlcv")
+    assert store.head(NODE) is None
+    with pytest.raises(NotFound, match="no sealed version"):
+        store.resolve(NODE)
 
 
 def test_a_late_day_of_a_finished_month_keeps_the_month_readable(tmp_path: Path) -> None:
