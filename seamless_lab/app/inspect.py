@@ -31,7 +31,7 @@ def coverage(wiring: Wiring, header: Header, window: TimeRange) -> CoverageResul
 def gaps(wiring: Wiring, header: Header, window: TimeRange) -> GapTable:
     """Every stretch without a bar, with the latest evidence about it."""
     result = coverage(wiring, header, window)
-    found = list(result.coverage.gaps(Cause.MISSING, Cause.FAILED, Cause.QUIET, Cause.PENDING))
+    found = result.coverage.gaps(Cause.MISSING, Cause.FAILED, Cause.QUIET, Cause.PENDING)
     starts = np.array([gap.window.start for gap in found], dtype=np.int64)
     asked, errors = _latest_attempts(result.attempts, found)
     repairs = [

@@ -279,7 +279,7 @@ def _state(found: Coverage) -> Badge:
 
 def _gap_blocks(node: str, found: Coverage, evidence: pl.DataFrame | None) -> list[Block]:
     """The longest missing and failed stretches with their evidence, and the command that fills them all."""
-    listed = list(found.gaps())
+    listed = found.gaps()
     if not listed:
         return []
     shown = sorted(sorted(listed, key=lambda gap: -gap.slots)[:GAPS_SHOWN], key=lambda gap: gap.window)

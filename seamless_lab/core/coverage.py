@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -28,13 +27,16 @@ class Cause(StrEnum):
     """Too young to be final."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Gap:
     """A maximal stretch of slots with one cause; `slots` is how many."""
 
     window: TimeRange
     cause: Cause
     slots: int
+
+    def __repr__(self) -> str:
+        return f"Gap({self.window}, {self.cause}, {self.slots:,} {'bar' if self.slots == 1 else 'bars'})"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,13 +94,13 @@ class Coverage:
         """Whether no slot is missing or failed."""
         return not len(self.missing) and not len(self.failed)
 
-    def gaps(self, *causes: Cause) -> Iterator[Gap]:
+    def gaps(self, *causes: Cause) -> tuple[Gap, ...]:
         """Stretches without a bar, in time order; by default the missing and failed ones."""
         wanted = causes or (Cause.MISSING, Cause.FAILED)
         found = [
             Gap(window, cause, window.seconds // self.grid.step_s) for cause in wanted for window in self.of(cause)
         ]
-        return iter(sorted(found, key=lambda gap: gap.window))
+        return tuple(sorted(found, key=lambda gap: gap.window))
 
 
 def classify(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import TypeVar
 
 from seamless_lab.core.bars import Bars
@@ -348,7 +347,7 @@ def _sync_gap_error(work: _Work) -> SeamlessSLAExceeded:
 
 
 def _refuse_gaps(request: FetchRequest, coverage: Coverage, action: str) -> None:
-    gaps = list(islice(coverage.gaps(), 1))
+    gaps = coverage.gaps()
     if not gaps:
         return
     first, count = gaps[0], len(coverage.unanswered)

@@ -122,3 +122,15 @@ def test_a_stable_slot_has_ended_long_enough_ago(now: int, step: int, bars: int)
     end = stable_until(now, grid, stabilization_bars=bars)
     assert end + wait <= now < end + step + wait
     assert grid.floor(end) == end
+
+
+def test_gaps_are_values_that_can_be_counted_read_and_looked_at_twice() -> None:
+    answered = Ranges.normalised([60], [1_200])
+    found = classify(
+        TimeRange(0, 2_400), MINUTE, bars=answered, answered=answered, failed=Ranges.empty(), stable_until_s=2_400
+    ).gaps()
+    assert len(found) == 2
+    assert (
+        repr(found) == "(Gap([1970-01-01T00:00Z, 1970-01-01T00:01Z), missing, 1 bar), "
+        "Gap([1970-01-01T00:20Z, 1970-01-01T00:40Z), missing, 20 bars))"
+    )
