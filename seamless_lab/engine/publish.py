@@ -15,8 +15,9 @@ from seamless_lab.core.report import ConformanceReport, merge_reports
 from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import Commit, Version
 from seamless_lab.engine.artifacts import Candidate, Published
+from seamless_lab.engine.artifacts.coarsen import LIMIT_RUNS
 from seamless_lab.engine.events import Emit, Event, Field
-from seamless_lab.engine.knowledge import Stores
+from seamless_lab.engine.knowledge import Known, Stores
 from seamless_lab.errors import Corrupted
 
 HOT_TTL_MS = 2 * 86_400_000
@@ -43,7 +44,8 @@ class Publisher:
     ) -> Version | None:
         """Seal what is known and final inside `window`; returns the head afterwards, None when there is nothing at all.
 
-        Equal to the head: no commit. Safe to call from any number of processes at once.
+        Equal to the head: no commit. Safe to call from any number of processes at once. What waits outside of `window`
+        is sealed along where this commit could hide it.
 
         Raises
         ------
@@ -59,6 +61,7 @@ class Publisher:
         known = self._stores.know(header, window)
         if not len(known.fresh):
             return known.head
+        known = self._with_the_rest(known)
         known, bars, firm = self._stores.fresh_bars(known)
         if not len(known.fresh):  # sealed by others meanwhile
             return known.head
@@ -82,7 +85,7 @@ class Publisher:
                     "interval": header.grid.step_s,
                     "world_id": world,
                 },
-                provenance={"window": [window.start, window.end], "upstream": header.node.exchange},
+                provenance={"window": [known.window.start, known.window.end], "upstream": header.node.exchange},
                 watermark_ms=int(firm.ends[-1]) * 1000,
             ),
         )
@@ -109,6 +112,22 @@ class Publisher:
         if published.created:
             self._forget(header, commit)
         return published.version
+
+    def _with_the_rest(self, known: Known) -> Known:
+        """The window, and all else that the hot store knows better than the head, where the commit may be coarsened.
+
+        Coarsening moves observation times of other packs up, past those of a restatement that waits in the hot store:
+        it has to be sealed by then. Half the limit leaves room for commits that others make meanwhile.
+        """
+        runs = len(known.firm) + (len(known.head.commit.observed) if known.head is not None else 0)
+        if 2 * runs <= LIMIT_RUNS:
+            return known
+        held = self._stores.hot.bounds(known.header)
+        if held is None or (known.window.start <= held.start and held.end <= known.window.end):
+            return known
+        wide = TimeRange(min(known.window.start, held.start), max(known.window.end, held.end))
+        everything = self._stores.know(known.header, wide, now_s=known.now_s)
+        return everything if len(everything.fresh - Ranges.single(known.window)) else known
 
     def _seal(self, candidate: Candidate) -> Published:
         try:
