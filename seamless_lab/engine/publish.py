@@ -13,7 +13,7 @@ from seamless_lab.core.observed import Observed
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.report import ConformanceReport, merge_reports
 from seamless_lab.core.time import TimeRange
-from seamless_lab.core.version import Commit, Version
+from seamless_lab.core.version import Version
 from seamless_lab.engine.artifacts import Candidate, Published
 from seamless_lab.engine.artifacts.coarsen import LIMIT_RUNS
 from seamless_lab.engine.events import Emit, Event, Field
@@ -109,8 +109,8 @@ class Publisher:
                 },
             )
         )
-        if published.created:
-            self._forget(header, commit)
+        # Without a commit the head holds the same answers, known for longer: asking again has told nothing.
+        self._forget(header, commit.observed if published.created else firm)
         return published.version
 
     def _with_the_rest(self, known: Known) -> Known:
@@ -138,14 +138,13 @@ class Publisher:
                 self._emit(Event("seamless.artifact.collision", self._stores.clock.now_ms(), where))
             raise
 
-    def _forget(self, header: Header, commit: Commit) -> None:
-        """Drop from the hot store what it observed long ago and the commit holds as new.
+    def _forget(self, header: Header, runs: Observed) -> None:
+        """Drop from the hot store what it observed long ago and the head holds: `runs`, or what is older.
 
         Two days are enough for whoever began with an older head: nobody asks again for what was just sealed. Evidence
         that no commit holds stays: attempts, and which quiet slots precede the listing.
         """
         hot, old_ms = self._stores.hot, self._stores.clock.now_ms() - HOT_TTL_MS
-        runs = commit.observed
         old = runs.at_ms < old_ms
         held = hot.bounds(header) if old.any() else None
         if held is None or held.start * 1000 >= old_ms:

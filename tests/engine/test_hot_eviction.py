@@ -77,6 +77,23 @@ def test_a_newer_observation_is_not_evicted_with_the_older_one(tmp_path, clock) 
         assert hot_slots(lab) == 2 * 1440, "the refreshed day and the new one"
 
 
+def test_a_refresh_that_changed_nothing_is_forgotten_like_what_is_sealed(tmp_path, clock) -> None:
+    with scripted_lab(tmp_path, clock) as lab:
+        window = (TODAY - 4 * DAY, TODAY - 3 * DAY)
+        first = lab.fetch(NODE, *window)
+        clock.advance(3600)
+        assert not len(lab.backfill(NODE, *window, refresh=True).restated)
+        assert lab.fetch(NODE, *window).provenance.sources[0] == "hot"
+        clock.advance(3 * DAY)
+        before = lab.coverage(NODE, *window).to_dict()
+        lab.fetch(NODE, *window)
+        assert hot_slots(lab) == 0
+        again = lab.fetch(NODE, *window)
+        assert "hot" not in again.provenance.sources
+        assert again.ref == first.ref
+        assert lab.coverage(NODE, *window).to_dict()["coverage"] == before["coverage"]
+
+
 def test_what_precedes_the_listing_is_still_known_to(tmp_path, clock) -> None:
     config = SandboxConfig(now_ms=NOW_MS, symbols=20, weight_limits={}, listed_s={"BTC/USDT": LISTED_S})
     with SandboxExchange(config) as exchange, open_lab(tmp_path, exchange.url, now=False) as lab:
