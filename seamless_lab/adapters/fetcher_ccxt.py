@@ -73,6 +73,7 @@ class CcxtFetcher:
         source = await self._source(node)
         api = source.bar_api(node)
         requests = await source.read_clock()
+        asked_ms = source.exchange_now_ms  # what is in the pages was known no earlier than this, maybe no later
         names = {parse_timeframe(text): text for text in source.client.timeframes if text[-1] in "smhdw"}
         names[grid.step_s] = node.timeframe
         inquiry = Inquiry(
@@ -108,7 +109,7 @@ class CcxtFetcher:
         source.note_earliest(node, inquiry.first_seen_s)
         before = inquiry.before_listing & inquiry.answered
         raw = RawBars(rows, TimeUnit.MILLISECONDS)
-        return Fetched(raw, inquiry.answered, source.exchange_now_ms, requests, before)
+        return Fetched(raw, inquiry.answered, asked_ms, requests, before)
 
     async def close(self) -> None:
         """Close all connections; the fetcher may be used again afterwards, also on another loop."""

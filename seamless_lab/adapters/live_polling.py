@@ -72,6 +72,7 @@ class PollingFeed:
             if window is None:
                 await self._wait_for_bar(grid, max(start, self._closed_s(grid)))
                 continue
+            asked_ms = self._clock.now_ms()
             try:
                 fetched = await self._fetcher.fetch(node, grid, window)
             except SourceUnavailable as error:
@@ -81,7 +82,7 @@ class PollingFeed:
                 continue
             news = fetched.answered.clip(window) - done
             if len(news):
-                yield _only(fetched, news)
+                yield replace(_only(fetched, news), server_time_ms=min(asked_ms, fetched.server_time_ms))
             start, done = _advance(start, done | news | self._given_up(grid, window))
             if len(news) and window.end < self._closed_s(grid):
                 continue  # catching up

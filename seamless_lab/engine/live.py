@@ -44,7 +44,7 @@ class LiveTail:
         if window is None:
             return Bars.none(header.node, header.grid)
         now_ms, answered = self._ports.clock.now_ms(), fetched.answered
-        observed_at_ms = min(now_ms, fetched.server_time_ms)  # final is what both clocks say is final
+        observed_at_ms = min(now_ms, fetched.server_time_ms)  # when it was asked for, by the clock that is behind
         conformed = conform(fetched.rows, header, window, answered=answered, policy=self._policy)
         answered = answered - conformed.unpriced
         bars = conformed.bars.within(answered)

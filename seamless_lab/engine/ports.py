@@ -60,8 +60,9 @@ class Fetched:
     """What a source gave for a window.
 
     `rows` in the order of receipt; `answered`: slots for which the pages *prove* an answer (a row, or that there is
-    none), before the rule of age is applied; `server_time_ms` the exchange's clock; `requests` how many were made;
-    `before_listing`: the part of `answered` that precedes the market's listing.
+    none), before the rule of age is applied; `server_time_ms` the exchange's clock before the first request (from a
+    `LiveFeed`: or ours then, whichever was behind); `requests` how many were made; `before_listing`: the part of
+    `answered` that precedes the market's listing.
     """
 
     rows: RawBars

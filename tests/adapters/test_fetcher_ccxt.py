@@ -322,3 +322,17 @@ def test_settings_refuse_what_cannot_work() -> None:
 
 async def test_a_fetcher_that_was_never_used_closes(exchange: SandboxExchange) -> None:
     await CcxtFetcher(OpenGate(), FixedClock(0)).close()
+
+
+async def test_an_answer_tells_the_time_before_its_first_page(exchange: SandboxExchange) -> None:
+    clock = ManualClock(NOW_S * 1000)
+
+    class Queue(OpenGate):
+        async def acquire(self, key: str, weight: float) -> float:
+            if weight == 2.0:  # a page
+                clock.advance(300)
+            return await super().acquire(key, weight)
+
+    fetched = await fetched_once(exchange, BTC, DAY, clock=clock, limiter=Queue())
+    assert clock.now_ms() == (NOW_S + 600) * 1000
+    assert fetched.server_time_ms == NOW_S * 1000

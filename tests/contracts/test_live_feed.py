@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
@@ -175,3 +175,20 @@ async def test_a_slot_that_is_never_answered_is_skipped_at_last(venue: Venue) ->
     assert START not in opens_of(answers)
     assert forgetful.asks[-1].start > START
     assert forgetful.asks[0].start == START
+
+
+async def test_an_answer_is_stamped_with_the_moment_before_it_was_asked_for(venue: Venue) -> None:
+    class Slow(Venue):
+        ahead_ms = 0
+
+        async def fetch(self, node: NodeId, grid: Grid, window: TimeRange) -> Fetched:
+            fetched = await super().fetch(node, grid, window)
+            self.clock.advance(400)
+            return replace(fetched, server_time_ms=self.clock.now_ms() + self.ahead_ms)
+
+    for ahead_ms in (0, 5_000, -600_000):
+        slow = Slow(ManualClock(START * 1000), venue.opens)
+        slow.ahead_ms = ahead_ms
+        answers = await take(feed_of(slow).bars(NODE, GRID, from_s=START), 1)
+        asked_ms = (START + 60) * 1000 + 250
+        assert answers[0].server_time_ms == min(asked_ms, asked_ms + 400_000 + ahead_ms)

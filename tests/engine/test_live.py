@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import aclosing
+from dataclasses import replace
+
+import polars as pl
 import pytest
 
 from seamless_lab.adapters.clock_system import ManualClock
+from seamless_lab.adapters.live_polling import PollingFeed
 from seamless_lab.core.coverage import Cause
+from seamless_lab.engine.live import LiveTail
 from seamless_lab.sandbox import SandboxConfig, SandboxExchange
 from seamless_lab.sandbox.market import Restatement, Stretch
 from tests.engine.sources import Heard, ScriptedSource, scripted_lab
@@ -113,3 +120,27 @@ def test_as_of_never_goes_back_within_a_world(tmp_path, exchange) -> None:
         assert heard.of("seamless.domain.hold")[0].fields["reasons"] == "as_of_regressed"
         assert lab.fetch(NODE, START, MINUTE, domain="live", world="beta").verdict == "PASS"
         assert lab.wiring.ledger.floor("alpha", NODE) == seen_ms
+
+
+async def _first_of_the_tail(lab, source, clock):
+    header = lab._header(lab._node(NODE))
+    feed = PollingFeed(source, clock, sleep=clock.sleep)
+    tail = LiveTail(lab.wiring.source_side, feed, lab.wiring.settings.conformance.policy)
+    async with aclosing(tail.follow(header, MINUTE)) as bars:
+        return await anext(bars)
+
+
+def test_a_bar_of_the_tail_whose_answer_was_slow_is_asked_again_before_it_is_sealed(tmp_path) -> None:
+    class Slow(ScriptedSource):
+        async def fetch(self, node, grid, window):
+            fetched = await super().fetch(node, grid, window)
+            clock.advance(600)  # another page waits for its turn
+            return replace(fetched, server_time_ms=clock.now_ms())
+
+    clock = ManualClock(MINUTE * 1000 + 300)
+    slow, swift = Slow(clock, lambda frame: frame.with_columns(pl.col("high") + 1)), ScriptedSource(clock)
+    with scripted_lab(tmp_path, clock, swift) as lab:
+        early = asyncio.run(_first_of_the_tail(lab, slow, clock))
+        final = lab.fetch(NODE, MINUTE, MINUTE + 60)
+        assert [(window.start, window.end) for window in swift.asked] == [(MINUTE, MINUTE + 60)]
+        assert final.bars.frame["high"][0] == early.frame["high"][0] - 1
