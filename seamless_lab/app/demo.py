@@ -11,6 +11,7 @@ from seamless_lab.app.command import Call
 from seamless_lab.app.lab import Lab
 from seamless_lab.app.local_exchange import LocalExchange
 from seamless_lab.app.results import BackfillResult, FetchResult, Json, Rendered
+from seamless_lab.app.sandbox_home import mark
 from seamless_lab.app.view import Badge, Code, Fact, Facts, Note, Tone, View
 from seamless_lab.core.coverage import Cause
 from seamless_lab.errors import ConfigError, NotSealed
@@ -149,4 +150,6 @@ def _fresh_home(home: Path) -> Path:
         shutil.rmtree(home)
     home.mkdir(parents=True, exist_ok=True)
     (home / MARK).touch()
+    mark(home)
+    mark(home / "second")
     return home

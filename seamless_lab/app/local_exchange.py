@@ -13,6 +13,9 @@ from seamless_lab.errors import ConfigError
 
 _PATIENCE_S = 20
 
+STOOD_IN_FOR = ("binance", "coinbase", "kraken")
+"""The exchanges that a sandbox speaks like."""
+
 
 class LocalExchange:
     """A sandbox exchange on this machine: started with the block, stopped after it.
@@ -97,7 +100,7 @@ def exchange_overrides(url: str) -> dict[str, object]:
 
     places: dict[str, object] = {
         f"exchanges.{exchange}.{key}": value
-        for exchange in ("binance", "coinbase", "kraken")
+        for exchange in STOOD_IN_FOR
         for key, value in (("ccxt", {"urls": ccxt_urls(exchange, url)}), ("rate_limit_rps", 2000.0))
     }
     return {**places, "seamless.rate_limit.min_interval_ms": 0, "seamless.rate_limit.burst_tokens": 100_000}

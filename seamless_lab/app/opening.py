@@ -27,7 +27,27 @@ def open_lab(place: Place, environment: Mapping[str, str]) -> Lab:
         _check(place.exchange_url, named_home=bool(place.home or environment.get("SEAMLESS_HOME")))
     from seamless_lab.app.lab import Lab
 
-    return Lab(place.home, config=place.config, overrides=place.overrides())
+    lab = Lab(place.home, config=place.config, overrides=place.overrides())
+    if place.exchange_url is not None:
+        _keep_apart(lab)
+    return lab
+
+
+def _keep_apart(lab: Lab) -> None:
+    """Mark the home as a sandbox's, unless it holds real bars."""
+    from seamless_lab.app.sandbox_home import is_marked, mark
+
+    home = lab.wiring.home.root
+    if is_marked(home):
+        return
+    if home.is_dir() and lab.nodes():
+        lab.close()
+        raise RequestError(
+            f"The home {home} holds real bars, and those of --exchange-url would mix with them.",
+            hint="Leave --exchange-url out, or name another home: --home ./sandbox-home.",
+            home=str(home),
+        )
+    mark(home)
 
 
 def _check(url: str, *, named_home: bool) -> None:

@@ -30,6 +30,7 @@ from seamless_lab.adapters.sqlite_file import SqliteFile
 from seamless_lab.app.config_sources import config_file
 from seamless_lab.app.home import Home, find_home, user_folders
 from seamless_lab.app.portal import EventStream
+from seamless_lab.app.sandbox_home import HomeFetcher
 from seamless_lab.app.settings import Settings, resolve_settings
 from seamless_lab.core.bucket import BucketShape
 from seamless_lab.core.plan import RateShape
@@ -142,7 +143,7 @@ class Wiring:
     def fetcher(self) -> CcxtFetcher:
         """The exchanges."""
         settings = {exchange: self._exchange_settings(exchange) for exchange in self.settings.exchanges}
-        return CcxtFetcher(self.limiter, self.clock, settings, emit=self.events.emit)
+        return HomeFetcher(self.home.root, self.limiter, self.clock, settings, emit=self.events.emit)
 
     @part
     def limiter(self) -> LocalRateLimiter:

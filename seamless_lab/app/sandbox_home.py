@@ -1,0 +1,68 @@
+"""Homes with a sandbox's bars: they are marked, and no real exchange is ever asked for bars to keep there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from seamless_lab.adapters.fetcher_ccxt import CcxtFetcher, CcxtSettings
+from seamless_lab.app.local_exchange import STOOD_IN_FOR
+from seamless_lab.core.grid import Grid
+from seamless_lab.core.identity import NodeId
+from seamless_lab.core.time import TimeRange
+from seamless_lab.engine.events import Emit
+from seamless_lab.engine.ports import Clock, Fetched, RateLimiter, SourceTraits
+from seamless_lab.errors import RequestError
+
+MARK = "sandbox-home"
+
+
+def is_marked(home: Path) -> bool:
+    """Whether a home holds a sandbox's bars."""
+    return (home / MARK).exists()
+
+
+def mark(home: Path) -> None:
+    """Remember that a home holds a sandbox's bars."""
+    home.mkdir(parents=True, exist_ok=True)
+    (home / MARK).touch()
+
+
+class HomeFetcher(CcxtFetcher):
+    """The exchanges as one home may ask them: one marked as a sandbox's asks only those sent elsewhere by `urls`."""
+
+    def __init__(
+        self, home: Path, limiter: RateLimiter, clock: Clock, settings: dict[str, CcxtSettings], *, emit: Emit
+    ) -> None:
+        super().__init__(limiter, clock, settings, emit=emit)
+        self._home = home
+        self._sent_elsewhere = {exchange for exchange, own in settings.items() if "urls" in own.options}
+
+    async def traits(self, node: NodeId) -> SourceTraits:
+        """How this node can be asked for; see the port."""
+        _require_stand_in(self._home, node, self._sent_elsewhere)
+        return await super().traits(node)
+
+    async def fetch(self, node: NodeId, grid: Grid, window: TimeRange) -> Fetched:
+        """All bars that open in `window`; see the port."""
+        _require_stand_in(self._home, node, self._sent_elsewhere)
+        return await super().fetch(node, grid, window)
+
+
+def _require_stand_in(home: Path, node: NodeId, sent_elsewhere: Collection[str]) -> None:
+    if node.exchange in sent_elsewhere or not is_marked(home):
+        return
+    if node.exchange in STOOD_IN_FOR:
+        raise RequestError(
+            f"The home {home} holds a sandbox's bars, and {node.exchange}'s real ones would mix with them.",
+            hint="Add --exchange-url URL of a running sandbox, or name another home with --home FOLDER.",
+            home=str(home),
+            exchange=node.exchange,
+        )
+    raise RequestError(
+        f"A sandbox stands in for {', '.join(STOOD_IN_FOR)}, not for {node.exchange}, which is not asked for bars to "
+        f"keep in {home}.",
+        hint="Name one of these exchanges, or leave --exchange-url out and name another home with --home FOLDER.",
+        home=str(home),
+        exchange=node.exchange,
+    )

@@ -1,0 +1,57 @@
+"""A sandbox's bars and real ones never meet in one home."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from seamless_lab.app.command import Place
+from seamless_lab.app.opening import open_lab
+from seamless_lab.app.sandbox_home import is_marked
+from seamless_lab.errors import RequestError
+from seamless_lab.sandbox import SandboxConfig, SandboxExchange
+from tests import labs
+
+NODE = "ohlcv:binance:BTC/USDT:1d"
+NOWHERE = "http://127.0.0.1:9"
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with SandboxExchange(SandboxConfig(symbols=5)) as exchange:
+        yield exchange.url
+
+
+@pytest.mark.parametrize("strategy", ["SEAMLESS", "AUTO_BACKFILL"])
+def test_an_exchange_the_sandbox_does_not_speak_like_is_never_asked(tmp_path: Path, strategy: str) -> None:
+    with (
+        open_lab(Place(str(tmp_path), exchange_url=NOWHERE), {}) as lab,
+        pytest.raises(RequestError, match="binance, coinbase, kraken, not for okx"),
+    ):
+        lab.fetch("ohlcv:okx:BTC/USDT:1d", "2024-03", strategy=strategy)
+
+
+def test_a_home_remembers_its_sandbox_and_reads_without_it(tmp_path: Path, url: str) -> None:
+    with open_lab(Place(str(tmp_path), exchange_url=url), {}) as lab:
+        sealed = lab.fetch(NODE, "2024-03")
+    with open_lab(Place(str(tmp_path)), {}) as lab:
+        for ask in (lab.fetch, lab.backfill, lab.plan):
+            with pytest.raises(RequestError, match="holds a sandbox's bars") as caught:
+                ask(NODE, "2024-05")
+            assert "--exchange-url" in caught.value.hint
+        with pytest.raises(RequestError, match="holds a sandbox's bars"):
+            next(iter(lab.live(NODE, limit=1)))
+        assert lab.fetch(NODE, "2024-03").content == sealed.content
+        assert lab.fetch(sealed.ref, "2024-03", domain="research").content == sealed.content
+        assert lab.gaps(NODE).exit_code == 0
+        assert lab.verify().exit_code == 0
+
+
+def test_a_home_with_real_bars_takes_none_of_a_sandbox(tmp_path: Path, url: str) -> None:
+    with labs.open_lab(tmp_path, url) as lab:  # by settings, as one that asks an exchange through a proxy
+        lab.fetch(NODE, "2024-03")
+    with pytest.raises(RequestError, match="holds real bars"):
+        open_lab(Place(str(tmp_path), exchange_url=url), {})
+    assert not is_marked(tmp_path)
