@@ -16,6 +16,10 @@ ZSTD_LEVEL = 1  # higher levels cost more time than they save bytes on prices
 
 _SCHEMA = pa.schema([pa.field(name, pa.int64() if DTYPES[name] == "int64" else pa.float64()) for name in COLUMNS])
 _KEY, _BLANK = b"seamless.sha256", b"0" * 64
+_HINT = (
+    "Run verify to see what else is damaged. Move the file aside, then restore it from a copy or ask the exchange "
+    "again: seamless backfill NODE --start ... --end ... --refresh."
+)
 _GAP_BYTES = 2  # between a key and its value Thrift writes a field header and the length
 
 
@@ -62,9 +66,7 @@ class ParquetSegments:
             if table.schema.remove_metadata() != _SCHEMA:
                 raise pa.ArrowInvalid(f"columns {table.schema.names}")
         except (pa.ArrowException, OSError, ValueError) as error:
-            raise Corrupted(
-                f"{path} cannot be read as Parquet: {error}", hint="Restore the file from a copy.", path=path
-            ) from error
+            raise Corrupted(f"{path} cannot be read as Parquet: {error}", hint=_HINT, path=path) from error
         frame = pl.from_arrow(table, rechunk=True)
         assert isinstance(frame, pl.DataFrame)
         return frame
@@ -79,7 +81,7 @@ def _check(data: bytes, path: str) -> None:
     if own.hexdigest() != stored:
         raise Corrupted(
             f"{path} does not match its checksum.",
-            hint="Run verify to see what else is damaged, then restore the file from a copy or fetch the window again.",
+            hint=_HINT,
             path=path,
             expected=stored,
             found=own.hexdigest(),

@@ -22,7 +22,7 @@ from seamless_lab.core.version import (
 )
 from seamless_lab.engine.artifacts.documents import checksum, commit_path, data_path, tree_path, without_checksum
 from seamless_lab.engine.artifacts.recent import Recent
-from seamless_lab.engine.artifacts.rows import NO_ROWS, check_rows, cut, leaves_in, mismatches
+from seamless_lab.engine.artifacts.rows import NO_ROWS, check_rows, cut, leaves_in, mending, mismatches
 from seamless_lab.engine.artifacts.segments import SegmentCache, SegmentCodec
 from seamless_lab.engine.ports import ObjectStore
 from seamless_lab.errors import Corrupted, NotFound
@@ -145,7 +145,8 @@ class Loader:
                 return [cut(part, window) for part in parts]
             whole = self._stored(header, ref.digest, None) if newest else None
         if whole is None:
-            raise _missing(data_path(header.node, ref.digest), ref.digest)
+            hint = f"To mend it, {mending(header, ref.answered, ref.answered)}"
+            raise _missing(data_path(header.node, ref.digest), ref.digest, hint)
         return [cut(whole, window)]
 
     def held(self, header: Header, ref: PackRef) -> pl.DataFrame | None:
@@ -198,7 +199,5 @@ class Loader:
             recent.clear()
 
 
-def _missing(path: str, digest: str) -> Corrupted:
-    return Corrupted(
-        f"{path} is missing.", hint="Restore the file from a copy.", path=path, expected=digest, found=None
-    )
+def _missing(path: str, digest: str, hint: str = "Restore the file from a copy.") -> Corrupted:
+    return Corrupted(f"{path} is missing.", hint=hint, path=path, expected=digest, found=None)

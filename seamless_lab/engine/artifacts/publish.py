@@ -49,6 +49,8 @@ def publish(loader: Loader, resolver: Resolver, candidate: Candidate, clock: Clo
         base = None if head is None else loader.version(node, head.commit.seq)
         merged = merge_candidate(loader, base, candidate)
         if base is not None and (merged is None or merged.tree.fingerprint == base.tree.fingerprint):
+            if merged is not None:
+                writer.write_all([], _lost(loader, merged, clock.now_ms() // 1_000), loader.codec)
             return Published(base, created=False, retries=retries, bytes_written=writer.bytes_written)
         if merged is None:
             raise DataError(f"{node}: there is nothing answered to seal.", node=str(node))
@@ -67,7 +69,10 @@ def publish(loader: Loader, resolver: Resolver, candidate: Candidate, clock: Clo
 
 def _write(loader: Loader, writer: Writer, merged: Merged, now_s: int) -> None:
     header = merged.tree.header
-    rows = chain.from_iterable(_rows(loader, merged, change, now_s) for change in merged.changes)
+    rows = chain(
+        chain.from_iterable(_rows(loader, merged, change, now_s) for change in merged.changes),
+        _lost(loader, merged, now_s),
+    )
     documents: list[tuple[str, bytes]] = [
         _document(tree_path(header.node, change.pack.digest), pack_to_bytes(header, change.pack))
         for change in merged.changes
@@ -76,6 +81,34 @@ def _write(loader: Loader, writer: Writer, merged: Merged, now_s: int) -> None:
     for change in merged.changes:
         loader.remember_pack(change.pack)
     writer.write_all(documents, rows, loader.codec)
+
+
+def _lost(loader: Loader, merged: Merged, now_s: int) -> list[tuple[str, Bars]]:
+    """The rows of touched packs that do not change and whose data files are missing, as far as they are at hand.
+
+    One file for a pack that is over and all of whose rows are at hand, else one for each leaf.
+    """
+    header, bounds = merged.tree.header, merged.touched.bounds
+    node, exists = header.node, loader.objects.exists
+    packs, leaves = pack_cells(header.grid), leaf_cells(header.grid)
+    changed = {change.pack.cell for change in merged.changes}
+    found: list[tuple[str, Bars]] = []
+    for ref in merged.tree.packs:
+        slots = packs.slots(ref.cell)
+        if bounds is None or not ref.rows or ref.cell in changed or not slots.overlaps(bounds):
+            continue
+        if not merged.touched & Ranges.single(slots) or exists(data_path(node, ref.digest)):
+            continue
+        kept = [leaf for leaf in loader.pack(header, ref.digest).leaves if leaf.rows]
+        lost = [
+            (data_path(node, leaf.digest), merged.bars.window(leaves.slots(leaf.cell)))
+            for leaf in kept
+            if merged.touched.covers(leaves.slots(leaf.cell)) and not exists(data_path(node, leaf.digest))
+        ]
+        if len(lost) == len(kept) and slots.end <= now_s:
+            lost = [(data_path(node, ref.digest), merged.bars.window(slots))]
+        found += lost
+    return found
 
 
 def _rows(loader: Loader, merged: Merged, change: Change, now_s: int) -> Iterable[tuple[str, Bars]]:

@@ -11,7 +11,7 @@ from seamless_lab.core.bars import SCHEMA, Bars
 from seamless_lab.core.cells import leaf_cells
 from seamless_lab.core.digest import Header, Leaf, leaves_of
 from seamless_lab.core.ranges import Ranges
-from seamless_lab.core.time import TimeRange
+from seamless_lab.core.time import TimeRange, format_time
 from seamless_lab.errors import Corrupted
 
 NO_ROWS = pl.DataFrame(schema=SCHEMA)
@@ -72,8 +72,17 @@ def check_rows(header: Header, frame: pl.DataFrame, leaves: Sequence[Leaf], path
         leaf, found = wrong[0]
         raise Corrupted(
             f"{path} does not hold the bars it is named for ({len(wrong)} of {len(leaves)} leaves differ).",
-            hint="Run verify to see what else is damaged, then restore the file from a copy or fetch the window again.",
+            hint=f"Move it aside, then {mending(header, leaves[0].answered, leaves[-1].answered)}",
             path=path,
             expected=leaf.digest,
             found=found,
         )
+
+
+def mending(header: Header, first: Ranges, last: Ranges) -> str:
+    """What brings a missing data file back, said after "then"; `first`, `last`: answered slots of its ends."""
+    return (
+        f"restore it from a copy or ask the exchange again: seamless backfill {header.node} "
+        f"--start {format_time(int(first.starts[0]))} --end {format_time(int(last.ends[-1]))} --refresh. "
+        "Unchanged answers write the file again; changed ones make a new version, and the old one stays damaged."
+    )

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from seamless_lab.adapters.objects_folder import FolderObjects
@@ -14,7 +15,7 @@ from seamless_lab.core.observed import Observed
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange
 from seamless_lab.engine.artifacts import Candidate
-from seamless_lab.errors import ClockSkew, DataError, NotFound
+from seamless_lab.errors import ClockSkew, Corrupted, DataError, NotFound
 from tests.engine.artifacts.making import (
     DAY,
     HEADER,
@@ -286,3 +287,51 @@ def test_stored_documents_keep_their_bytes(tmp_path: Path) -> None:
         "trees/34dc2fc08c76": "2a2d55f56023d124",
         "trees/d952c248fdb2": "8e934d2f52bab1bb",
     }
+
+
+@pytest.mark.parametrize("month_is_over", [True, False])
+def test_a_data_file_that_was_moved_aside_comes_back_when_its_bars_are_published_again(
+    tmp_path: Path, month_is_over: bool
+) -> None:
+    now_ms = MARCH_MS if month_is_over else (T0 + 4 * DAY) * 1_000
+    made = open_store(tmp_path, clock=Ticking(now_ms)).publish(candidate(days(0, 3), at_ms=1)).version
+    kept = {path: path.read_bytes() for path in files(tmp_path, "data")}
+    assert len(kept) == (1 if month_is_over else 4)
+    for path, data in kept.items():
+        path.chmod(0o644)
+        path.write_bytes(data[:-50] + bytes(50))
+    with pytest.raises(Corrupted, match=r"checksum|Parquet") as damaged:
+        open_store(tmp_path).read(made)
+    assert "Move the file aside" in damaged.value.hint
+    again = candidate(days(0, 3), at_ms=2)
+    open_store(tmp_path).publish(again)
+    assert not open_store(tmp_path).verify(NODE).ok  # what is there is never overwritten
+    for path in kept:
+        path.rename(path.with_suffix(".damaged"))
+    with pytest.raises(Corrupted, match="is missing") as missing:
+        open_store(tmp_path).read(made)
+    assert f"backfill {NODE} --start 2024-01-01T00:00Z --end 2024-01-05T00:00Z --refresh" in missing.value.hint
+    repeated = open_store(tmp_path, clock=Ticking(now_ms + 99)).publish(again)
+    assert not repeated.created
+    for path, data in kept.items():
+        path.with_suffix(".damaged").unlink()
+        assert path.read_bytes() == data
+    assert open_store(tmp_path).verify(NODE).ok
+    assert open_store(tmp_path).read(made).bars.frame.equals(bars_of(HEADER, days(0, 3)).frame)
+
+
+def test_days_that_are_published_again_mend_a_month_bit_by_bit(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    made = store.publish(candidate(TimeRange(days(28).start, days(34).end), at_ms=1)).version
+    for path in files(tmp_path, "data"):
+        path.unlink()
+    open_store(tmp_path).publish(candidate(days(28, 29), at_ms=2))
+    assert not open_store(tmp_path).verify(NODE).ok
+    restated = open_store(tmp_path)
+    bars = pl.concat([bars_of(HEADER, days(30)).frame, bars_of(HEADER, days(31, 34), 7).frame])
+    observed = Observed.at(Ranges.single(days(30, 34)), 3)
+    restated.publish(Candidate(HEADER, Bars(NODE, HEADER.grid, bars), observed))
+    sealed = open_store(tmp_path).read(open_store(tmp_path).resolve(NODE))
+    assert len(sealed.bars) == 7 * 1_440
+    with pytest.raises(Corrupted, match="is missing"):  # the exchange no longer says what it said
+        open_store(tmp_path).read(made)
