@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seamless_lab.app.command import Call, Command, Kind, Parameter
@@ -69,7 +68,7 @@ def fetch(  # noqa: PLR0913 - one argument for each option
     """Fetch, and write the bars to a file where asked to."""
     from seamless_lab.app.export import writer
 
-    write = writer(Path(out), force=force) if out is not None else None
+    write = writer(out, force=force) if out is not None else None
     result = call.lab().fetch(
         node,
         start,
@@ -351,7 +350,7 @@ SET_UP = (
     Command(
         "demo",
         "A year of bars from a faulty local exchange: a gap, its cause, the repair, the seal.",
-        "Takes less than two minutes, needs no network, and leaves nothing behind.",
+        "Takes less than two minutes and needs no network. Its home stays to look at: the folder .seamless-demo, or --home.",
         (),
         ("demo",),
         demo,

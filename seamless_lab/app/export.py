@@ -19,17 +19,24 @@ ROW_GROUP_ROWS = 131_072
 SUFFIXES = (".parquet", ".csv")
 
 
-def writer(path: Path, *, force: bool) -> Callable[[FetchResult], None]:
-    """A function that writes bars to `path`, atomically; checks now what can be checked before the bars are there.
+def writer(target: str | Path, *, force: bool) -> Callable[[FetchResult], None]:
+    """A function that writes bars to `target`, atomically; checks now what can be checked before the bars are there.
 
     It writes nothing when the answer was refused (`exit_code` is not 0), nor when the file already has these bytes.
 
     Raises
     ------
     RequestError
-        For another suffix than .parquet or .csv, or a folder that does not exist; when called, for a file with other
+        For a folder, another suffix than .parquet or .csv, or below a folder that does not exist; when called, for a file with other
         content unless `force`.
     """
+    path = Path(target)
+    if path.is_dir() or str(target).endswith(("/", os.sep)):
+        raise RequestError(
+            f"--out {target} is a folder, and bars go into a file.",
+            hint=f"Write {path / 'bars.parquet'}.",
+            path=str(target),
+        )
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         near = get_close_matches(suffix, SUFFIXES, n=1)

@@ -73,8 +73,17 @@ def test_a_bad_name_is_refused_before_anything_is_fetched(tmp_path: Path, name: 
     assert hint in caught.value.hint
 
 
+@pytest.mark.parametrize("name", ["made.parquet", "made.parquet/", "new.csv/"])
+def test_a_folder_is_no_file(tmp_path: Path, name: str) -> None:
+    (tmp_path / "made.parquet").mkdir()
+    with pytest.raises(RequestError, match="is a folder") as caught:
+        writer(f"{tmp_path}/{name}", force=True)
+    assert "bars.parquet" in caught.value.hint
+
+
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    write = writer(tmp_path / "x.csv", force=True)
     (tmp_path / "x.csv").mkdir()
     with pytest.raises(StoreUnavailable, match="cannot be written"):
-        writer(tmp_path / "x.csv", force=True)(fetched(BARS))
+        write(fetched(BARS))
     assert [found.name for found in tmp_path.iterdir()] == ["x.csv"]
