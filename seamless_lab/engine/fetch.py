@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from seamless_lab.core.bars import Bars
 from seamless_lab.core.coverage import Coverage, classify
@@ -28,6 +28,7 @@ from seamless_lab.engine.publish import Publisher
 from seamless_lab.engine.request import Answer, FetchRequest
 from seamless_lab.errors import GapsRefused, SeamlessError, SeamlessSLAExceeded
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -137,7 +138,7 @@ class FetchEngine:
                 await self._fill(work, gaps, known)
             known = await self._from_storage(work, lambda: self._know(work))
         if request.strategy is Strategy.FAIL_FAST:
-            coverage = await asyncio.to_thread(self._stores.classify, known)
+            coverage = await self._in_thread(work, self._stores.classify, known)
             _refuse_gaps(request, coverage, "Fill it")
         if work.outcome.errors and not len(known.answered):
             raise work.outcome.errors[0]
@@ -192,6 +193,10 @@ class FetchEngine:
                 self._violated(work, error)
         return await read()
 
+    async def _in_thread(self, work: _Work, call: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
+        """Run a blocking call within the budget of the stores, as `_from_storage` does."""
+        return await self._from_storage(work, lambda: asyncio.to_thread(call, *args, **options))
+
     async def _sealed_head(self, work: _Work, known: Known) -> Version | None:
         """Seal what is fresh, within the budget of filling; returns the head afterwards."""
         world, reports = work.request.context.world_id, work.outcome.reports
@@ -216,7 +221,7 @@ class FetchEngine:
         if work.admission.deliver_tail:
             bars, answered, unsealed = await self._with_tail(work, known, bars, answered)
         if len(unsealed) or not content:
-            content = await asyncio.to_thread(content_of, header, bars, answered)
+            content = await self._in_thread(work, content_of, header, bars, answered)
         coverage = self._classify(work, bars, answered, known.hot.failed, work.now_s)
         return Delivery(
             bars, coverage, version, content, unsealed, known.hot.attempts, known.hot.before_listing & answered
@@ -237,7 +242,7 @@ class FetchEngine:
                     )
             except SeamlessSLAExceeded as error:
                 self._violated(work, error)
-        state = await asyncio.to_thread(self._stores.hot.load, header, window)
+        state = await self._in_thread(work, self._stores.hot.load, header, window)
         young = state.observed.within(tail)
         joined, observed, _ = merge(bars, Observed.at(answered, 0), state.bars.within(young.answered), young)
         return joined, observed.answered, young.answered - answered
@@ -306,8 +311,8 @@ class FetchEngine:
         async def run() -> None:
             try:
                 await asyncio.to_thread(self._answering.log.append, record)
-            except SeamlessError as error:
-                facts: dict[str, Field] = {"node_id": record.node, "error": error.message}
+            except Exception as error:  # top of a background task: nobody awaits it, so it says what happened
+                facts: dict[str, Field] = {"node_id": record.node, "error": str(error)}
                 self._emit(Event("seamless.fetch.log_failed", self._stores.clock.now_ms(), facts))
 
         task = asyncio.create_task(run())
