@@ -21,9 +21,9 @@ from seamless_lab.app.view import (
     Table,
     Tone,
     View,
+    answered,
     cells,
     legend,
-    percent,
     visible,
 )
 from seamless_lab.core.coverage import Cause
@@ -131,7 +131,7 @@ def _bar(block: CoverageBar) -> str:
         for cause, count in legend(coverage)
     )
     ends = "".join(f"<span>{format_time(moment)}</span>" for moment in (coverage.window.start, coverage.window.end))
-    total = f"{percent(coverage.ratio)} answered of {coverage.total:,} bars"
+    total = answered(coverage)
     return _tag(
         "div",
         "margin:6px 0 8px",

@@ -18,9 +18,9 @@ from seamless_lab.app.view import (
     Table,
     Tone,
     View,
+    answered,
     cells,
     legend,
-    percent,
     visible,
 )
 from seamless_lab.core.coverage import Cause
@@ -90,8 +90,7 @@ def _bar(block: CoverageBar, look: Look) -> list[str]:
     runs = [(cause, len(list(run))) for cause, run in groupby(cells(coverage, width))]
     bar = "".join(paint(signs[cause] * length, _CAUSE_COLOR[cause], look) for cause, length in runs)
     key = [f"{paint(signs[cause], _CAUSE_COLOR[cause], look)} {cause} {count:,}" for cause, count in legend(coverage)]
-    answered = f"{percent(coverage.ratio)} answered"
-    return [f"  {start} {bar} {end}", f"  {answered} of {coverage.total:,} bars:  {'  '.join(key)}"]
+    return [f"  {start} {bar} {end}", f"  {answered(coverage)}:  {'  '.join(key)}"]
 
 
 def _table(block: Table, look: Look) -> list[str]:

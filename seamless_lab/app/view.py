@@ -162,6 +162,15 @@ def percent(ratio: float) -> str:
     return f"{math.floor(ratio * 10_000 + 1e-9) / 100:.2f} %"
 
 
+def answered(coverage: Coverage) -> str:
+    """How much of what is old enough to be final was answered: `97.00 % answered of 100 bars`."""
+    pending = coverage.slots(Cause.PENDING)
+    if pending == coverage.total:
+        return f"nothing of it is final yet, {plural(coverage.total, 'bar')}"
+    final = plural(coverage.total - pending, "final bar" if pending else "bar")
+    return f"{percent(coverage.ratio)} answered of {final}"
+
+
 def legend(coverage: Coverage) -> list[tuple[Cause, int]]:
     """The causes to explain with their numbers of bars: `present`, and every other that occurs."""
     return [(cause, coverage.slots(cause)) for cause in Cause if cause is Cause.PRESENT or coverage.slots(cause)]

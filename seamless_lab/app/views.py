@@ -55,14 +55,15 @@ def fetch(result: FetchResult) -> View:
         unsealed = answer.unsealed.seconds // result.coverage.grid.step_s
         blocks.append(Note(f"{plural(unsealed, 'bar')} of the tail not sealed: a later answer may differ.", Tone.WARN))
     notices = {**answer.flags, **answer.warnings}
-    seal = f"{result.ref}" if result.ref else "not sealed"
+    inside = bool(result.ref) and len(result.coverage.answered - answer.unsealed) > 0
+    seal = result.ref if inside else "nothing of it is sealed" if result.ref else "not sealed"
     context = f"{request.context.domain}, {request.strategy}, world {request.context.world_id}"
     blocks.append(
         Facts(
             (
                 Fact("sealed as", seal, code=True),
                 Fact("content", f"sha256:{result.content}", code=True),
-                Fact("as of", f"{result.as_of} (seq {result.provenance.seq})" if result.ref else "", volatile=True),
+                Fact("as of", f"{result.as_of} (seq {result.provenance.seq})" if inside else "", volatile=True),
                 Fact("context", context),
                 Fact("sources", " → ".join(result.provenance.sources), volatile=True),
                 Fact("flags", ", ".join(f"{name} {count:,}" for name, count in sorted(notices.items()) if count)),
@@ -82,6 +83,8 @@ def coverage(result: CoverageResult) -> View:
         blocks.append(Note(f"{plural(before, 'quiet bar')} lie before the market was listed."))
     blocks += _gap_blocks(str(result.node), result.coverage, result.attempts)
     sealed = f"{result.node}@sha256:{result.fingerprint[:16]}" if result.fingerprint else "nothing yet"
+    if result.fingerprint and not len(result.coverage.answered):
+        sealed = "nothing of it"
     blocks.append(Facts((Fact("sealed", sealed, code=True),)))
     return View(str(result.node), _state(result.coverage), str(result.coverage.window), tuple(blocks))
 
@@ -135,7 +138,11 @@ def backfill(result: BackfillResult) -> View:
     blocks += _gap_blocks(str(result.node), result.coverage, None)
     version = result.version
     restated = result.restated.seconds // result.coverage.grid.step_s
-    sealed = f"{result.node}@sha256:{version.tree.fingerprint[:16]}" if version else "nothing"
+    sealed = (
+        f"{result.node}@sha256:{version.tree.fingerprint[:16]}"
+        if version and len(result.coverage.answered)
+        else "nothing"
+    )
     blocks.append(
         Facts(
             (
@@ -271,6 +278,8 @@ def _backfill(node: str, window: TimeRange) -> str:
 
 
 def _state(found: Coverage) -> Badge:
+    if found.slots(Cause.PENDING) == found.total:
+        return Badge("nothing final yet", Tone.WARN)
     if found.complete:
         return Badge("complete", Tone.GOOD)
     open_slots = found.slots(Cause.MISSING) + found.slots(Cause.FAILED)

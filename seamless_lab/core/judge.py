@@ -31,7 +31,8 @@ class Facts:
 
     `lag_s` is how far the delivered data end behind now, None outside the live domain; `violated` the SLA phase that
     used up its budget, or empty; `as_of_floor_ms` the newest `as_of` this world has seen, `as_of_ms` the one offered
-    now.
+    now. `version` is the range of the version read in a sealed domain, in words, and empty elsewhere;
+    `max_sync_gap_bars` the most bars that are filled while the caller waits.
     """
 
     lag_s: int | None = None
@@ -40,6 +41,8 @@ class Facts:
     violated: str = ""
     as_of_ms: int = 0
     as_of_floor_ms: int = 0
+    version: str = ""
+    max_sync_gap_bars: int | None = None
 
 
 def judge(coverage: Coverage, facts: Facts) -> Judgement:
@@ -49,12 +52,12 @@ def judge(coverage: Coverage, facts: Facts) -> Judgement:
         reasons.append(
             Reason("as_of_regressed", Verdict.HOLD, "the version offered is older than one this world has already seen")
         )
+    if facts.version and not len(coverage.answered):
+        said = f"the version holds {facts.version}, and nothing of {coverage.window}"
+        reasons.append(Reason("not_in_version", Verdict.HOLD, said))
     if facts.lag_s is not None and facts.max_lag_s is not None and facts.lag_s > facts.max_lag_s:
-        reasons.append(
-            Reason(
-                "stale", Verdict.HOLD, f"the data end {facts.lag_s} s behind now, more than max_lag {facts.max_lag_s} s"
-            )
-        )
+        said = f"the data end {_span(facts.lag_s)} behind now, more than max_lag {_span(facts.max_lag_s)}"
+        reasons.append(Reason("stale", Verdict.HOLD, said))
     if facts.min_coverage is not None and coverage.ratio < facts.min_coverage:
         reasons.append(
             Reason(
@@ -62,9 +65,9 @@ def judge(coverage: Coverage, facts: Facts) -> Judgement:
             )
         )
     if facts.violated:
-        reasons.append(Reason("sla", Verdict.PARTIAL, f"the {facts.violated} budget was used up"))
+        reasons.append(Reason("sla", Verdict.PARTIAL, _violation(coverage, facts)))
     reasons.extend(
-        Reason(str(cause), Verdict.PARTIAL, f"{slots:,} bars {cause}")
+        Reason(str(cause), Verdict.PARTIAL, f"{_bars(slots)} {cause}")
         for cause in (Cause.MISSING, Cause.FAILED)
         if (slots := coverage.slots(cause))
     )
@@ -81,3 +84,22 @@ def accepted(verdict: Verdict, strategy: Strategy) -> bool:
     return verdict is Verdict.PASS or (
         verdict is Verdict.PARTIAL and strategy in (Strategy.PARTIAL_FILL, Strategy.SEAMLESS)
     )
+
+
+def _violation(coverage: Coverage, facts: Facts) -> str:
+    if facts.violated != "sync_gap":
+        return f"the {facts.violated} budget was used up"
+    open_slots = coverage.slots(Cause.MISSING) + coverage.slots(Cause.FAILED)
+    limit = "" if facts.max_sync_gap_bars is None else f" {facts.max_sync_gap_bars:,}"
+    return f"{_bars(open_slots)} is more than is filled while you wait (max_sync_gap_bars{limit})"
+
+
+def _bars(count: int) -> str:
+    return f"{count:,} {'bar' if count == 1 else 'bars'}"
+
+
+def _span(seconds: int) -> str:
+    """`90 s`, `3.5 h`, `1,024 days`: rounded where seconds tell nothing any more."""
+    if seconds < 7_200:
+        return f"{seconds} s"
+    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:,.0f} days"

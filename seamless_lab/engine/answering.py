@@ -69,7 +69,16 @@ class Answering:
             floor_ms = self._advance(request, as_of_ms)
             delivered = delivery.coverage.answered.bounds
             lag_s = self.clock.now_ms() // 1000 - (delivered.end if delivered else request.window.start)
-        facts = Facts(lag_s, context.max_lag_s, context.min_coverage, violated, as_of_ms, floor_ms)
+        facts = Facts(
+            lag_s,
+            context.max_lag_s,
+            context.min_coverage,
+            violated,
+            as_of_ms,
+            floor_ms,
+            version=_held(version) if context.domain.sealed and version else "",
+            max_sync_gap_bars=request.sla.max_sync_gap_bars,
+        )
         judgement = judge(delivery.coverage, facts)
         report = outcome.report
         return Answer(
@@ -157,6 +166,12 @@ class _Outcome:
     rows: int
     ratio: float
     violated: str
+
+
+def _held(version: Version) -> str:
+    """What a version holds, in words."""
+    bounds = version.tree.bounds
+    return "nothing" if bounds is None else str(bounds)
 
 
 def _record(request: FetchRequest, outcome: _Outcome, now_ms: int, timings_ms: dict[str, float]) -> FetchRecord:

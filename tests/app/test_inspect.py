@@ -126,6 +126,16 @@ def test_what_is_answered_next_door_does_not_hide_an_error(lab, source, clock) -
     assert failed["error"].to_list() == ["E-SOURCE-DOWN: the second try failed"]
 
 
+def test_a_sealed_read_of_what_the_version_does_not_hold_is_refused(lab) -> None:
+    ref = lab.manifest(NODE).ref
+    for window in ((START - 2 * HOUR, START - HOUR), (MINUTE + 2 * HOUR, MINUTE + 3 * HOUR)):
+        for domain in ("backtest", "research"):
+            held = lab.fetch(ref, *window, domain=domain)
+            assert (held.exit_code, str(held.verdict), held.rows) == (1, "HOLD", 0)
+            assert "the version holds [" in held.reasons[0].text
+    assert lab.fetch(ref, START, START + 2 * HOUR, domain="research").exit_code == 0
+
+
 def test_datasets_and_their_history(lab) -> None:
     lab.fetch(OTHER, START, START + 6 * HOUR)
     listed = plain(lab.artifacts())["artifacts"]

@@ -156,3 +156,12 @@ def test_percent_never_rounds_up_to_all() -> None:
     assert percent(0.99999999) == "99.99 %"
     assert percent(1.0) == "100 %"
     assert percent(0.57) == "57.00 %"
+
+
+def test_what_is_not_final_is_not_called_answered_nor_sealed() -> None:
+    said = fetched([Cause.PENDING] * 10).to_text()
+    assert "nothing of it is final yet, 10 bars:" in said
+    assert "answered" not in said
+    assert "sealed as  nothing of it is sealed" in said
+    assert "100 % answered of 8 final bars" in fetched([Cause.PRESENT] * 8 + [Cause.PENDING] * 2).to_text()
+    assert "100 % answered of 1 bar:" in fetched([Cause.PRESENT]).to_text()

@@ -54,6 +54,27 @@ def test_verdict_and_reasons(coverage, facts, verdict, codes):
     assert [reason.code for reason in found.reasons] == codes
 
 
+def test_a_version_that_holds_nothing_of_the_window_is_no_answer() -> None:
+    for nothing in (covered(missing=10), covered(pending=10)):
+        found = judge(nothing, Facts(version="[2024-01-01T00:00Z, 2024-02-01T00:00Z)"))
+        assert found.verdict is Verdict.HOLD
+        assert found.reasons[0].code == "not_in_version"
+        assert "holds [2024-01-01T00:00Z, 2024-02-01T00:00Z), and nothing of [1970-01-01" in found.reasons[0].text
+    assert judge(covered(missing=9), Facts(version="x")).verdict is Verdict.PARTIAL
+
+
+def test_reasons_are_said_in_words() -> None:
+    def said(facts: Facts, **slots: int) -> str:
+        return judge(covered(**slots), facts).reasons[0].text
+
+    waiting = Facts(violated="sync_gap", max_sync_gap_bars=2)
+    assert said(waiting, missing=5) == "5 bars is more than is filled while you wait (max_sync_gap_bars 2)"
+    assert said(Facts(violated="backfill"), missing=1) == "the backfill budget was used up"
+    assert said(Facts(), missing=1) == "1 bar missing"
+    stale = Facts(lag_s=1_024 * 86_400, max_lag_s=10_800)
+    assert said(stale) == "the data end 1,024 days behind now, more than max_lag 3.0 h"
+
+
 @pytest.mark.parametrize("strategy", Strategy)
 def test_hold_is_never_accepted_and_partial_only_where_partial_is_the_purpose(strategy):
     assert accepted(Verdict.PASS, strategy)
