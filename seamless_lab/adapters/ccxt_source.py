@@ -23,7 +23,9 @@ from seamless_lab.errors import SourceUnavailable, UnknownMarket
 
 MARKETS_WEIGHT = 20.0  # Binance's exchangeInfo, the dearest known
 CLOCK_TRUSTED_S = 600.0
-"""How long a measured difference between the exchange's clock and ours is believed."""
+"""How long the exchange's clock is carried on from what it told."""
+CLOCK_LEAP_MS = 2_000
+"""When the wall clock and the passing of time differ by so much, after a step or a sleep, it is asked again."""
 
 Result = TypeVar("Result")
 
@@ -37,6 +39,19 @@ class Surroundings:
     emit: Emit
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     uniform: Callable[[], float] = random.random
+
+
+@dataclass(frozen=True, slots=True)
+class ClockTold:
+    """What the exchange's clock told, and what the local wall and monotonic clocks showed when it arrived."""
+
+    told_ms: int
+    wall_ms: int
+    monotonic_s: float
+
+    def passed_ms(self, clock: Clock) -> tuple[int, int]:
+        """How much later it is, by the wall clock and by the monotonic one."""
+        return clock.now_ms() - self.wall_ms, int((clock.monotonic_s() - self.monotonic_s) * 1000)
 
 
 @dataclass(slots=True, eq=False)
@@ -56,8 +71,7 @@ class CcxtSource:
     first_bars: dict[NodeId, Answer] = field(default_factory=dict)
     listed_s: dict[NodeId, int] = field(default_factory=dict)
     earliest_s: dict[NodeId, int] = field(default_factory=dict)
-    clock_ahead_ms: int = 0
-    clock_seen_s: float | None = None
+    clock_told: ClockTold | None = None
 
     def bar_api(self, node: NodeId) -> BarApi:
         """How the node's bars can be asked for."""
@@ -94,23 +108,26 @@ class CcxtSource:
         clock = self.around.clock
         if not self.client.tells_time:
             return 0
-        if self.clock_seen_s is not None and clock.monotonic_s() - self.clock_seen_s < CLOCK_TRUSTED_S:
-            return 0
-        seen_s = clock.monotonic_s()
+        if self.clock_told is not None:
+            by_wall, by_monotonic = self.clock_told.passed_ms(clock)
+            leapt = by_wall != 0 and abs(by_wall - by_monotonic) >= CLOCK_LEAP_MS  # 0: a wall clock that stands still
+            if by_monotonic < CLOCK_TRUSTED_S * 1000 and not leapt:
+                return 0
         told_ms, requests = await self.retrying(1.0, self.client.time_ms)
         if told_ms is not None:  # told before it arrived here, so the exchange's clock shows at least this
-            self.clock_ahead_ms, self.clock_seen_s = told_ms - clock.now_ms(), seen_s
+            self.clock_told = ClockTold(told_ms, clock.now_ms(), clock.monotonic_s())
         return requests
 
     @property
     def exchange_now_ms(self) -> int:
-        """The exchange's clock."""
-        return self.around.clock.now_ms() + self.clock_ahead_ms
+        """The exchange's clock shows at least this, whatever the local wall clock was set to meanwhile."""
+        clock, told = self.around.clock, self.clock_told
+        return clock.now_ms() if told is None else told.told_ms + max(0, min(told.passed_ms(clock)))
 
     @property
     def earlier_now_s(self) -> int:
         """The earlier of the local and the exchange's clock, epoch seconds."""
-        return (self.around.clock.now_ms() + min(0, self.clock_ahead_ms)) // 1000
+        return min(self.around.clock.now_ms(), self.exchange_now_ms) // 1000
 
     async def retrying(self, weight: float, act: Callable[[], Awaitable[Result]]) -> tuple[Result, int]:
         """The result of a request, and how many were made; what may succeed is tried again."""

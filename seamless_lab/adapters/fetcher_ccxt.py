@@ -46,7 +46,7 @@ class CcxtFetcher:
     Notes
     -----
     Bound to the loop it is first used on, as ccxt's instances are: used on another one they would hang. The
-    exchange's time comes from its time endpoint, as a difference to our clock that is kept for ten minutes.
+    exchange's time comes from its time endpoint and is carried on by the monotonic clock for ten minutes.
     """
 
     def __init__(
