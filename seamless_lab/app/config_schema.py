@@ -164,7 +164,7 @@ KEYS: tuple[Key, ...] = (
         "seamless.backfill.mode",
         choice(BackfillMode),
         BACKFILL.mode,
-        "fills that the budgets cut go on behind the caller",
+        "gaps not waited for are filled behind the caller; a fill that a budget cuts ends there",
         works=_only(BackfillMode.BACKGROUND),
         instead="Use the strategy AUTO_BACKFILL, which waits for the fill.",
     ),
