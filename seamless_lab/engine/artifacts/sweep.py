@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from seamless_lab.core.identity import NodeId
@@ -16,6 +17,7 @@ OLDER_THAN_S = 86_400
 
 _BATCH = 16
 _KINDS = (".parquet", ".json", ".tmp")
+_COPY = ".swept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,8 @@ def sweep(loader: Loader, resolver: Resolver, node: NodeId, *, now_ms: int, olde
 
     A publisher may take up an old leftover at the very moment it is swept. Both sides look again afterwards, the
     publisher for its files, the sweep for new commits, and whoever sees the other puts the files back; so nothing that
-    a commit names is lost.
+    a commit names is lost. What is deleted is copied before, until the sweep has looked again: when it is killed, the
+    next one puts back what commits name.
 
     Raises
     ------
@@ -41,9 +44,15 @@ def sweep(loader: Loader, resolver: Resolver, node: NodeId, *, now_ms: int, olde
     reachable = _Reachable(loader, resolver, node)
     reachable.extend()
     limit_ms = now_ms - older_than_s * 1_000
+    listed = loader.objects.list(node.path)
+    copies = [path for path, _, _ in listed if path.endswith(_COPY)]
+    _put_back(loader, copies, reachable.paths)
+    for path, _, modified_ms in listed:
+        if path.endswith(_COPY) and modified_ms < limit_ms:
+            loader.objects.delete(path)
     queue = [
         (path, size)
-        for path, size, modified_ms in loader.objects.list(node.path)
+        for path, size, modified_ms in listed
         if modified_ms < limit_ms and path.endswith(_KINDS) and path not in reachable.paths
     ]
     paths: list[str] = []
@@ -56,7 +65,9 @@ def sweep(loader: Loader, resolver: Resolver, node: NodeId, *, now_ms: int, olde
                 loader.objects.create(path, data)
             reachable.extend()
             queue = [entry for entry in queue if entry[0] not in reachable.paths]
+            _drop_copies(loader, gone)
             continue
+        _drop_copies(loader, gone)
         paths += gone
         size_bytes += sum(size for path, size in batch if path in gone)
         queue = queue[_BATCH:]
@@ -69,8 +80,24 @@ def _taken(loader: Loader, batch: list[tuple[str, int]]) -> Iterator[tuple[str, 
             data = loader.objects.read(path)
         except NotFound:  # another sweep was faster
             continue
+        if not path.endswith(".tmp"):
+            loader.objects.create(path + _COPY, data)
         loader.objects.delete(path)
         yield path, data
+
+
+def _put_back(loader: Loader, copies: Iterable[str], needed: set[str]) -> None:
+    """Copies that a killed sweep left, of files that commits name."""
+    for copy in copies:
+        path = copy.removesuffix(_COPY)
+        if path in needed and not loader.objects.exists(path):
+            with suppress(NotFound):  # the other sweep is alive, and done
+                loader.objects.create(path, loader.objects.read(copy))
+
+
+def _drop_copies(loader: Loader, paths: Iterable[str]) -> None:
+    for path in paths:
+        loader.objects.delete(path + _COPY)
 
 
 class _Reachable:

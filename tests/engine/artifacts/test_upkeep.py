@@ -12,6 +12,7 @@ from seamless_lab.adapters.objects_folder import FolderObjects
 from seamless_lab.core.observed import Observed
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange
+from seamless_lab.engine.artifacts import SealedStore
 from seamless_lab.engine.artifacts.coarsen import LIMIT_RUNS, coarsened
 from seamless_lab.errors import Corrupted, RequestError
 from tests.engine.artifacts.making import (
@@ -150,26 +151,56 @@ class Interrupting(Counting):
         after()
 
 
-@pytest.mark.parametrize("moment", ["before_delete", "after_delete"])
-def test_a_leftover_taken_up_while_it_is_swept_is_put_back(tmp_path: Path, moment: str) -> None:
-    """A publisher finds its objects there already, and commits while the sweep deletes them."""
-    abandoned = (
-        open_store(tmp_path / "other").publish(candidate(days(7), at_ms=2)).version
-    )  # what a killed publisher wrote
-    objects = Interrupting(FolderObjects(tmp_path / "store"))
+def with_leftovers(root: Path, objects: Interrupting) -> tuple[SealedStore, str]:
+    """A store to sweep, with all that a killed publisher wrote, and the fingerprint of it."""
+    abandoned = open_store(root / "other").publish(candidate(days(7), at_ms=2)).version
     sweeper = open_store(objects, clock=Ticking(MARCH_MS + 10**9))
     sweeper.publish(candidate(header_of("1h").grid.snap_outward(days(0)), header=header_of("1h")))
-    for path in [*files(tmp_path / "other", "data"), *files(tmp_path / "other", "trees")]:
-        target = tmp_path / "store" / path.relative_to(tmp_path / "other")
+    for path in [*files(root / "other", "data"), *files(root / "other", "trees")]:
+        target = root / "store" / path.relative_to(root / "other")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())
         age(target, MARCH_MS, 0)
+    return sweeper, abandoned.tree.fingerprint
+
+
+@pytest.mark.parametrize("moment", ["before_delete", "after_delete"])
+def test_a_leftover_taken_up_while_it_is_swept_is_put_back(tmp_path: Path, moment: str) -> None:
+    """A publisher finds its objects there already, and commits while the sweep deletes them."""
+    objects = Interrupting(FolderObjects(tmp_path / "store"))
+    sweeper, abandoned = with_leftovers(tmp_path, objects)
     publisher = open_store(tmp_path / "store", clock=Ticking(MARCH_MS + 10**9))
     setattr(objects, moment, lambda: publisher.publish(candidate(days(7), at_ms=2)))
     sweeper.sweep(NODE)
     fresh = open_store(tmp_path / "store")
-    assert fresh.resolve(NODE).tree.fingerprint == abandoned.tree.fingerprint
+    assert fresh.resolve(NODE).tree.fingerprint == abandoned
     assert fresh.verify(NODE).ok
+    assert not list(tmp_path.rglob("*.swept"))
+
+
+def test_what_a_killed_sweep_took_from_a_commit_is_put_back_by_the_next(tmp_path: Path) -> None:
+    objects = Interrupting(FolderObjects(tmp_path / "store"))
+    sweeper, abandoned = with_leftovers(tmp_path, objects)
+    publisher = open_store(tmp_path / "store", clock=Ticking(MARCH_MS + 10**9))
+    objects.before_delete = lambda: publisher.publish(candidate(days(7), at_ms=2))
+    objects.after_delete = killed
+    with pytest.raises(KeyboardInterrupt):
+        sweeper.sweep(NODE)
+    assert not open_store(tmp_path / "store").verify(NODE).ok
+    copies = list(tmp_path.rglob("*.swept"))
+    assert len(copies) == 1
+    sweeper.sweep(NODE)
+    fresh = open_store(tmp_path / "store")
+    assert fresh.verify(NODE).ok
+    assert fresh.resolve(NODE).tree.fingerprint == abandoned
+    age(copies[0], MARCH_MS, 0)
+    sweeper.sweep(NODE)
+    assert not copies[0].exists()
+    assert fresh.verify(NODE).ok
+
+
+def killed() -> None:
+    raise KeyboardInterrupt
 
 
 # -- differences ----------------------------------------------------------------------------------------------------
