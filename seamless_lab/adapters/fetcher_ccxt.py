@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +24,7 @@ from seamless_lab.core.raw import RawBars, TimeUnit
 from seamless_lab.core.time import TimeRange, format_time
 from seamless_lab.engine.events import Emit, silent
 from seamless_lab.engine.ports import Clock, Fetched, RateLimiter, SourceTraits
-from seamless_lab.errors import SeamlessError, SourceRejected, SourceUnavailable
+from seamless_lab.errors import SourceRejected, SourceUnavailable
 
 __all__ = ["CcxtFetcher", "CcxtSettings"]
 
@@ -102,7 +101,7 @@ class CcxtFetcher:
             kept = np.zeros(ms.size, dtype=bool) if ask.step_s != grid.step_s else _to_keep(ms, grid, news, past)
             rows = answer.frame if kept.all() else answer.frame.filter(pl.Series(kept))
             newest_first = api.order is Order.DESCENDING and order_of(opens, expected=api.order) is Order.DESCENDING
-            frames.append(rows.reverse() if newest_first else rows)  # as declared, so conformance need not flag it
+            frames.append(_oldest_first(rows) if newest_first else rows)  # as declared: nothing for conformance to flag
             _tell(source, node, ask, answer, frames[-1].height)
         _require_something(node, window, api, inquiry)
         rows = pl.concat(frames, how="vertical_relaxed") if frames else to_frame([], lambda _: [])
@@ -113,11 +112,19 @@ class CcxtFetcher:
 
     async def close(self) -> None:
         """Close all connections; the fetcher may be used again afterwards, also on another loop."""
-        sources, self._sources = list(self._sources.values()), {}
-        for opening in sources:
+        sources, self._sources = self._sources, {}
+        for opening in sources.values():
             opening.cancel()
-            with suppress(asyncio.CancelledError, SeamlessError):  # what was still being opened cleans up after itself
-                await (await opening).close()
+        try:
+            here = asyncio.get_running_loop()
+            if under_way := [task for task in sources.values() if not task.done() and task.get_loop() is here]:
+                await asyncio.wait(under_way)  # they clean up after themselves
+            for key, opening in list(sources.items()):
+                if opening.done() and not opening.cancelled() and opening.exception() is None:
+                    await opening.result().close()
+                del sources[key]
+        finally:
+            self._sources = sources | self._sources  # when this is cancelled: what is left to be closed
 
     async def _source(self, node: NodeId) -> CcxtSource:
         """The node's exchange with its markets loaded, once for all who ask; checked to have the node."""
@@ -155,6 +162,11 @@ def _times_ms(frame: pl.DataFrame) -> Ints:
     if ts.dtype != pl.Int64:
         ts = ts.cast(pl.Int64, strict=False)
     return (ts.fill_null(-1) if ts.null_count() else ts).to_numpy()
+
+
+def _oldest_first(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows in time order; of a repeated time, the one received last stays last, for it is the one that counts."""
+    return rows.sort(pl.col("ts").cast(pl.Int64, strict=False), maintain_order=True)
 
 
 def _opens(ms: Ints, grid: Grid) -> Ints:

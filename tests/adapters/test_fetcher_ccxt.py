@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from itertools import pairwise
 
+import polars as pl
 import pytest
 
 from seamless_lab.adapters.clock_system import FixedClock, ManualClock
-from seamless_lab.adapters.fetcher_ccxt import CcxtFetcher, CcxtSettings
+from seamless_lab.adapters.fetcher_ccxt import CcxtFetcher, CcxtSettings, _oldest_first
 from seamless_lab.core.grid import grid_of
 from seamless_lab.core.identity import NodeId, parse_node
 from seamless_lab.core.ranges import Ranges
@@ -271,6 +272,25 @@ async def test_closing_while_markets_load_ends_the_loading(exchange: SandboxExch
     await fetcher.close()
 
 
+async def test_closing_can_be_cancelled_and_done_again(exchange: SandboxExchange) -> None:
+    fetcher = fetcher_for(exchange)
+    exchange.set_faults(FaultPlan(rates={"hang": 1.0}))
+    waiting = asyncio.create_task(fetcher.traits(BTC))
+    await eventually(lambda: bool(exchange.log()))
+    closing = asyncio.create_task(fetcher.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert closing.cancelled(), "its own cancellation is not taken for that of what it ends"
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await fetcher.close()
+    exchange.set_faults(FaultPlan())
+    assert (await fetcher.traits(BTC)).page_bars == 1000
+    await fetcher.close()
+
+
 def test_another_loop_is_refused_until_closed(exchange: SandboxExchange) -> None:
     fetcher = fetcher_for(exchange)
     with asyncio.Runner() as first, asyncio.Runner() as second:
@@ -336,3 +356,10 @@ async def test_an_answer_tells_the_time_before_its_first_page(exchange: SandboxE
     fetched = await fetched_once(exchange, BTC, DAY, clock=clock, limiter=Queue())
     assert clock.now_ms() == (NOW_S + 600) * 1000
     assert fetched.server_time_ms == NOW_S * 1000
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_of_a_repeated_time_in_a_newest_first_page_the_last_received_stays_last(as_text: bool) -> None:
+    page = pl.DataFrame({"ts": [120_000, 60_000, 60_000, 0], "close": [3.0, 1.0, 2.0, 0.0]})
+    page = page.cast({"ts": pl.String}) if as_text else page
+    assert _oldest_first(page)["close"].to_list() == [0.0, 1.0, 2.0, 3.0]
