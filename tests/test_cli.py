@@ -256,3 +256,23 @@ def test_bash_completes_a_node_past_its_colons(tmp_path: Path) -> None:
         ["bash", "-c", script], capture_output=True, text=True, env={**os.environ, **found}, check=True
     )
     assert ran.stdout.split() == ["kraken:"]
+
+
+@pytest.mark.parametrize(
+    "words", [["verify"], ["artifacts"], ["manifest", NODE], ["gaps", NODE], ["coverage", NODE], ["sla"]]
+)
+@pytest.mark.parametrize("kind", ["missing", "file"])
+def test_looking_at_a_home_that_is_none_is_refused_and_makes_none(
+    words: list[str], kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = tmp_path / "home"
+    if kind == "file":
+        home.touch()
+    assert main([*words, "--home", str(home)]) == 2
+    assert "There is no home at" in capsys.readouterr().err
+    assert not home.is_dir()
+
+
+def test_nothing_to_verify_is_not_verified(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", "--home", str(tmp_path)]) == 1
+    assert "nothing was verified" in capsys.readouterr().err

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from seamless_lab.app.command import Call, Command, Kind, Parameter
 from seamless_lab.core.policy import Domain, Strategy
-from seamless_lab.errors import RequestError
+from seamless_lab.errors import ConfigError, NotFound, RequestError
 
 if TYPE_CHECKING:
+    from seamless_lab.app.lab import Lab
     from seamless_lab.app.results import Result
 
 # -- what several commands take ------------------------------------------------------------------------------------
@@ -29,6 +30,8 @@ END = Parameter(
     metavar="T",
 )  # fmt: skip
 FROM = replace(START, required=True)
+NAMED = ("--home", "SEAMLESS_HOME")
+"""The rules of `find_home` by which somebody meant one home and no other."""
 WINDOW = "Without a window: from the first to the last slot that is known."
 
 
@@ -125,33 +128,41 @@ FETCH = Command(
 def coverage(call: Call, *, node: str, start: str | None, end: str | None) -> Result:
     """What is known about a window."""
     _needs_start(start, end)
-    return call.lab().coverage(node, start, end)
+    return _existing(call).coverage(node, start, end)
 
 
 def gaps(call: Call, *, node: str, start: str | None, end: str | None) -> Result:
     """What is open, why, and how to repair it."""
     _needs_start(start, end)
-    return call.lab().gaps(node, start, end)
+    return _existing(call).gaps(node, start, end)
 
 
 def artifacts(call: Call, *, node: str | None) -> Result:
     """Sealed datasets, or one's versions."""
-    return call.lab().artifacts(node)
+    return _existing(call).artifacts(node)
 
 
 def manifest(call: Call, *, ref: str) -> Result:
     """One version's manifest."""
-    return call.lab().manifest(ref)
+    return _existing(call).manifest(ref)
 
 
 def verify(call: Call, *, ref: str | None) -> Result:
     """Rehash."""
-    return call.lab().verify(ref)
+    lab = _existing(call)
+    result = lab.verify(ref)
+    if not result.versions and not result.offenders:
+        raise NotFound(
+            f"Nothing is sealed in {lab.wiring.home.root}, so nothing was verified.",
+            hint="Name the home with --home FOLDER, or fetch first: seamless fetch NODE --start T --end T",
+            home=str(lab.wiring.home.root),
+        )
+    return result
 
 
 def sla(call: Call, *, node: str | None, since: str) -> Result:
     """Fetches against their budgets."""
-    return call.lab().sla(node, since=since)
+    return _existing(call).sla(node, since=since)
 
 
 LOOK = (
@@ -248,6 +259,19 @@ ACT = (
         publish,
     ),
 )
+
+
+def _existing(call: Call) -> Lab:
+    """The lab, whose home is there if it was named: there is nothing to look at in another."""
+    lab = call.lab()
+    home = lab.wiring.home
+    if home.why in NAMED and not home.root.is_dir():
+        raise ConfigError(
+            f"There is no home at {home.root}: {'it is a file' if home.root.exists() else 'no such folder'}.",
+            hint=f"Check {home.why}; a fetch makes a new home.",
+            home=str(home.root),
+        )
+    return lab
 
 
 def _needs_start(start: str | None, end: str | None) -> None:
@@ -350,7 +374,7 @@ SET_UP = (
     Command(
         "demo",
         "A year of bars from a faulty local exchange: a gap, its cause, the repair, the seal.",
-        "Takes less than two minutes and needs no network. Its home stays to look at: the folder .seamless-demo, or --home.",
+        "Takes less than two minutes and needs no network. Its home stays to be looked at: --home, or .seamless-demo.",
         (),
         ("demo",),
         demo,

@@ -27,8 +27,8 @@ def writer(target: str | Path, *, force: bool) -> Callable[[FetchResult], None]:
     Raises
     ------
     RequestError
-        For a folder, another suffix than .parquet or .csv, or below a folder that does not exist; when called, for a file with other
-        content unless `force`.
+        For a folder, another suffix than .parquet or .csv, or a place below a folder that does not exist; when called,
+        for a file with other content unless `force`.
     """
     path = Path(target)
     if path.is_dir() or str(target).endswith(("/", os.sep)):
