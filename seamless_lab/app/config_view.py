@@ -29,9 +29,9 @@ class ConfigView:
     file: str
 
     def to_dict(self) -> dict[str, object]:
-        """Plain JSON values: `file`, and `settings` by key with `value` and `origin`."""
+        """Plain JSON values: `file` (None without one), and `settings` by key with `value` and `origin`."""
         return {
-            "file": self.file,
+            "file": self.file or None,
             "settings": {row.key: {"value": row.value, "origin": row.origin} for row in self.rows},
         }
 

@@ -41,9 +41,13 @@ def gaps(wiring: Wiring, header: Header, window: TimeRange) -> GapTable:
         for gap in found
     ]
     listed = result.before_listing.contains(starts)
+    young = [
+        gap.cause is Cause.MISSING and at is not None and wiring.stores.stable_s(header, at // 1000) < gap.window.end
+        for gap, at in zip(found, asked, strict=True)
+    ]
     notes = [
-        "before the market was listed" if before else error
-        for before, error in zip(listed.tolist(), errors, strict=True)
+        "before the market was listed" if before else error or ("delivered live, not final when asked" if early else "")
+        for before, error, early in zip(listed.tolist(), errors, young, strict=True)
     ]
     frame = pl.DataFrame(
         {

@@ -179,6 +179,7 @@ class FetchResult(Rendered):
             "end": self.window.end,
             "rows": self.rows,
             "content": provenance.content,
+            "ref": self.ref or None,
             "fingerprint": provenance.fingerprint or None,
             "seq": provenance.seq or None,
             "as_of": self.as_of or None,
@@ -260,15 +261,17 @@ class GapTable(Rendered):
         return views.gaps(self)
 
     def to_dict(self) -> Json:
-        """The gaps as JSON values."""
+        """As JSON values: under `gaps` the missing and failed stretches, under `other` those with nothing to repair."""
         as_seconds = self.frame.with_columns(
             pl.col("start", "end").dt.epoch("s"), pl.col("asked_at").dt.epoch("ms").alias("asked_at_ms")
         ).drop("asked_at")
+        is_open = pl.col("cause").is_in([str(Cause.MISSING), str(Cause.FAILED)])
         return {
             "node": str(self.node),
             "start": self.window.start,
             "end": self.window.end,
-            "gaps": as_seconds.to_dicts(),
+            "gaps": as_seconds.filter(is_open).to_dicts(),
+            "other": as_seconds.filter(~is_open).to_dicts(),
         }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -98,8 +99,9 @@ def gaps(result: GapTable) -> View:
     if open_ones:
         shown = open_ones[:TABLE_ROWS]
         blocks.append(_gap_table(result.frame[shown], "", len(open_ones) - len(shown)))
-        first = result.frame["repair"][open_ones[0]]
-        blocks.append(Code((str(first),), command=True))
+        ends = result.frame[open_ones].select(pl.col("start").dt.epoch("s").min(), pl.col("end").dt.epoch("s").max())
+        whole = TimeRange(*ends.row(0))
+        blocks.append(Code((_backfill(str(result.node), whole),), command=True))
     if settled:
         shown = settled[: TABLE_ROWS // 2]
         blocks.append(
@@ -307,6 +309,7 @@ def _gap_blocks(node: str, found: Coverage, evidence: pl.DataFrame | None) -> li
     return [Table(_GAP_COLUMNS[:-1], rows, "gaps", len(listed) - len(shown)), Code((command,), command=True)]
 
 
+_CODE = re.compile(r"^E-[A-Z-]+: ")
 _GAP_COLUMNS = (
     Column("from"),
     Column("to"),
@@ -321,8 +324,10 @@ def _error(gap: Gap, evidence: pl.DataFrame | None) -> str:
     """What the newest ask that touched the gap came back with; evidence is oldest first."""
     if evidence is not None and evidence.height:
         touching = evidence.filter((pl.col("start") < gap.window.end) & (pl.col("end") > gap.window.start))
-        if touching.height and (error := touching["error"][-1]):
-            return _short(str(error))
+        if touching.height:
+            return _short(str(touching["error"][-1])) or (
+                "asked, no final answer" if gap.cause is Cause.MISSING else ""
+            )
     return "never asked" if gap.cause is Cause.MISSING else ""
 
 
@@ -338,7 +343,8 @@ def _gap_table(frame: pl.DataFrame, title: str, left_out: int) -> Table:
     return Table(_GAP_COLUMNS, rows, title, left_out)
 
 
-def _short(text: str) -> str:
+def _short(error: str) -> str:
+    text = _CODE.sub("", error)
     return text if len(text) <= 80 else f"{text[:79]}…"
 
 

@@ -85,9 +85,10 @@ def test_without_a_window_coverage_is_of_all_that_is_known(lab) -> None:
 
 def test_a_gap_carries_its_cause_its_latest_evidence_and_its_repair(lab) -> None:
     table = lab.gaps(NODE, START, MINUTE + 120)
-    rows = plain(table)["gaps"]
-    assert [(row["cause"], row["bars"]) for row in rows] == [("missing", 60), ("failed", 60), ("pending", 3)]
-    missing, failed, pending = rows
+    facts = plain(table)
+    assert [(row["cause"], row["bars"]) for row in facts["gaps"]] == [("missing", 60), ("failed", 60)]
+    assert [(row["cause"], row["bars"]) for row in facts["other"]] == [("pending", 3)]
+    missing, failed, pending = *facts["gaps"], *facts["other"]
     assert (missing["error"], missing["asked_at_ms"]) == ("", None)
     assert failed["error"] == "E-SOURCE-DOWN: the second try failed"
     assert failed["asked_at_ms"] == NOW_MS + 60_000
@@ -98,6 +99,30 @@ def test_a_gap_carries_its_cause_its_latest_evidence_and_its_repair(lab) -> None
     assert pending["repair"] == ""
     assert table.exit_code == 1
     assert table.frame.schema["asked_at"] == pl.Datetime("us", "UTC")
+
+
+def test_one_command_repairs_all_gaps_and_evidence_is_shown_without_its_code(lab) -> None:
+    said = lab.gaps(NODE, START, MINUTE).to_text()
+    first, last = (f"{dt.datetime.fromtimestamp(START + hours * HOUR, dt.UTC):%Y-%m-%dT%H:%MZ}" for hours in (1, 3))
+    assert f"seamless backfill {NODE} --start {first} --end {last}" in said
+    assert "the second try failed" in said
+    assert "E-SOURCE-DOWN" not in said
+
+
+def test_a_live_tail_that_was_not_final_says_so(lab, clock) -> None:
+    window = (MINUTE + 600, MINUTE + 660)
+    clock.advance(660)
+    assert lab.fetch(NODE, *window, domain="live").rows == 1
+    clock.advance(600)
+    table = lab.gaps(NODE, *window)
+    assert set(table.frame.filter(pl.col("cause") == "missing")["error"]) == {"delivered live, not final when asked"}
+    assert "never asked" not in lab.coverage(NODE, *window).to_text()
+
+
+def test_a_fetch_names_its_reference_in_json_too(lab) -> None:
+    answer = lab.fetch(NODE, START, START + HOUR)
+    facts = plain(answer)
+    assert facts["ref"] == answer.ref == f"{NODE}@sha256:{facts['fingerprint'][:16]}"
 
 
 def test_the_repair_repairs(lab) -> None:
