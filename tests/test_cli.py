@@ -276,3 +276,14 @@ def test_looking_at_a_home_that_is_none_is_refused_and_makes_none(
 def test_nothing_to_verify_is_not_verified(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", "--home", str(tmp_path)]) == 1
     assert "nothing was verified" in capsys.readouterr().err
+
+
+def test_commands_that_are_shown_name_the_place_that_was_named(seamless: Terminal) -> None:
+    place = " ".join(seamless.common)
+    assert seamless("fetch", NODE, *MARCH)[0] == 0
+    window = ["--start", "2024-03-01", "--end", "2024-03-09"]
+    repair = f"seamless backfill {NODE} --start 2024-03-08T00:00Z --end 2024-03-09T00:00Z {place}"
+    assert repair in seamless("gaps", NODE, *window)[1]
+    assert seamless.json("gaps", NODE, *window)[1]["gaps"][0]["repair"] == repair
+    assert f"--end 2024-03-09T00:00Z {place}" in seamless("backfill", NODE, *window, "--plan")[1]
+    assert f"seamless backfill {place} {NODE}" in seamless("fetch", NODE, *window, "--strategy", "FAIL_FAST")[2]

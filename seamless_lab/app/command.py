@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -81,6 +82,11 @@ class Place:
     home: str | None = None
     config: str | None = None
     exchange_url: str | None = None
+
+    def options(self) -> str:
+        """The options that name this place, as typed in a shell; empty for the usual one."""
+        named = (("--home", self.home), ("--config", self.config), ("--exchange-url", self.exchange_url))
+        return " ".join(f"{option} {shlex.quote(value)}" for option, value in named if value is not None)
 
     def overrides(self) -> dict[str, object]:
         """Settings that send every exchange the sandbox knows to `exchange_url`; imports ccxt when there is one."""

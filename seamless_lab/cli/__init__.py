@@ -56,6 +56,7 @@ def _carry_out(words: Sequence[str], screen: Screen) -> int:
     if isinstance(asked, Shown):
         screen.say(asked.text)
         return 0
+    screen.place = asked.place.options()
     with TerminalCall(asked, screen) as call:
         return _run(asked, call, screen)
 

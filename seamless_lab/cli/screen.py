@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import orjson
 
+from seamless_lab.cli.placing import placed, placed_json, placed_view
 from seamless_lab.errors import Fact
 
 if TYPE_CHECKING:
@@ -18,11 +19,12 @@ if TYPE_CHECKING:
 NARROWEST, WIDEST, UNKNOWN_WIDTH = 60, 140, 100
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Screen:
     """Where a command writes: answers to `out`, everything else to `err`.
 
-    `json`: answers and refusals are one JSON object on `out`.
+    `json`: answers and refusals are one JSON object on `out`. `place`: options that every command shown carries, so
+    that it means the same lab when it is copied.
     """
 
     out: TextIO
@@ -30,6 +32,7 @@ class Screen:
     json: bool
     colored: bool
     static: bool
+    place: str = ""
 
     @classmethod
     def of(cls, out: TextIO, err: TextIO, environment: Mapping[str, str], *, json: bool) -> Screen:
@@ -69,17 +72,18 @@ class Screen:
         """A view or some text, as text."""
         from seamless_lab.app import text
 
-        self.say(view if isinstance(view, str) else text.render(view, self.look()))
+        self.say(view if isinstance(view, str) else text.render(placed_view(view, self.place), self.look()))
 
     def show(self, result: Result) -> None:
         """A result, as text or as JSON."""
         if self.json:
-            self._object(result.to_dict())
+            self._object(placed_json(result.to_dict(), self.place))
             return
         self.tell(result.view())
 
     def refuse(self, code: str, message: str, hint: str, facts: Mapping[str, Fact], exit_code: int) -> int:
         """An error: on standard error in two lines, or as JSON on standard output; gives the exit code back."""
+        hint = placed(hint, self.place)
         if self.json:
             self._object({"error": {"code": code, "message": message, "hint": hint, "facts": dict(facts)}})
         else:

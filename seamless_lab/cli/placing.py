@@ -1,0 +1,58 @@
+"""Commands that are shown name the place the user named: copied, they mean the same lab."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from seamless_lab.app.commands import COMMANDS
+
+if TYPE_CHECKING:
+    from seamless_lab.app.view import View
+
+_ELSEWHERE = ("sandbox", "demo")
+"""Commands that open no lab of the user's, or choose its home themselves."""
+
+_NAMES = "|".join(command.name for command in COMMANDS if command.name not in _ELSEWHERE)
+_COMMAND = re.compile(rf"\bseamless (?:{_NAMES})\b")
+
+
+def placed(text: str, place: str) -> str:
+    """A text whose commands carry the options of a place: behind a command that is all of it, else behind its name."""
+    if not place or "--home" in text or "--exchange-url" in text:
+        return text
+    if _COMMAND.match(text):
+        return f"{text} {place}"
+    return _COMMAND.sub(lambda found: f"{found.group()} {place}", text)
+
+
+def placed_view(view: View, place: str) -> View:
+    """A view with its commands so."""
+    from seamless_lab.app.view import Code, Note
+
+    blocks = tuple(
+        replace(block, lines=tuple(placed(line, place) for line in block.lines))
+        if isinstance(block, Code)
+        else replace(block, text=placed(block.text, place))
+        if isinstance(block, Note)
+        else block
+        for block in view.blocks
+    )
+    return replace(view, blocks=blocks)
+
+
+def placed_json(found: Mapping[str, object], place: str) -> dict[str, object]:
+    """JSON values with the commands among them so; only strings that are a command as a whole are touched."""
+    return {key: _placed_value(value, place) for key, value in found.items()} if place else dict(found)
+
+
+def _placed_value(value: object, place: str) -> object:
+    if isinstance(value, str):
+        return placed(value, place) if _COMMAND.match(value) else value
+    if isinstance(value, Mapping):
+        return {key: _placed_value(inner, place) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_placed_value(inner, place) for inner in value]
+    return value
