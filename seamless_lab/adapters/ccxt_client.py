@@ -99,7 +99,7 @@ class CcxtClient:
                 f"{exchange.id} serves no bars.", hint="Choose another exchange.", exchange=exchange.id
             )
         if node.symbol not in exchange.markets:
-            near = get_close_matches(node.symbol.upper(), list(exchange.markets), n=3, cutoff=0.5)
+            near = near_symbols(node.symbol, list(exchange.markets))
             raise UnknownMarket(
                 f"{exchange.id} has no market {node.symbol!r}.",
                 hint=f"Did you mean {', '.join(near)}?" if near else f"It lists {len(exchange.markets)} others.",
@@ -184,3 +184,13 @@ async def open_client(
     if family and not (isinstance(chosen, Mapping) and "fetchMarkets" in chosen):
         exchange.options["fetchMarkets"] = {"types": [family]}
     return CcxtClient(exchange)
+
+
+def near_symbols(symbol: str, listed: list[str]) -> list[str]:
+    """At most three listed symbols that may be meant, the same pair the other way round first."""
+    wanted = symbol.upper()
+    pair, mark, settled = wanted.partition(":")
+    base, slash, quote = pair.partition("/")
+    swapped = f"{quote}{slash}{base}{mark}{settled}"
+    turned = [swapped] if swapped != wanted and swapped in listed else []
+    return [*turned, *(near for near in get_close_matches(wanted, listed, n=3, cutoff=0.5) if near not in turned)][:3]

@@ -189,6 +189,7 @@ async def test_a_window_partly_inside_the_history_is_answered_as_far_as_proven(e
     "text, said, hint",
     [
         ("ohlcv:binance:BTC/USDTT:1m", "no market 'BTC/USDTT'", "BTC/USDT"),
+        ("ohlcv:binance:USDT/BTC:1m", "no market 'USDT/BTC'", "Did you mean BTC/USDT"),
         ("ohlcv:binance:btc/usdt:1m", "no market 'btc/usdt'", "BTC/USDT"),
         ("ohlcv:binance:BTC/USDT:7m", "no '7m' bars", "1m, 3m, 5m"),
         ("ohlcv:binace:BTC/USDT:1m", "no exchange 'binace'", "binance"),
