@@ -19,6 +19,7 @@ class Progress:
         self.failed = 0
         self.rows = 0
         self.requests = 0
+        self.shared = False
         self._doing = ""
 
     def note(self, event: Event) -> bool:
@@ -38,6 +39,7 @@ class Progress:
                 self.rows += _count(fields.get("rows"))
                 self.requests += _count(fields.get("requests"))
             case "seamless.backfill.waiting":
+                self.shared = True
                 self._doing = "another process is filling the same bars; waiting for it"
             case "seamless.artifact.published":
                 self._doing = "sealed"
@@ -78,7 +80,8 @@ class Progress:
             return ""
         failed = f", {plural(self.failed, 'block')} failed" if self.failed else ""
         received = f"{self.rows:,} received in {plural(self.requests, 'request')}"
-        return f"asked for {plural(self.asked_slots, 'bar')}: {received}{failed}"
+        others = "; another process filled some of the rest" if self.shared and self.rows < self.asked_slots else ""
+        return f"{plural(self.asked_slots, 'bar')} needed: {received}{failed}{others}"
 
 
 def _count(value: object) -> int:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seamless_lab.app import html, text
+from seamless_lab.app.progress import Progress
 from seamless_lab.app.results import FetchResult
 from seamless_lab.app.view import Badge, Code, Column, Facts, Look, Table, View, cells, percent
 from seamless_lab.core.bars import SCHEMA, Bars
@@ -23,6 +24,7 @@ from seamless_lab.core.judge import judge
 from seamless_lab.core.policy import NOTEBOOK, ComputeContext, Strategy
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange
+from seamless_lab.engine.events import Event, Field
 from seamless_lab.engine.request import Answer, FetchRequest, Provenance
 
 NODE = parse_node("ohlcv:binance:BTC/USDT:1m")
@@ -165,3 +167,17 @@ def test_what_is_not_final_is_not_called_answered_nor_sealed() -> None:
     assert "sealed as  nothing of it is sealed" in said
     assert "100 % answered of 8 final bars" in fetched([Cause.PRESENT] * 8 + [Cause.PENDING] * 2).to_text()
     assert "100 % answered of 1 bar:" in fetched([Cause.PRESENT]).to_text()
+
+
+def test_what_another_process_filled_does_not_look_lost() -> None:
+    def said(*events: tuple[str, dict[str, Field]]) -> str:
+        progress = Progress()
+        for name, fields in events:
+            progress.note(Event(f"seamless.backfill.{name}", 0, fields))
+        return progress.summary()
+
+    plan: tuple[str, dict[str, Field]] = ("plan", {"blocks": 2, "slots": 1_800})
+    done: tuple[str, dict[str, Field]] = ("complete", {"rows": 900, "requests": 1})
+    shared = "1,800 bars needed: 900 received in 1 request; another process filled some of the rest"
+    assert said(plan, ("waiting", {}), done) == shared
+    assert said(plan, done, done) == "1,800 bars needed: 1,800 received in 2 requests"
