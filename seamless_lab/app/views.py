@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -39,6 +40,7 @@ if TYPE_CHECKING:  # results import this module to show themselves; here they ar
         SlaReport,
         VerifyReport,
     )
+    from seamless_lab.core.version import Json
 
 GAPS_SHOWN, ROWS_SHOWN, TABLE_ROWS = 5, 3, 40
 _VERDICTS = {Verdict.PASS: Tone.GOOD, Verdict.PARTIAL: Tone.WARN, Verdict.HOLD: Tone.BAD}
@@ -129,7 +131,7 @@ def backfill_plan(result: BackfillPlan) -> View:
     )
     if not guess.slots:
         return View(str(result.node), Badge("nothing to do", Tone.GOOD), str(result.window))
-    command = _backfill(str(result.node), result.window)
+    command = _backfill(str(result.node), result.window) + (" --refresh" if result.refresh else "")
     return View(str(result.node), Badge("plan"), str(result.window), (facts, Code((command,), command=True)))
 
 
@@ -178,8 +180,7 @@ def manifest(result: Manifest) -> View:
         Fact("conformance", f"{tree.header.conformance}{_flags(flags)}"),
         Fact("as of", format_time_ms(commit.as_of_ms), volatile=True),
         Fact("previous", f"seq {commit.seq - 1}" if commit.previous else "none: the first version"),
-        Fact("watermark", format_time_ms(commit.watermark_ms), volatile=True),
-        *(Fact(f"producer {name}", str(value), volatile=True) for name, value in sorted(commit.producer.items())),
+        *_producer(commit.producer),
     )
     return View(str(tree.header.node), Badge(f"seq {commit.seq}"), "", (Facts(facts), packs))
 
@@ -365,6 +366,22 @@ def _flags(flags: object) -> str:
     if not isinstance(flags, dict) or not any(flags.values()):
         return ", no flags"
     return ", flagged " + ", ".join(f"{name} {count}" for name, count in sorted(flags.items()) if count)
+
+
+def _producer(producer: Json) -> list[Fact]:
+    """Who sealed it and under which settings, a few words a line; the rest is in `to_dict`."""
+    found = {name: value for name, value in producer.items() if isinstance(value, (str, int))}
+    by = " ".join(str(found[name]) for name in ("identity", "version") if name in found)
+    facts = [Fact("sealed by", by, volatile=True), Fact("world", str(found.get("world_id", "")), volatile=True)]
+    policy = producer.get("policy")
+    for name, value in sorted(policy.items()) if isinstance(policy, dict) else ():
+        several = isinstance(value, (list, tuple))
+        words = [str(one) for one in value] if several else [str(value)]
+        label = str(name).replace("_", " ")
+        facts += [
+            Fact(label if not at else "", line, volatile=True) for at, line in enumerate(wrap(", ".join(words), 76))
+        ]
+    return facts
 
 
 def _day(moment: int | None) -> str:

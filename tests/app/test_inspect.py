@@ -192,6 +192,14 @@ def test_a_manifest_has_every_field(lab) -> None:
     assert lab.manifest(NODE).ref == lab.manifest(f"{NODE}@latest").ref
 
 
+def test_a_manifest_as_text_is_words_within_the_width(lab) -> None:
+    said = lab.manifest(NODE).to_text()
+    assert not set("{}[']") & set(said.replace(str(lab.manifest(NODE).version.commit.bounds), ""))
+    assert max(map(len, said.splitlines())) <= 100
+    assert "stabilization bars" in said
+    assert "watermark" not in said
+
+
 def test_verification_names_what_is_damaged(lab, tmp_path) -> None:
     assert plain(lab.verify())["verified"] is True
     assert lab.verify(NODE).versions == 2
