@@ -286,4 +286,5 @@ def test_commands_that_are_shown_name_the_place_that_was_named(seamless: Termina
     assert repair in seamless("gaps", NODE, *window)[1]
     assert seamless.json("gaps", NODE, *window)[1]["gaps"][0]["repair"] == repair
     assert f"--end 2024-03-09T00:00Z {place}" in seamless("backfill", NODE, *window, "--plan")[1]
+    assert f"--end 2024-03-09T00:00Z --refresh {place}" in seamless("backfill", NODE, *window, "--plan", "--refresh")[1]
     assert f"seamless backfill {place} {NODE}" in seamless("fetch", NODE, *window, "--strategy", "FAIL_FAST")[2]

@@ -225,7 +225,7 @@ class Lab:
         header = self._header(self._node(node))
         window = self._window(header, start, end)
         planned = self._portal.call(lambda: self.wiring.jobs.plan(header, window, refresh=refresh), on_event)
-        return BackfillPlan(header.node, window, planned.gaps, planned.prediction)
+        return BackfillPlan(header.node, window, planned.gaps, planned.prediction, refresh)
 
     def backfill(
         self,

@@ -283,6 +283,7 @@ class BackfillPlan(Rendered):
     window: TimeRange
     gaps: Ranges
     prediction: Prediction
+    refresh: bool = False
     exit_code: int = 0
 
     def view(self) -> View:
