@@ -110,8 +110,14 @@ def acknowledged(home: Path, url: str) -> Ranges:
 
 
 def asked(log) -> Ranges:
-    windows = [(record.window_start, record.window_end) for record in log if record.route == "klines"]
-    return Ranges.normalised([start for start, _ in windows], [end for _, end in windows])
+    """What was asked for; of a request whose client was killed before the exchange looked at it, the first slot."""
+    starts, ends = [], []
+    for record in log:
+        if record.route == "klines":
+            start = record.window_start or int(record.params["startTime"]) // 1000
+            starts.append(start)
+            ends.append(record.window_end or start + 60)
+    return Ranges.normalised(starts, ends)
 
 
 def kill_often(tmp: Path, exchange: SandboxExchange, kills: int, seed: int) -> None:
