@@ -1,0 +1,25 @@
+"""What commands return: values with the same facts as a table, as JSON, as text and as HTML."""
+
+from __future__ import annotations
+
+from seamless_lab.app.results.base import Json, Rendered, Result
+from seamless_lab.app.results.fetching import FetchResult, with_time
+from seamless_lab.app.results.filling import BackfillPlan, BackfillResult
+from seamless_lab.app.results.looking import CoverageResult, GapTable, SlaReport
+from seamless_lab.app.results.sealed import ArtifactList, Manifest, VerifyReport
+
+__all__ = [
+    "ArtifactList",
+    "BackfillPlan",
+    "BackfillResult",
+    "CoverageResult",
+    "FetchResult",
+    "GapTable",
+    "Json",
+    "Manifest",
+    "Rendered",
+    "Result",
+    "SlaReport",
+    "VerifyReport",
+    "with_time",
+]

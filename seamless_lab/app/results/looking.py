@@ -1,0 +1,111 @@
+"""What looking returns: coverage, gaps, and fetches against their budgets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from seamless_lab.app import views
+from seamless_lab.app.results.base import Json, Rendered
+from seamless_lab.app.results.fetching import coverage_dict
+from seamless_lab.app.view import View
+from seamless_lab.core.coverage import Cause, Coverage
+from seamless_lab.core.identity import NodeId
+from seamless_lab.core.ranges import Ranges
+from seamless_lab.core.time import TimeRange, format_time_ms
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class CoverageResult(Rendered):
+    """Coverage of one series over a window, by cause, as the stores know it now; nothing was asked of the source.
+
+    `attempts` are the asks that touched the window (columns of `HotState.attempts`); `before_listing` the quiet slots
+    that precede the market's listing.
+    """
+
+    node: NodeId
+    coverage: Coverage
+    before_listing: Ranges
+    attempts: pl.DataFrame
+    fingerprint: str
+    exit_code: int = 0
+
+    def view(self) -> View:
+        """What is shown, as a value."""
+        return views.coverage(self)
+
+    def to_dict(self) -> Json:
+        """The coverage as JSON values."""
+        return {
+            "node": str(self.node),
+            "start": self.coverage.window.start,
+            "end": self.coverage.window.end,
+            "fingerprint": self.fingerprint or None,
+            "coverage": coverage_dict(self.coverage),
+            "before_listing": self.before_listing.pairs(),
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class GapTable(Rendered):
+    """Stretches without a bar: when, why, what the source said, and the command that repairs it.
+
+    `frame`: `start, end` (UTC datetimes), `cause` (String), `bars` (Int64), `asked_at` (UTC datetime or null), `error`
+    (String), `repair` (String), in time order.
+    """
+
+    node: NodeId
+    window: TimeRange
+    frame: pl.DataFrame
+
+    @property
+    def exit_code(self) -> int:
+        """1 when some slot is missing or failed."""
+        return int(self.frame.filter(pl.col("cause").is_in([str(Cause.MISSING), str(Cause.FAILED)])).height > 0)
+
+    def view(self) -> View:
+        """What is shown, as a value."""
+        return views.gaps(self)
+
+    def to_dict(self) -> Json:
+        """As JSON values: under `gaps` the missing and failed stretches, under `other` those with nothing to repair."""
+        as_seconds = self.frame.with_columns(
+            pl.col("start", "end").dt.epoch("s"), pl.col("asked_at").dt.epoch("ms").alias("asked_at_ms")
+        ).drop("asked_at")
+        is_open = pl.col("cause").is_in([str(Cause.MISSING), str(Cause.FAILED)])
+        return {
+            "node": str(self.node),
+            "start": self.window.start,
+            "end": self.window.end,
+            "gaps": as_seconds.filter(is_open).to_dicts(),
+            "other": as_seconds.filter(~is_open).to_dicts(),
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SlaReport(Rendered):
+    """How fetches did against their budgets.
+
+    `fetches`: one row a fetch (`at` UTC datetime, `node, domain, world, strategy, verdict, violated` String, `rows`
+    Int64, `ratio` Float64, `<phase>_ms` Float64); `phases`: per phase `count`, `p50_ms, p95_ms, p99_ms, max_ms`,
+    `budget_ms` (the newest one, null for none) and `violations`.
+    """
+
+    fetches: pl.DataFrame
+    phases: pl.DataFrame
+    since_ms: int
+
+    @property
+    def exit_code(self) -> int:
+        """1 when some budget was exceeded."""
+        return int(bool(self.phases["violations"].sum())) if self.phases.height else 0
+
+    def view(self) -> View:
+        """What is shown, as a value."""
+        return views.sla(self)
+
+    def to_dict(self) -> Json:
+        """The report as JSON values."""
+        fetches = self.fetches.with_columns(pl.col("at").dt.epoch("ms").alias("at_ms")).drop("at")
+        return {"since": format_time_ms(self.since_ms), "phases": self.phases.to_dicts(), "fetches": fetches.to_dicts()}

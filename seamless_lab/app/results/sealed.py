@@ -1,0 +1,110 @@
+"""What is sealed: datasets, one version as auditors see it, and what rehashing found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from seamless_lab.app import views
+from seamless_lab.app.results.base import Json, Rendered
+from seamless_lab.app.view import View
+from seamless_lab.core.time import format_time_ms
+from seamless_lab.core.version import Version
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Manifest(Rendered):
+    """One sealed version as auditors see it: the join of a commit and its tree."""
+
+    version: Version
+    exit_code: int = 0
+
+    @property
+    def ref(self) -> str:
+        """A reference to this version."""
+        return f"{self.version.header.node}@sha256:{self.version.tree.fingerprint[:16]}"
+
+    def view(self) -> View:
+        """What is shown, as a value."""
+        return views.manifest(self)
+
+    def to_dict(self) -> Json:
+        """Every field of the commit and the tree."""
+        commit, tree = self.version.commit, self.version.tree
+        return {
+            "node_id": str(tree.header.node),
+            "ref": self.ref,
+            "fingerprint": tree.fingerprint,
+            "as_of": format_time_ms(commit.as_of_ms),
+            "seq": commit.seq,
+            "previous": commit.previous or None,
+            "range": None if commit.bounds is None else [commit.bounds.start, commit.bounds.end],
+            "rows": tree.rows,
+            "grid": {"step_s": tree.header.grid.step_s, "anchor_s": tree.header.grid.anchor_s},
+            "schema": tree.header.to_json()["schema"],
+            "answered": tree.answered.pairs(),
+            "packs": [{"cell": pack.cell, "digest": pack.digest, "rows": pack.rows} for pack in tree.packs],
+            "observed_at_ms": commit.observed.runs(),
+            "conformance": commit.conformance,
+            "conformance_version": tree.header.conformance,
+            "producer": commit.producer,
+            "publication_watermark": format_time_ms(commit.watermark_ms),
+            "provenance": commit.provenance,
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ArtifactList(Rendered):
+    """Datasets of a store, or the versions of one.
+
+    `frame`: `node, ref, fingerprint` (String), `seq, rows` (Int64), `start, end, as_of` (UTC datetimes), sorted by
+    node, or by `seq` for a history.
+    """
+
+    store: str
+    history_of: str
+    frame: pl.DataFrame
+    exit_code: int = 0
+
+    def view(self) -> View:
+        """What is shown, as a value."""
+        return views.artifacts(self)
+
+    def to_dict(self) -> Json:
+        """The list as JSON values."""
+        plain = self.frame.with_columns(
+            pl.col("start", "end").dt.epoch("s"), pl.col("as_of").dt.epoch("ms").alias("as_of_ms")
+        ).drop("as_of")
+        return {"store": self.store, "history_of": self.history_of or None, "artifacts": plain.to_dicts()}
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class VerifyReport(Rendered):
+    """What rehashing found. `offenders`: one line for each object that is damaged or missing."""
+
+    store: str
+    versions: int
+    objects: int
+    bytes_read: int
+    offenders: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 when everything matches its digest."""
+        return 1 if self.offenders else 0
+
+    def view(self) -> View:
+        """What is shown, as a value."""
+        return views.verify(self)
+
+    def to_dict(self) -> Json:
+        """The report as JSON values."""
+        return {
+            "store": self.store,
+            "versions": self.versions,
+            "objects": self.objects,
+            "bytes_read": self.bytes_read,
+            "offenders": list(self.offenders),
+            "verified": not self.offenders,
+        }
