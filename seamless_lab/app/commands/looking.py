@@ -1,0 +1,108 @@
+"""Commands that look at what is known and what is sealed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from seamless_lab.app.command import Call, Command, Kind, Parameter
+from seamless_lab.app.commands.parameters import ANY_NODE, END, NODE, REF, START, WINDOW, existing, needs_start
+from seamless_lab.errors import NotFound
+
+if TYPE_CHECKING:
+    from seamless_lab.app.results import Result
+
+
+def coverage(call: Call, *, node: str, start: str | None, end: str | None) -> Result:
+    """What is known about a window."""
+    needs_start(start, end)
+    return existing(call).coverage(node, start, end)
+
+
+def gaps(call: Call, *, node: str, start: str | None, end: str | None) -> Result:
+    """What is open, why, and how to repair it."""
+    needs_start(start, end)
+    return existing(call).gaps(node, start, end)
+
+
+def artifacts(call: Call, *, node: str | None) -> Result:
+    """Sealed datasets, or one's versions."""
+    return existing(call).artifacts(node)
+
+
+def manifest(call: Call, *, ref: str) -> Result:
+    """One version's manifest."""
+    return existing(call).manifest(ref)
+
+
+def verify(call: Call, *, ref: str | None) -> Result:
+    """Rehash."""
+    lab = existing(call)
+    result = lab.verify(ref)
+    if not result.versions and not result.offenders:
+        raise NotFound(
+            f"Nothing is sealed in {lab.wiring.home.root}, so nothing was verified.",
+            hint="Name the home with --home FOLDER, or fetch first: seamless fetch NODE --start T --end T",
+            home=str(lab.wiring.home.root),
+        )
+    return result
+
+
+def sla(call: Call, *, node: str | None, since: str) -> Result:
+    """Fetches against their budgets."""
+    return existing(call).sla(node, since=since)
+
+
+LOOK = (
+    Command(
+        "coverage",
+        "What is known about a window, by cause; asks no exchange.",
+        f"Every slot is present, quiet (proved to have no bar), missing, failed or pending. {WINDOW}",
+        (NODE, START, END),
+        ("coverage ohlcv:binance:BTC/USDT:1m --start 2024-01", "coverage ohlcv:binance:BTC/USDT:1m"),
+        coverage,
+    ),
+    Command(
+        "gaps",
+        "Stretches without a bar, with cause, evidence and repair; exit code 1 if any is open.",
+        f"Quiet and pending stretches are listed after those that can be repaired. {WINDOW}",
+        (NODE, START, END),
+        ("gaps ohlcv:binance:BTC/USDT:1m --start 2024-01",),
+        gaps,
+    ),
+)
+
+LOOK_BACK = (
+    Command(
+        "artifacts",
+        "The sealed datasets; with NODE, all its versions.",
+        "Each with the reference that reads it again.",
+        (ANY_NODE,),
+        ("artifacts", "artifacts ohlcv:binance:BTC/USDT:1m"),
+        artifacts,
+    ),
+    Command(
+        "manifest",
+        "The manifest of one sealed version.",
+        "Digests, range, schema, conformance report, producer and provenance; of the newest version for a bare NODE.",
+        (REF,),
+        ("manifest ohlcv:binance:BTC/USDT:1m --json",),
+        manifest,
+    ),
+    Command(
+        "verify",
+        "Rehash sealed data; exit code 1 if anything is damaged.",
+        "One version, all versions of a node, or the whole store.",
+        (replace(REF, required=False),),
+        ("verify", "verify ohlcv:binance:BTC/USDT:1m@latest"),
+        verify,
+    ),
+    Command(
+        "sla",
+        "How fetches did against their budgets; exit code 1 if some did not keep them.",
+        "Percentiles per phase, the budget they were given, and the slowest fetches.",
+        (ANY_NODE, Parameter("since", "From then on; by default -7d.", Kind.TIME, metavar="T")),
+        ("sla --since -1d",),
+        lambda call, *, node, since: sla(call, node=node, since=since or "-7d"),
+    ),
+)
