@@ -93,7 +93,7 @@ def backfill(home: str, url: str, start: int, end: int, concurrency: int, seal: 
                 done = lab.backfill(NODE, start, end)
             told["rows"], told["requests"] = done.rows, done.requests
             return told
-        wiring, header = lab.wiring, lab._header(lab._node(NODE))  # the fill alone has no public door
+        wiring, header = lab.wiring, lab.door.series(NODE)  # the fill alone has no public door
         gaps = Ranges.single(TimeRange(start, end))
         with clocked(told):
             outcome = lab._portal.call(lambda: wiring.backfiller.fill(header, gaps, sealed=Ranges.empty()))

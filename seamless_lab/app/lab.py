@@ -10,7 +10,7 @@ from typing import Self, TypeVar
 import polars as pl
 
 from seamless_lab.app import inspect
-from seamless_lab.app.choices import choose
+from seamless_lab.app.door import Door, FetchOptions
 from seamless_lab.app.portal import Portal
 from seamless_lab.app.results import (
     ArtifactList,
@@ -27,14 +27,11 @@ from seamless_lab.app.results import (
 from seamless_lab.app.wiring import Wiring, wire
 from seamless_lab.core.bars import Bars
 from seamless_lab.core.digest import Header
-from seamless_lab.core.grid import grid_of
-from seamless_lab.core.identity import NodeId, require_bars
-from seamless_lab.core.policy import ComputeContext, Domain, SLAPolicy, Strategy
-from seamless_lab.core.reference import Latest, Reference, Selector, parse_reference, parse_selector
-from seamless_lab.core.time import EARLIEST_S, TimeLike, TimeRange, parse_time, parse_time_ms, parse_window
+from seamless_lab.core.policy import Domain, SLAPolicy, Strategy
+from seamless_lab.core.reference import Latest
+from seamless_lab.core.time import TimeLike, parse_time, parse_time_ms
 from seamless_lab.engine.events import Emit
 from seamless_lab.engine.jobs import Backfilled
-from seamless_lab.engine.request import FetchRequest
 from seamless_lab.errors import RequestError
 
 T = TypeVar("T")
@@ -70,7 +67,8 @@ class Lab:
         self, home: str | None = None, *, config: str | None = None, overrides: dict[str, object] | None = None
     ) -> None:
         self._parts = wire(home=home, config=config, overrides=overrides or {})
-        self._door = Portal()
+        self._door = Door(self._parts)
+        self._thread = Portal()
         self._process: int | None = None
 
     # -- fetch ----------------------------------------------------------------------------------------------------
@@ -117,7 +115,9 @@ class Lab:
         SeamlessError
             See `errors`: each says what to do.
         """
-        request = self._request(node, start, end, as_of, domain, strategy, sla, world, max_lag_s, min_coverage)
+        request = self.door.request(
+            node, start, end, FetchOptions(as_of, domain, strategy, sla, world, max_lag_s, min_coverage)
+        )
         return FetchResult(self._portal.call(lambda: self.wiring.engine.fetch(request), on_event))
 
     async def afetch(  # noqa: PLR0913  # the options of `fetch`
@@ -136,7 +136,9 @@ class Lab:
         on_event: Emit | None = None,
     ) -> FetchResult:
         """`fetch` for async code; cancelling it cancels the work."""
-        request = self._request(node, start, end, as_of, domain, strategy, sla, world, max_lag_s, min_coverage)
+        request = self.door.request(
+            node, start, end, FetchOptions(as_of, domain, strategy, sla, world, max_lag_s, min_coverage)
+        )
         return FetchResult(await self._portal.acall(lambda: self.wiring.engine.fetch(request), on_event))
 
     def live(self, node: str, *, start: TimeLike = "now", limit: int | None = None) -> Iterator[pl.DataFrame]:
@@ -169,7 +171,7 @@ class Lab:
             await self._portal.acall(lambda: _end(following))
 
     def _follow(self, node: str, start: TimeLike) -> AsyncGenerator[Bars, None]:
-        header = self._header(self._node(node))
+        header = self.door.series(node)
         from_s = parse_time(start, now_s=self.wiring.clock.now_ms() // 1000)
         return self.wiring.tail.follow(header, from_s)
 
@@ -180,35 +182,35 @@ class Lab:
 
         Asks no source.
         """
-        header, window = self._known_window(node, start, end)
-        return inspect.coverage(self.wiring, header, window)
+        header = self.door.series(node)
+        return inspect.coverage(self.wiring, header, self.door.known_window(header, start, end))
 
     def gaps(self, node: str, start: TimeLike | None = None, end: TimeLike | None = None) -> GapTable:
         """Stretches without a bar, each with its cause, its evidence and the command that repairs it.
 
         Asks no source.
         """
-        header, window = self._known_window(node, start, end)
-        return inspect.gaps(self.wiring, header, window)
+        header = self.door.series(node)
+        return inspect.gaps(self.wiring, header, self.door.known_window(header, start, end))
 
     def artifacts(self, node: str | None = None) -> ArtifactList:
         """The sealed datasets of the store; with a node, all its versions, newest last."""
-        return inspect.history(self.wiring, self._node(node)) if node else inspect.catalogue(self.wiring)
+        return inspect.history(self.wiring, self.door.node(node)) if node else inspect.catalogue(self.wiring)
 
     def manifest(self, ref: str) -> Manifest:
         """The manifest of one version; of the newest when `ref` is a bare node."""
-        reference = self._reference(ref)
+        reference = self.door.reference(ref)
         return Manifest(self.wiring.sealed.select(reference.node, reference.selector or Latest()))
 
     def verify(self, ref: str | None = None) -> VerifyReport:
         """Rehash everything that a version (or a node, or the whole store) consists of."""
-        return inspect.verify(self.wiring, self._reference(ref) if ref else None)
+        return inspect.verify(self.wiring, self.door.reference(ref) if ref else None)
 
     def sla(self, node: str | None = None, *, since: TimeLike = "-7d") -> SlaReport:
         """How fetches did against their budgets."""
         now_ms = self.wiring.clock.now_ms()
         self._portal.call(self.wiring.engine.wait_logged)
-        return inspect.sla(self.wiring, self._node(node) if node else None, parse_time_ms(since, now_ms=now_ms))
+        return inspect.sla(self.wiring, self.door.node(node) if node else None, parse_time_ms(since, now_ms=now_ms))
 
     # -- act ------------------------------------------------------------------------------------------------------
 
@@ -222,8 +224,8 @@ class Lab:
         on_event: Emit | None = None,
     ) -> BackfillPlan:
         """The requests and the time a backfill would take; asks for no bars."""
-        header = self._header(self._node(node))
-        window = self._window(header, start, end)
+        header = self.door.series(node)
+        window = self.door.window(header, start, end)
         planned = self._portal.call(lambda: self.wiring.jobs.plan(header, window, refresh=refresh), on_event)
         return BackfillPlan(header.node, window, planned.gaps, planned.prediction, refresh)
 
@@ -240,8 +242,8 @@ class Lab:
 
         `refresh` asks for answered slots again, and changes become restatements.
         """
-        header = self._header(self._node(node))
-        window = self._window(header, start, end)
+        header = self.door.series(node)
+        window = self.door.window(header, start, end)
         done = self._portal.call(lambda: self.wiring.jobs.backfill(header, window, refresh=refresh), on_event)
         return _backfill_result(header, done)
 
@@ -255,15 +257,15 @@ class Lab:
         on_event: Emit | None = None,
     ) -> BackfillResult:
         """`backfill` for async code."""
-        header = self._header(self._node(node))
-        window = self._window(header, start, end)
+        header = self.door.series(node)
+        window = self.door.window(header, start, end)
         done = await self._portal.acall(lambda: self.wiring.jobs.backfill(header, window, refresh=refresh), on_event)
         return _backfill_result(header, done)
 
     def publish(self, node: str, start: TimeLike | None = None, end: TimeLike | None = None) -> Manifest:
         """Seal what the hot store knows for good and the head does not hold yet."""
-        header = self._header(self._node(node))
-        window = self._window(header, start, end) if start is not None else None
+        header = self.door.series(node)
+        window = self.door.window(header, start, end) if start is not None else None
         return Manifest(self._portal.call(lambda: self.wiring.jobs.publish(header, window)))
 
     # -- lifetime -------------------------------------------------------------------------------------------------
@@ -281,6 +283,12 @@ class Lab:
         """Settings, home and parts, for front ends and diagnosis."""
         self._require_own_process()
         return self._parts
+
+    @property
+    def door(self) -> Door:
+        """The parser of what users write, for front ends."""
+        self._require_own_process()
+        return self._door
 
     def nodes(self) -> Sequence[str]:
         """All series that the stores hold, sorted."""
@@ -306,7 +314,7 @@ class Lab:
     @property
     def _portal(self) -> Portal:
         self._require_own_process()
-        return self._door
+        return self._thread
 
     def _require_own_process(self) -> None:
         """Refuse a lab that another process used before it forked this one: its threads and locks stayed there."""
@@ -319,90 +327,6 @@ class Lab:
                 hint="Open a new Lab in the new process, started with multiprocessing's forkserver or spawn.",
                 process=self._process,
             )
-
-    # -- the door: what users write becomes values ------------------------------------------------------------------
-
-    def _request(  # noqa: PLR0913, PLR0917  # the options of `fetch`
-        self,
-        node: str,
-        start: TimeLike,
-        end: TimeLike | None,
-        as_of: TimeLike | None,
-        domain: Domain | str | None,
-        strategy: Strategy | str | None,
-        sla: SLAPolicy | str | None,
-        world: str | None,
-        max_lag_s: int | None,
-        min_coverage: float | None,
-    ) -> FetchRequest:
-        settings = self.wiring.settings
-        reference = self._reference(node)
-        selector = self._selector(reference, as_of)
-        chosen = settings.context.domain if domain is None else choose(Domain, domain, "domain")
-        if chosen is Domain.LIVE and not isinstance(selector, Latest | None):
-            raise RequestError(
-                "The live domain follows the newest version, and was asked for another one.",
-                hint="Leave the version out, or read it in the research or backtest domain.",
-                domain=str(chosen),
-            )
-        context = ComputeContext(
-            world_id=world if world is not None else settings.context.world_id,
-            domain=chosen,
-            max_lag_s=max_lag_s if max_lag_s is not None else settings.max_lag_s(chosen),
-            min_coverage=settings.context.min_coverage if min_coverage is None else min_coverage,
-        )
-        header = self._header(reference.node)
-        return FetchRequest(
-            header=header,
-            window=self._window(header, start, end),
-            context=context,
-            strategy=settings.strategy if strategy is None else choose(Strategy, strategy, "strategy"),
-            sla=sla if isinstance(sla, SLAPolicy) else settings.sla_named(None if sla is None else str(sla)),
-            selector=selector,
-        )
-
-    def _selector(self, reference: Reference, as_of: TimeLike | None) -> Selector | None:
-        if as_of is None:
-            return reference.selector
-        if reference.selector is not None:
-            raise RequestError(
-                f"The version is named twice: behind @ and by as_of {as_of!r}.",
-                hint="Keep one of the two.",
-                as_of=str(as_of),
-            )
-        return parse_selector(as_of, now_ms=self.wiring.clock.now_ms())
-
-    def _reference(self, ref: str) -> Reference:
-        reference = parse_reference(ref, now_ms=self.wiring.clock.now_ms())
-        require_bars(reference.node)
-        return reference
-
-    def _node(self, node: str) -> NodeId:
-        """A node of something that reads no version: naming one is refused rather than forgotten."""
-        reference = self._reference(node)
-        if reference.selector is not None:
-            raise RequestError(
-                f"{node!r} names a version, which only fetch, manifest and verify read.",
-                hint=f"Leave it out: {reference.node}",
-                node=str(reference.node),
-            )
-        return reference.node
-
-    def _header(self, node: NodeId) -> Header:
-        anchor_s = self.wiring.settings.anchor_s(node.exchange, node.timeframe)
-        return Header(node, grid_of(node.exchange, node.timeframe, anchor_s=anchor_s))
-
-    def _window(self, header: Header, start: TimeLike, end: TimeLike | None) -> TimeRange:
-        grid = header.grid
-        whole = grid.snap_outward(parse_window(start, end, now_s=self.wiring.clock.now_ms() // 1000))
-        # Slots that open before 1970 have no time to be written: the first one is the first whole slot.
-        return TimeRange(max(whole.start, grid.ceil(EARLIEST_S)), whole.end)
-
-    def _known_window(self, node: str, start: TimeLike | None, end: TimeLike | None) -> tuple[Header, TimeRange]:
-        header = self._header(self._node(node))
-        return header, self._window(header, start, end) if start is not None else inspect.known_bounds(
-            self.wiring, header
-        )
 
 
 def _backfill_result(header: Header, done: Backfilled) -> BackfillResult:

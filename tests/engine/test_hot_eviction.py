@@ -19,7 +19,7 @@ LISTED_S = TODAY - 5 * DAY + 3_600
 
 
 def hot_slots(lab: Lab) -> int:
-    header = lab._header(lab._node(NODE))
+    header = lab.door.series(NODE)
     bounds = lab.wiring.hot.bounds(header)
     return 0 if bounds is None else lab.wiring.hot.observed(header, bounds).answered.seconds // 60
 

@@ -39,7 +39,7 @@ class Pair:
 def pair(tmp_path: Path) -> Iterator[Pair]:
     clock = ManualClock((BEGIN + 10 * DAY) * 1000)
     with scripted_lab(tmp_path, clock) as mine, scripted_lab(tmp_path, clock) as other:
-        header, backfiller = mine._header(mine._node(NODE)), mine.wiring.backfiller
+        header, backfiller = mine.door.series(NODE), mine.wiring.backfiller
         mine._portal.call(lambda: backfiller.fill(header, Ranges.single(WINDOW), sealed=Ranges.empty()))
         clock.advance(3 * DAY)
         yield Pair(mine, other, header)

@@ -123,7 +123,7 @@ def test_as_of_never_goes_back_within_a_world(tmp_path, exchange) -> None:
 
 
 async def _first_of_the_tail(lab, source, clock):
-    header = lab._header(lab._node(NODE))
+    header = lab.door.series(NODE)
     feed = PollingFeed(source, clock, sleep=clock.sleep)
     tail = LiveTail(lab.wiring.source_side, feed, lab.wiring.settings.conformance.policy)
     async with aclosing(tail.follow(header, MINUTE)) as bars:

@@ -124,7 +124,7 @@ def homes(exchange, tmp_path_factory) -> dict[str, Path]:
     with open_lab(made["half"], exchange.url) as lab:
         lab.fetch(NODE, START, MIDDLE)
     with open_lab(made["hot"], exchange.url) as lab:
-        header = lab._header(lab._node(NODE))
+        header = lab.door.series(NODE)
         gaps = Ranges.normalised([START], [STABLE_END])
         lab._portal.call(lambda: lab.wiring.backfiller.fill(header, gaps, sealed=Ranges.empty(), outcome=FillOutcome()))
     return made

@@ -32,7 +32,7 @@ class Home:
     header: Header = field(init=False)
 
     def __post_init__(self) -> None:
-        self.header = self.lab._header(self.lab._node(NODE))
+        self.header = self.lab.door.series(NODE)
 
     def ask_without_sealing(self, *windows: TimeRange, refresh: bool = True) -> None:
         """As a process does that dies before it publishes; a minute apart."""
