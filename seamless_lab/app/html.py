@@ -55,8 +55,7 @@ _TABLE = "border-collapse:collapse;border:none;margin:6px 0;font-size:12px"
 
 def render(view: View, look: Look | None = None) -> str:
     """The view as one `<div>`."""
-    look = look or Look()
-    body = _head(view) + "".join(_block(block, look) for block in view.blocks)
+    body = _head(view) + "".join(_block(block) for block in visible(view, look or Look()))
     return _tag("div", f"{_SANS};font-size:13px;line-height:1.5;color:{_INK};max-width:960px", body)
 
 
@@ -77,19 +76,19 @@ def _badge(badge: Badge) -> str:
     return _tag("span", f"{box};font-size:11px;font-weight:600;white-space:nowrap", escape(badge.text))
 
 
-def _block(block: Block, look: Look) -> str:
+def _block(block: Block) -> str:
     match block:
         case Facts():
-            return _facts(block, look)
+            return _facts(block)
         case CoverageBar():
             return _bar(block)
         case Table():
-            return _table(block, look)
+            return _table(block)
         case Note():
             edge = f"border-left:3px solid {_TONES[block.tone]}"
             return _tag("div", f"{edge};padding:0 8px;margin:4px 0", escape(block.text))
         case Code():
-            return "" if block.volatile and look.static else _code(block)
+            return _code(block)
 
 
 def _code(block: Code) -> str:
@@ -98,7 +97,7 @@ def _code(block: Code) -> str:
     return _tag("div", f"{_MONO};font-size:12px;white-space:pre-wrap;{box}", escape(lines))
 
 
-def _facts(block: Facts, look: Look) -> str:
+def _facts(block: Facts) -> str:
     cell = "padding:1px 12px 1px 0;border:none;text-align:left"
     label, value = f"{cell};color:{_FAINT};white-space:nowrap;vertical-align:top", f"{cell};word-break:break-word"
     rows = "".join(
@@ -107,7 +106,6 @@ def _facts(block: Facts, look: Look) -> str:
             + _tag("td", f"{value};{_MONO}" if item.code else value, escape(item.value))
         )
         for item in block.items
-        if item.value and not (item.volatile and look.static)
     )
     return _tag("table", _TABLE, rows) if rows else ""
 
@@ -146,14 +144,15 @@ def _stretch(cause: Cause, width_percent: float) -> str:
     return f'<div title="{cause}" style="{style}"></div>'
 
 
-def _table(block: Table, look: Look) -> str:
-    places = visible(block, look)
+def _table(block: Table) -> str:
+    styles = [_cell(column) for column in block.columns]
     head = "".join(
-        _tag("th", f"{_cell(block.columns[at])};font-weight:600;border-bottom:1px solid {_LINE}", _title(block, at))
-        for at in places
+        _tag("th", f"{style};font-weight:600;border-bottom:1px solid {_LINE}", escape(column.title))
+        for style, column in zip(styles, block.columns, strict=True)
     )
     rows = "".join(
-        _row("".join(_tag("td", _cell(block.columns[at]), escape(row[at])) for at in places)) for row in block.rows
+        _row("".join(_tag("td", style, escape(cell)) for style, cell in zip(styles, row, strict=True)))
+        for row in block.rows
     )
     body = _tag("table", _TABLE, _row(head) + rows) if block.rows else ""
     if block.left_out:
@@ -162,10 +161,6 @@ def _table(block: Table, look: Look) -> str:
         summary = _tag("summary", f"cursor:pointer;color:{_FAINT}", escape(block.title))
         return _tag("details", "margin:4px 0", summary + body)
     return (_tag("div", "font-weight:600;margin-top:6px", escape(block.title)) if block.title else "") + body
-
-
-def _title(block: Table, place: int) -> str:
-    return escape(block.columns[place].title)
 
 
 def _cell(column: Column) -> str:

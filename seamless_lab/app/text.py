@@ -39,7 +39,7 @@ def render(view: View, look: Look | None = None) -> str:
     """The view as lines without a newline at the end; colours only where the look says so."""
     look = look or Look()
     lines = list(_head(view, look))
-    for block in view.blocks:
+    for block in visible(view, look):
         lines += _block(block, look)
     text = "\n".join(line.rstrip() for line in lines)
     return text if look.unicode else text.translate(_TO_ASCII).encode("ascii", "replace").decode()
@@ -73,13 +73,12 @@ def _block(block: Block, look: Look) -> list[str]:
             body = textwrap.wrap(block.text, max(40, look.width - 4)) or [""]
             return [f"  {mark}{body[0]}", *(f"  {' ' * len(_MARKS[block.tone])}{line}" for line in body[1:])]
         case Code():
-            return [] if block.volatile and look.static else [f"    {line}" for line in block.lines]
+            return [f"    {line}" for line in block.lines]
 
 
 def _facts(block: Facts, look: Look) -> list[str]:
-    shown = [item for item in block.items if item.value and not (item.volatile and look.static)]
-    width = max((len(item.label) for item in shown), default=0)
-    return [f"  {paint(item.label.ljust(width), _DIM, look)}  {item.value}" for item in shown]
+    width = max((len(item.label) for item in block.items), default=0)
+    return [f"  {paint(item.label.ljust(width), _DIM, look)}  {item.value}" for item in block.items]
 
 
 def _bar(block: CoverageBar, look: Look) -> list[str]:
@@ -94,22 +93,19 @@ def _bar(block: CoverageBar, look: Look) -> list[str]:
 
 
 def _table(block: Table, look: Look) -> list[str]:
-    places = visible(block, look)
-    columns = [block.columns[place] for place in places]
-    rows = [[_one_line(row[place]) for place in places] for row in block.rows]
+    columns, titles = block.columns, [column.title for column in block.columns]
+    rows = [[_one_line(cell) for cell in row] for row in block.rows]
     lines = ["", f"  {paint(block.title, _BOLD, look)}"] if block.title else [""]
     if rows:
-        widths = [
-            max(_width(text) for text in column) for column in zip([c.title for c in columns], *rows, strict=True)
-        ]
-        lines.append(paint("  " + _row([c.title for c in columns], columns, widths), _DIM, look))
+        widths = [max(_width(text) for text in column) for column in zip(titles, *rows, strict=True)]
+        lines.append(paint("  " + _row(titles, columns, widths), _DIM, look))
         lines += ["  " + _row(row, columns, widths) for row in rows]
     if block.left_out:
         lines.append(f"  … {block.left_out:,} more")
     return lines
 
 
-def _row(texts: Iterable[str], columns: list[Column], widths: list[int]) -> str:
+def _row(texts: Iterable[str], columns: Iterable[Column], widths: list[int]) -> str:
     padded = []
     for text, column, width in zip(texts, columns, widths, strict=True):
         space = " " * (width - _width(text))

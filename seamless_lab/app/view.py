@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
@@ -123,13 +123,31 @@ def look_from(environment: Mapping[str, str]) -> Look:
     return Look(static=environment.get("SEAMLESS_RENDER", "") == "static")
 
 
-def visible(table: Table, look: Look) -> list[int]:
-    """The places of the columns to show: not the volatile ones of a static look, and none that is empty throughout."""
-    return [
+def visible(view: View, look: Look) -> Iterator[Block]:
+    """The blocks as they are shown: nothing volatile in a static look, and no fact or column without a value."""
+    for block in view.blocks:
+        match block:
+            case Code(volatile=True) if look.static:
+                pass
+            case Facts():
+                yield Facts(tuple(item for item in block.items if item.value and not (item.volatile and look.static)))
+            case Table():
+                yield _narrowed(block, look)
+            case _:
+                yield block
+
+
+def _narrowed(table: Table, look: Look) -> Table:
+    places = [
         place
         for place, column in enumerate(table.columns)
         if not (column.volatile and look.static) and any(row[place] for row in table.rows)
     ]
+    return replace(
+        table,
+        columns=tuple(table.columns[place] for place in places),
+        rows=tuple(tuple(row[place] for place in places) for row in table.rows),
+    )
 
 
 def cells(coverage: Coverage, count: int) -> list[Cause]:
