@@ -30,6 +30,7 @@ from seamless_lab.adapters.sqlite_file import SqliteFile
 from seamless_lab.app.config_sources import config_file
 from seamless_lab.app.home import Home, find_home, user_folders
 from seamless_lab.app.portal import EventStream
+from seamless_lab.app.result_records import ResultJournal
 from seamless_lab.app.sandbox_home import HomeFetcher
 from seamless_lab.app.settings import Settings, resolve_settings
 from seamless_lab.core.bucket import BucketShape
@@ -85,6 +86,7 @@ class Wiring:
         self.settings = settings
         self.events = EventStream()
         self.notices: list[str] = []
+        self.results = ResultJournal()
         self.making = threading.RLock()
         self.events.add(self._to_bus)
 
