@@ -36,8 +36,8 @@ class TimeRange:
                 f"The window [{format_time(self.start)}, {format_time(self.end)}) is empty: its end must be after "
                 "its start.",
                 hint="Windows are half-open: --end is the first moment not wanted.",
-                start=self.start,
-                end=self.end,
+                start=format_time(self.start),
+                end=format_time(self.end),
             )
 
     @property

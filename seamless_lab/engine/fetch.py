@@ -365,6 +365,6 @@ def _refuse_gaps(request: FetchRequest, coverage: Coverage, action: str) -> None
         node=str(request.header.node),
         gaps=count,
         slots=slots,
-        first_start=first.window.start,
-        first_end=first.window.end,
+        first_start=format_time(first.window.start),
+        first_end=format_time(first.window.end),
     )

@@ -86,7 +86,7 @@ def test_facts_are_json_and_say_the_same_again(lab, day) -> None:
         assert key in facts
     for cause in ("present", "quiet", "missing", "failed", "pending"):
         assert set(facts["coverage"][cause]) == {"ranges", "bars"}
-    assert facts["coverage"]["present"] == {"ranges": [[START, START + DAY]], "bars": 1440}
+    assert facts["coverage"]["present"] == {"ranges": [["2024-06-01T00:00:00Z", "2024-06-02T00:00:00Z"]], "bars": 1440}
     assert lab.fetch(NODE, "2024-06-01").content == day.content
     assert repr(lab.fetch(day.ref, "2024-06-01", domain="research"))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from seamless_lab.app import views
+from seamless_lab.app.results import spelling
 from seamless_lab.app.results.base import Json, Rendered
 from seamless_lab.app.view import View
 from seamless_lab.core.bars import Bars
@@ -132,8 +133,7 @@ class FetchResult(Rendered):
         request, provenance = self.answer.request, self.answer.provenance
         return {
             "node": str(self.node),
-            "start": self.window.start,
-            "end": self.window.end,
+            **spelling.window(self.window),
             "rows": self.rows,
             "content": provenance.content,
             "ref": self.ref or None,
@@ -157,11 +157,11 @@ class FetchResult(Rendered):
 def coverage_dict(coverage: Coverage, unsealed: Ranges | None = None) -> Json:
     """A coverage as JSON values: for each cause its half-open ranges and its number of bars."""
     causes: Json = {
-        str(cause): {"ranges": coverage.of(cause).pairs(), "bars": coverage.slots(cause)} for cause in Cause
+        str(cause): {"ranges": spelling.spans(coverage.of(cause)), "bars": coverage.slots(cause)} for cause in Cause
     }
-    tail = (
-        {"unsealed": {"ranges": unsealed.pairs(), "bars": unsealed.seconds // coverage.grid.step_s}} if unsealed else {}
-    )
+    tail: Json = {}
+    if unsealed:
+        tail["unsealed"] = {"ranges": spelling.spans(unsealed), "bars": unsealed.seconds // coverage.grid.step_s}
     return {"ratio": coverage.ratio, "bars": coverage.total, **causes, **tail}
 
 

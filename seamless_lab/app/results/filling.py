@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seamless_lab.app import views
+from seamless_lab.app.results import spelling
 from seamless_lab.app.results.base import Json, Rendered
 from seamless_lab.app.results.fetching import coverage_dict
 from seamless_lab.app.view import View
@@ -35,9 +36,8 @@ class BackfillPlan(Rendered):
         """The plan as JSON values."""
         return {
             "node": str(self.node),
-            "start": self.window.start,
-            "end": self.window.end,
-            "gaps": self.gaps.pairs(),
+            **spelling.window(self.window),
+            "gaps": spelling.spans(self.gaps),
             "bars": self.prediction.slots,
             "blocks": self.prediction.blocks,
             "requests": self.prediction.requests,
@@ -74,13 +74,12 @@ class BackfillResult(Rendered):
         """The outcome as JSON values."""
         return {
             "node": str(self.node),
-            "start": self.coverage.window.start,
-            "end": self.coverage.window.end,
+            **spelling.window(self.coverage.window),
             "requests": self.requests,
             "rows": self.rows,
             "errors": list(self.errors),
             "coverage": coverage_dict(self.coverage),
             "fingerprint": self.version.tree.fingerprint if self.version else None,
             "seq": self.version.commit.seq if self.version else None,
-            "restated": self.restated.pairs(),
+            "restated": spelling.spans(self.restated),
         }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from seamless_lab.app import views
+from seamless_lab.app.results import spelling
 from seamless_lab.app.results.base import Json, Rendered
 from seamless_lab.app.results.fetching import coverage_dict
 from seamless_lab.app.view import View
@@ -39,11 +40,10 @@ class CoverageResult(Rendered):
         """The coverage as JSON values."""
         return {
             "node": str(self.node),
-            "start": self.coverage.window.start,
-            "end": self.coverage.window.end,
+            **spelling.window(self.coverage.window),
             "fingerprint": self.fingerprint or None,
             "coverage": coverage_dict(self.coverage),
-            "before_listing": self.before_listing.pairs(),
+            "before_listing": spelling.spans(self.before_listing),
         }
 
 
@@ -70,16 +70,12 @@ class GapTable(Rendered):
 
     def to_dict(self) -> Json:
         """As JSON values: under `gaps` the missing and failed stretches, under `other` those with nothing to repair."""
-        as_seconds = self.frame.with_columns(
-            pl.col("start", "end").dt.epoch("s"), pl.col("asked_at").dt.epoch("ms").alias("asked_at_ms")
-        ).drop("asked_at")
         is_open = pl.col("cause").is_in([str(Cause.MISSING), str(Cause.FAILED)])
         return {
             "node": str(self.node),
-            "start": self.window.start,
-            "end": self.window.end,
-            "gaps": as_seconds.filter(is_open).to_dicts(),
-            "other": as_seconds.filter(~is_open).to_dicts(),
+            **spelling.window(self.window),
+            "gaps": spelling.rows(self.frame.filter(is_open)),
+            "other": spelling.rows(self.frame.filter(~is_open)),
         }
 
 
@@ -107,5 +103,8 @@ class SlaReport(Rendered):
 
     def to_dict(self) -> Json:
         """The report as JSON values."""
-        fetches = self.fetches.with_columns(pl.col("at").dt.epoch("ms").alias("at_ms")).drop("at")
-        return {"since": format_time_ms(self.since_ms), "phases": self.phases.to_dicts(), "fetches": fetches.to_dicts()}
+        return {
+            "since": format_time_ms(self.since_ms),
+            "phases": self.phases.to_dicts(),
+            "fetches": spelling.rows(self.fetches),
+        }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from seamless_lab.app import views
+from seamless_lab.app.results import spelling
 from seamless_lab.app.results.base import Json, Rendered
 from seamless_lab.app.view import View
 from seamless_lab.core.time import format_time_ms
@@ -30,7 +31,7 @@ class Manifest(Rendered):
         return views.manifest(self)
 
     def to_dict(self) -> Json:
-        """Every field of the commit and the tree."""
+        """Every field of the commit and the tree; `conformance` and `provenance` as they are archived."""
         commit, tree = self.version.commit, self.version.tree
         return {
             "node_id": str(tree.header.node),
@@ -39,13 +40,16 @@ class Manifest(Rendered):
             "as_of": format_time_ms(commit.as_of_ms),
             "seq": commit.seq,
             "previous": commit.previous or None,
-            "range": None if commit.bounds is None else [commit.bounds.start, commit.bounds.end],
+            "range": None if commit.bounds is None else spelling.span(commit.bounds),
             "rows": tree.rows,
             "grid": {"step_s": tree.header.grid.step_s, "anchor_s": tree.header.grid.anchor_s},
             "schema": tree.header.to_json()["schema"],
-            "answered": tree.answered.pairs(),
-            "packs": [{"cell": pack.cell, "digest": pack.digest, "rows": pack.rows} for pack in tree.packs],
-            "observed_at_ms": commit.observed.runs(),
+            "answered": spelling.spans(tree.answered),
+            "packs": [
+                {"from": first, "digest": pack.digest, "rows": pack.rows}
+                for first, pack in zip(spelling.moments([pack.cell for pack in tree.packs]), tree.packs, strict=True)
+            ],
+            "observed_at": spelling.observed(commit.observed),
             "conformance": commit.conformance,
             "conformance_version": tree.header.conformance,
             "producer": commit.producer,
@@ -73,10 +77,11 @@ class ArtifactList(Rendered):
 
     def to_dict(self) -> Json:
         """The list as JSON values."""
-        plain = self.frame.with_columns(
-            pl.col("start", "end").dt.epoch("s"), pl.col("as_of").dt.epoch("ms").alias("as_of_ms")
-        ).drop("as_of")
-        return {"store": self.store, "history_of": self.history_of or None, "artifacts": plain.to_dicts()}
+        return {
+            "store": self.store,
+            "history_of": self.history_of or None,
+            "artifacts": spelling.rows(self.frame),
+        }
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
