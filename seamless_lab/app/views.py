@@ -58,15 +58,14 @@ def fetch(result: FetchResult) -> View:
         unsealed = answer.unsealed.seconds // result.coverage.grid.step_s
         blocks.append(Note(f"{plural(unsealed, 'bar')} of the tail not sealed: a later answer may differ.", Tone.WARN))
     notices = {**answer.flags, **answer.warnings}
-    inside = bool(result.ref) and len(result.coverage.answered - answer.unsealed) > 0
-    seal = result.ref if inside else "nothing of it is sealed" if result.ref else "not sealed"
+    seal = result.ref or ("nothing of it is sealed" if result.fingerprint else "not sealed")
     context = f"{request.context.domain}, {request.strategy}, world {request.context.world_id}"
     blocks.append(
         Facts(
             (
                 Fact("sealed as", seal, code=True),
                 Fact("content", f"sha256:{result.content}", code=True),
-                Fact("as of", f"{result.as_of} (seq {result.provenance.seq})" if inside else "", volatile=True),
+                Fact("as of", f"{result.as_of} (seq {result.provenance.seq})" if result.ref else "", volatile=True),
                 Fact("context", context),
                 Fact("sources", " → ".join(result.provenance.sources), volatile=True),
                 Fact("flags", ", ".join(f"{name} {count:,}" for name, count in sorted(notices.items()) if count)),

@@ -10,7 +10,7 @@ from seamless_lab.core.policy import Strategy, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why an answer is not a PASS: a stable `code`, the verdict it leads to, and a sentence."""
+    """What to know about an answer: a stable `code`, the verdict it leads to, and a sentence."""
 
     code: str
     verdict: Verdict
@@ -55,6 +55,8 @@ def judge(coverage: Coverage, facts: Facts) -> Judgement:
     if facts.version and not len(coverage.answered):
         said = f"the version holds {facts.version}, and nothing of {coverage.window}"
         reasons.append(Reason("not_in_version", Verdict.HOLD, said))
+    elif coverage.slots(Cause.PENDING) == coverage.total:
+        reasons.append(Reason("pending", Verdict.PASS, "nothing of the window is final yet; ask again later"))
     if facts.lag_s is not None and facts.max_lag_s is not None and facts.lag_s > facts.max_lag_s:
         said = f"the data end {_span(facts.lag_s)} behind now, more than max_lag {_span(facts.max_lag_s)}"
         reasons.append(Reason("stale", Verdict.HOLD, said))
@@ -72,7 +74,7 @@ def judge(coverage: Coverage, facts: Facts) -> Judgement:
         if (slots := coverage.slots(cause))
     )
     verdicts = {reason.verdict for reason in reasons}
-    verdict = Verdict.HOLD if Verdict.HOLD in verdicts else Verdict.PARTIAL if verdicts else Verdict.PASS
+    verdict = next((worst for worst in (Verdict.HOLD, Verdict.PARTIAL) if worst in verdicts), Verdict.PASS)
     return Judgement(verdict, tuple(reasons))
 
 

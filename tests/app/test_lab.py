@@ -133,11 +133,14 @@ def test_an_off_grid_window_neither_invents_nor_loses_a_bar(lab, exchange) -> No
         check_honest(exchange, result)
 
 
-def test_the_future_is_pending_and_is_not_asked_for(lab, exchange) -> None:
+def test_the_future_is_pending_is_not_asked_for_and_names_no_version(lab, day, exchange) -> None:
     exchange.clear_log()
     result = lab.fetch(NODE, NOW_S + DAY, NOW_S + 2 * DAY)
     assert (result.rows, result.verdict, result.coverage.ratio) == (0, "PASS", 1.0)
     assert result.coverage.pending.seconds == result.window.seconds
+    facts = result.to_dict()
+    assert (result.ref, facts["ref"], [reason["code"] for reason in facts["reasons"]]) == ("", None, ["pending"])
+    assert "nothing of the window is final yet" in result.to_text()
     assert exchange.log() == []
 
 

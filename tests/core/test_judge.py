@@ -34,6 +34,7 @@ def covered(missing: int = 0, failed: int = 0, pending: int = 0) -> Coverage:
     [
         (covered(), Facts(), Verdict.PASS, []),
         (covered(pending=3), Facts(), Verdict.PASS, []),
+        (covered(pending=10), Facts(), Verdict.PASS, ["pending"]),
         (covered(missing=1), Facts(), Verdict.PARTIAL, ["missing"]),
         (covered(failed=2), Facts(), Verdict.PARTIAL, ["failed"]),
         (covered(missing=1, failed=1), Facts(violated="backfill"), Verdict.PARTIAL, ["sla", "missing", "failed"]),

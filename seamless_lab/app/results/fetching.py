@@ -78,8 +78,9 @@ class FetchResult(Rendered):
 
     @property
     def ref(self) -> str:
-        """A reference that gives this version again: `NODE@sha256:…`; empty when nothing is sealed."""
-        return f"{self.node}@sha256:{self.fingerprint[:16]}" if self.fingerprint else ""
+        """A reference that gives these bars again: `NODE@sha256:…`; empty when nothing of the window is sealed."""
+        holds = self.fingerprint and len(self.coverage.answered - self.answer.unsealed)
+        return f"{self.node}@sha256:{self.fingerprint[:16]}" if holds else ""
 
     @property
     def as_of(self) -> str:
@@ -93,7 +94,7 @@ class FetchResult(Rendered):
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
-        """Why the verdict is not PASS."""
+        """Why the verdict is not PASS, and what else to know."""
         return self.answer.reasons
 
     @property
