@@ -1,0 +1,144 @@
+"""A notebook's file: sources of its code cells, their outputs, and one change to its metadata that leaves all else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from seamless_lab.app.atomic_file import put
+from seamless_lab.core.digest import canonical_json
+from seamless_lab.errors import NotFound, RequestError
+
+Json = dict[str, object]
+
+_INDENT = re.compile(r"\A\s*\{(?P<newline>\r?\n)?(?P<indent>[ \t]*)")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CodeCell:
+    """A code cell that is not empty.
+
+    `place`: its number among all cells, from 1; `count` what stands in its brackets, None when it was not run.
+    """
+
+    place: int
+    id: str
+    count: int | None
+    source: str
+    outputs: tuple[Mapping[str, object], ...]
+
+    @property
+    def digest(self) -> str:
+        """Of its source."""
+        return source_digest(self.source)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NotebookFile:
+    """What a notebook's file says; `text` is the file as it is."""
+
+    path: Path
+    text: str
+    cells: tuple[CodeCell, ...]
+    metadata: Mapping[str, object]
+
+    @property
+    def digest(self) -> str:
+        """Of the sources of its code cells, in order; what ran, but neither prose nor outputs."""
+        return hashlib.sha256(canonical_json([cell.source for cell in self.cells])).hexdigest()
+
+
+def source_digest(source: str) -> str:
+    """The digest of one cell's source."""
+    return hashlib.sha256(source.encode()).hexdigest()
+
+
+def read_notebook(path: Path) -> NotebookFile:
+    """Read a notebook of format 4.
+
+    Raises
+    ------
+    NotFound
+        If there is no such file.
+    RequestError
+        If it is a folder, or no notebook.
+    """
+    try:
+        text = path.read_bytes().decode()
+        found = json.loads(text)
+        return NotebookFile(path, text, _code_cells(found), dict(found["metadata"]))
+    except FileNotFoundError as error:
+        raise NotFound(f"There is no notebook {path}.", hint="Check its name.", path=str(path)) from error
+    except OSError as error:
+        raise RequestError(
+            f"{path} cannot be read: {error.strerror or error}.", hint="Name a notebook's file.", path=str(path)
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RequestError(
+            f"{path} is no notebook of format 4.", hint="Open it in Jupyter and save it again.", path=str(path)
+        ) from error
+
+
+def with_metadata(notebook: NotebookFile, name: str, value: object) -> str:
+    """The notebook's text with one entry of its metadata replaced, written as the rest of the file is."""
+    found = json.loads(notebook.text)
+    metadata = {**found["metadata"], name: json.loads(json.dumps(value, sort_keys=True))}
+    kept = list(found["metadata"]) == sorted(found["metadata"])
+    found["metadata"] = dict(sorted(metadata.items())) if kept else metadata
+    style = _INDENT.match(notebook.text)
+    newline, indent = (style["newline"] or "", style["indent"]) if style else ("\n", " ")
+    # An editor that escapes what is not ASCII goes on doing so; half of a surrogate pair can only be escaped.
+    escaped = "\\u" in notebook.text and (notebook.text.isascii() or "\\ud" in notebook.text.lower())
+    text = json.dumps(found, ensure_ascii=escaped, indent=indent if newline else None, separators=(",", ": "))
+    end = notebook.text[len(notebook.text.rstrip()) :]
+    return (text.replace("\n", newline) if newline else text) + end
+
+
+def write_metadata(notebook: NotebookFile, name: str, value: object) -> bool:
+    """Put one entry of metadata into the file, atomically; whether that changed anything.
+
+    Raises
+    ------
+    RequestError
+        If the file is not what was read: an editor saved it in between.
+    """
+    text = with_metadata(notebook, name, value)
+    if text == notebook.text:
+        return False
+    if notebook.path.read_bytes() != notebook.text.encode():
+        raise RequestError(
+            f"{notebook.path} was saved by somebody else meanwhile; nothing was written.",
+            hint="Run it again.",
+            path=str(notebook.path),
+        )
+    put(notebook.path, text.encode())
+    return True
+
+
+def this_notebook(environment: Mapping[str, str], names: Mapping[str, object]) -> Path | None:
+    """The file of the notebook that this kernel belongs to, as its front end tells; None when it does not tell."""
+    told = names.get("__vsc_ipynb_file__") or environment.get("JPY_SESSION_NAME") or ""
+    path = Path(os.fspath(told)) if isinstance(told, str | os.PathLike) and told else None
+    return path if path is not None and path.suffix == ".ipynb" else None
+
+
+def _code_cells(found: Json) -> tuple[CodeCell, ...]:
+    if found["nbformat"] != 4:
+        raise ValueError(found["nbformat"])
+    cells = found["cells"]
+    if not isinstance(cells, list):
+        raise TypeError(type(cells))
+    return tuple(
+        CodeCell(place, str(cell.get("id", "")), cell.get("execution_count"), source, tuple(cell.get("outputs", ())))
+        for place, cell in enumerate(cells, 1)
+        if cell["cell_type"] == "code" and (source := _joined(cell["source"])).strip()
+    )
+
+
+def _joined(lines: object) -> str:
+    return "".join(lines) if isinstance(lines, list) else str(lines)
