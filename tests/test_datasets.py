@@ -1,0 +1,66 @@
+"""The shipped store: made by its script, whole, and small."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from scripts.make_datasets import RESTATED, STORE, SYMBOLS, make
+from seamless_lab import Lab
+
+README = STORE.parent / "README.md"
+SOL = f"ohlcv:binance:{RESTATED}:1h"
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    with Lab(str(tmp_path / "home"), overrides={"seamless.artifact.object_store_uri": str(STORE)}) as opened:
+        yield opened
+
+
+def test_the_script_makes_the_store_again(tmp_path: Path) -> None:
+    made, some = tmp_path / "store", (RESTATED, "XRP/USDT")
+    make(made, some)
+    ours = {path.relative_to(made): path for path in made.rglob("*") if path.is_file()}
+    theirs = {
+        path.relative_to(STORE)
+        for symbol in some
+        for path in STORE.rglob(f"symbol={symbol.replace('/', '%2F')}/**/*")
+        if path.is_file()
+    }
+    assert set(ours) == theirs  # data files and trees are named by their digests
+    for name, path in ours.items():
+        if name.parent.name == "commits":
+            again, shipped = (json.loads(each.read_text()) for each in (path, STORE / name))
+            assert again | {"producer": ""} == shipped | {"producer": ""}  # it names the version of the package
+
+
+def test_the_store_is_whole_small_and_has_what_the_readme_says(lab: Lab) -> None:
+    report = lab.verify()
+    assert not report.offenders
+    assert report.versions == len(SYMBOLS) + 2
+    assert sum(path.stat().st_size for path in STORE.rglob("*")) <= 5_000_000
+    listed = lab.artifacts().frame
+    assert listed["node"].to_list() == sorted(f"ohlcv:binance:{symbol}:1h" for symbol in SYMBOLS)
+    assert set(listed["rows"]) == {8_784}
+    for node in listed["node"]:
+        assert f"| `{node}` | 2024, 8,784 hours |" in README.read_text()
+
+
+def test_july_was_restated_after_the_year_was_sealed(lab: Lab) -> None:
+    versions = lab.artifacts(SOL).frame
+    sealed = versions["as_of"].dt.strftime("%Y-%m-%d").to_list()
+    assert all(f"| `seq:{seq}` | {day} |" in README.read_text() for seq, day in enumerate(sealed, start=1))
+    before, after = (
+        lab.fetch(f"{SOL}@seq:{seq}", "2024-01-01", "2025-01-01", domain="research").bars.frame for seq in (2, 3)
+    )
+    absent = after.join(before, on="ts", how="anti")
+    closed_early = after.join(before, on="ts").filter(pl.col("close") != pl.col("close_right"))
+    assert (absent.height, closed_early.height) == (12, 13)
+    assert before.join(after, on="ts", how="anti").is_empty()
+    july = pl.from_epoch(pl.concat([absent["ts"], closed_early["ts"]])).dt.strftime("%Y-%m")
+    assert set(july) == {"2024-07"}
