@@ -2,94 +2,165 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby, pairwise
 
+import numpy as np
 import polars as pl
 
-from seamless_lab.core.bars import VALUES, Bars
-from seamless_lab.core.cells import leaf_cells
-from seamless_lab.core.digest import Leaf
+from seamless_lab.core.bars import Bars
+from seamless_lab.core.cells import leaf_cells, pack_cells
+from seamless_lab.core.comparison import Comparison, compare
+from seamless_lab.core.digest import Header, Leaf
 from seamless_lab.core.ranges import Ranges
-from seamless_lab.core.version import Version
+from seamless_lab.core.time import TimeRange
+from seamless_lab.core.version import PackRef, Version
 from seamless_lab.engine.artifacts.load import Loader
-from seamless_lab.engine.artifacts.rows import joined
+from seamless_lab.engine.artifacts.read import refs_in
+from seamless_lab.engine.artifacts.rows import cut, joined, leaves_in
 from seamless_lab.errors import RequestError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Difference:
-    """How `new` differs from `old`.
+class Side:
+    """One of two versions, and where it is."""
 
-    `added`, `removed`: bars that only one of them has. `restated`: columns `ts`, then each value as `<name>_old` and
-    `<name>_new`, for bars of both that differ. `answered`, `unanswered`: slots that only the new or only the old
-    version answers for. `leaves`: how many differ.
+    loader: Loader
+    version: Version
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Difference:
+    """How `new` differs from `old` inside `window` (on the grid; None: anywhere).
+
+    `leaves`: how many cells were opened because their digests differ.
     """
 
     old: Version
     new: Version
-    added: Bars
-    removed: Bars
-    restated: pl.DataFrame
-    answered: Ranges
-    unanswered: Ranges
+    window: TimeRange | None
+    found: Comparison
     leaves: int
 
     @property
     def empty(self) -> bool:
         """Whether both hold the same."""
-        return self.leaves == 0
+        return self.found.equal
+
+    @property
+    def added(self) -> Bars:
+        """Bars that only the new version has."""
+        return self.found.added
+
+    @property
+    def removed(self) -> Bars:
+        """Bars that only the old version has."""
+        return self.found.removed
+
+    @property
+    def restated(self) -> pl.DataFrame:
+        """Bars of both that differ; see `Comparison`."""
+        return self.found.restated
+
+    @property
+    def answered(self) -> Ranges:
+        """Slots that only the new version answers for."""
+        return self.found.answered
+
+    @property
+    def unanswered(self) -> Ranges:
+        """Slots that only the old version answers for."""
+        return self.found.unanswered
 
 
-def diff(loader: Loader, old: Version, new: Version) -> Difference:
+def diff(old: Side, new: Side, window: TimeRange | None = None) -> Difference:
     """The differences between two versions of one node. Raises `RequestError` when they cannot be compared."""
-    if old.header != new.header:
+    header = _one_header(old.version.header, new.version.header)
+    if window is not None:
+        window = header.grid.snap_outward(window)
+    before, after = _differing_packs(old.version, new.version, window)
+    was, now = _leaves(old, before, window), _leaves(new, after, window)
+    changed = {cell for cell in was.keys() | now.keys() if _digest(was, cell) != _digest(now, cell)}
+    found = compare(*_state(old, was, changed, window), *_state(new, now, changed, window))
+    return Difference(old.version, new.version, window, found, len(changed))
+
+
+def _one_header(old: Header, new: Header) -> Header:
+    if old.node != new.node:
         raise RequestError(
-            f"{old.header.node} and {new.header.node} are not comparable: node, grid and conformance must agree.",
-            old=str(old.header.node),
-            new=str(new.header.node),
+            f"{old.node} and {new.node} are not comparable: a difference is between two versions of one series.",
+            hint=f"Compare {old.node} with another version of it: seamless artifacts {old.node}",
+            old=str(old.node),
+            new=str(new.node),
         )
-    header = new.header
-    changed_packs = {(ref.cell, ref.digest) for ref in old.tree.packs} ^ {
-        (ref.cell, ref.digest) for ref in new.tree.packs
-    }
-    cells = {cell for cell, _ in changed_packs}
-    before, after = _leaves(loader, old, cells), _leaves(loader, new, cells)
-    changed = {cell for cell in before.keys() | after.keys() if _digest(before, cell) != _digest(after, cell)}
-    was, known_before = _rows(loader, old, changed, before)
-    now, known_after = _rows(loader, new, changed, after)
-    both = was.join(now, on="ts", how="inner", suffix="_new", maintain_order="left")
-    differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_new")) for name in VALUES)
-    columns = [
-        expression for name in VALUES for expression in (pl.col(name).alias(f"{name}_old"), pl.col(f"{name}_new"))
-    ]
-    return Difference(
-        old,
-        new,
-        added=Bars(header.node, header.grid, now.join(was, on="ts", how="anti", maintain_order="left")),
-        removed=Bars(header.node, header.grid, was.join(now, on="ts", how="anti", maintain_order="left")),
-        restated=both.filter(differs).select("ts", *columns),
-        answered=known_after - known_before,
-        unanswered=known_before - known_after,
-        leaves=len(changed),
+    if old != new:
+        raise RequestError(
+            f"These versions of {new.node} are not comparable: one has {_kind(old)}, the other {_kind(new)}.",
+            hint="Bars of different grids or conformance versions are different series; fetch one of them again.",
+            old=_kind(old),
+            new=_kind(new),
+        )
+    return new
+
+
+def _kind(header: Header) -> str:
+    grid = header.grid
+    return f"bars every {grid.step_s} s from {grid.anchor_s} s, conformance {header.conformance}"
+
+
+def _differing_packs(
+    old: Version, new: Version, window: TimeRange | None
+) -> tuple[dict[int, PackRef], dict[int, PackRef]]:
+    """The packs of each version that touch the window and that the other one does not have."""
+    before = {ref.cell: ref for ref in refs_in(old.tree, window)}
+    after = {ref.cell: ref for ref in refs_in(new.tree, window)}
+    same = {cell for cell in before.keys() & after.keys() if before[cell].digest == after[cell].digest}
+    return (
+        {cell: ref for cell, ref in before.items() if cell not in same},
+        {cell: ref for cell, ref in after.items() if cell not in same},
     )
 
 
-def _leaves(loader: Loader, version: Version, cells: set[int]) -> dict[int, Leaf]:
-    refs = [ref for ref in version.tree.packs if ref.cell in cells]
-    return {leaf.cell: leaf for ref in refs for leaf in loader.pack(version.header, ref.digest).leaves}
+def _leaves(side: Side, packs: dict[int, PackRef], window: TimeRange | None) -> dict[int, Leaf]:
+    header, load = side.version.header, side.loader.pack
+    return {
+        leaf.cell: leaf for ref in packs.values() for leaf in leaves_in(header, load(header, ref.digest).leaves, window)
+    }
 
 
 def _digest(leaves: dict[int, Leaf], cell: int) -> str:
     return leaves[cell].digest if cell in leaves else ""
 
 
-def _rows(loader: Loader, version: Version, cells: set[int], leaves: dict[int, Leaf]) -> tuple[pl.DataFrame, Ranges]:
-    header, packs = version.header, version.tree.packs
-    calendar = leaf_cells(header.grid)
-    frames, answered = [], Ranges.empty()
-    for cell in sorted(cells & leaves.keys()):
-        window = calendar.slots(cell)
-        ref = max((ref for ref in packs if ref.cell <= cell), key=lambda ref: ref.cell)
-        frames += loader.frames(header, ref, window, newest=ref is packs[-1])
-        answered |= leaves[cell].answered
-    return joined(frames), answered
+def _state(side: Side, leaves: dict[int, Leaf], cells: set[int], window: TimeRange | None) -> tuple[Bars, Ranges]:
+    """The bars and answered slots of some leaves, inside the window."""
+    header = side.version.header
+    opened = [leaves[cell] for cell in sorted(cells & leaves.keys())]
+    frames = [frame for ref, slots in _reads(side.version, opened) for frame in _frames(side, ref, slots)]
+    answered = Ranges.normalised(
+        np.concatenate([np.empty(0, dtype=np.int64), *(leaf.answered.starts for leaf in opened)]),
+        np.concatenate([np.empty(0, dtype=np.int64), *(leaf.answered.ends for leaf in opened)]),
+    )
+    if window is not None:
+        answered = answered.clip(window)
+    return Bars(header.node, header.grid, cut(joined(frames), window)), answered
+
+
+def _frames(side: Side, ref: PackRef, slots: TimeRange) -> list[pl.DataFrame]:
+    newest = ref is side.version.tree.packs[-1]
+    return side.loader.frames(side.version.header, ref, slots, newest=newest)
+
+
+def _reads(version: Version, leaves: list[Leaf]) -> Iterator[tuple[PackRef, TimeRange]]:
+    """Which slots of which packs to read: neighbouring leaves of one pack together, others never."""
+    if not leaves:
+        return
+    grid, refs = version.header.grid, {ref.cell: ref for ref in version.tree.packs}
+    cells = np.array([leaf.cell for leaf in leaves], dtype=np.int64)
+    slots = [leaf_cells(grid).slots(cell) for cell in cells.tolist()]
+    broken = np.array([0, *(one.end != other.start for one, other in pairwise(slots))])
+    places = zip(pack_cells(grid).cell_of(cells).tolist(), np.cumsum(broken).tolist(), slots, strict=True)
+    for (pack, _), members in groupby(places, key=lambda place: place[:2]):
+        run = [window for _, _, window in members]
+        yield refs[pack], TimeRange(run[0].start, run[-1].end)

@@ -10,11 +10,11 @@ from seamless_lab.core.reference import AsOf, Fingerprint, Latest, Selector, Seq
 from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import Commit, Version
 from seamless_lab.engine.artifacts.compact import compact
-from seamless_lab.engine.artifacts.diff import Difference, diff
+from seamless_lab.engine.artifacts.diff import Difference, Side, diff
 from seamless_lab.engine.artifacts.load import Loader
 from seamless_lab.engine.artifacts.merge import Candidate
 from seamless_lab.engine.artifacts.publish import Published, publish
-from seamless_lab.engine.artifacts.read import Sealed, read
+from seamless_lab.engine.artifacts.read import Sealed, content, read
 from seamless_lab.engine.artifacts.resolve import Resolver
 from seamless_lab.engine.artifacts.segments import SegmentCache, SegmentCodec
 from seamless_lab.engine.artifacts.sweep import OLDER_THAN_S, Swept, sweep
@@ -107,6 +107,10 @@ class SealedStore:
         """
         return read(self._loader, version, window)
 
+    def content(self, version: Version, window: TimeRange) -> str:
+        """The digest of what a version says about a window, as `read` gives it; opens only leaves at its edges."""
+        return content(self._loader, version, window)
+
     def publish(self, candidate: Candidate) -> Published:
         """Make the newest version hold the candidate: per slot the later observation wins, ties go to what is sealed.
 
@@ -123,15 +127,20 @@ class SealedStore:
         """
         return publish(self._loader, self._resolver, candidate, self._clock)
 
-    def diff(self, old: Version, new: Version) -> Difference:
+    def diff(
+        self, old: Version, new: Version, window: TimeRange | None = None, *, new_in: SealedStore | None = None
+    ) -> Difference:
         """What changed from one version of a node to another; opens only the leaves that differ.
+
+        `window` leaves out what lies outside; `new_in` is the store of `new`, when it is another one.
 
         Raises
         ------
         RequestError
             If they are of different nodes, grids or conformance versions.
         """
-        return diff(self._loader, old, new)
+        there = self if new_in is None else new_in
+        return diff(Side(self._loader, old), Side(there._loader, new), window)
 
     def verify(self, node: NodeId, selector: Selector | None = None) -> Verification:
         """Read one version (by default all of a node's) again and check every byte, whatever was remembered.

@@ -1,4 +1,4 @@
-"""Compaction, sweeping, differences and the bound on what a commit says about observation times."""
+"""Compaction, sweeping and the bound on what a commit says about observation times."""
 
 import os
 from pathlib import Path
@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 
 from seamless_lab.adapters.objects_folder import FolderObjects
 from seamless_lab.core.observed import Observed
-from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange
 from seamless_lab.engine.artifacts import SealedStore
 from seamless_lab.engine.artifacts.coarsen import LIMIT_RUNS, coarsened
-from seamless_lab.errors import Corrupted, RequestError
+from seamless_lab.errors import Corrupted
 from tests.engine.artifacts.making import (
     DAY,
     HEADER,
@@ -201,48 +200,6 @@ def test_what_a_killed_sweep_took_from_a_commit_is_put_back_by_the_next(tmp_path
 
 def killed() -> None:
     raise KeyboardInterrupt
-
-
-# -- differences ----------------------------------------------------------------------------------------------------
-
-
-def test_a_difference_opens_only_what_differs(tmp_path: Path) -> None:
-    objects = Counting(FolderObjects(tmp_path))
-    store = open_store(objects, clock=Ticking((T0 + 401 * DAY) * 1_000))
-    old = store.publish(candidate(days(0, 399))).version
-    new = store.publish(candidate(days(399), at_ms=2, salt=1)).version
-    fresh = open_store(objects)
-    objects.clear()
-    difference = fresh.diff(old, new)
-    assert sum(path.endswith(".parquet") for path in objects.reads) == 2
-    assert (difference.leaves, difference.restated.height) == (1, 1_440)
-    assert len(difference.added) == len(difference.removed) == 0
-    assert difference.restated.columns[:3] == ["ts", "open_old", "open_new"]
-    restated = bars_of(HEADER, days(399), 1).frame
-    assert difference.restated["close_new"].to_list() == restated["close"].to_list()
-
-
-def test_a_difference_tells_added_removed_and_restated_bars_apart(tmp_path: Path) -> None:
-    store = open_store(tmp_path)
-    old = store.publish(candidate(TimeRange(T0, T0 + HOUR), at_ms=1)).version
-    store.publish(candidate(TimeRange(T0, T0 + 600), at_ms=2, every=2))  # five become quiet
-    store.publish(candidate(TimeRange(T0 + 600, T0 + 720), at_ms=3, salt=5))  # two are restated
-    new = store.publish(candidate(TimeRange(T0 + 2 * DAY, T0 + 2 * DAY + 180), at_ms=4)).version  # three are added
-    forth, back = store.diff(old, new), store.diff(new, old)
-    assert (len(forth.added), len(forth.removed), forth.restated.height) == (3, 5, 2)
-    assert (len(back.added), len(back.removed), back.restated.height) == (5, 3, 2)
-    assert forth.answered == back.unanswered == Ranges.single(TimeRange(T0 + 2 * DAY, T0 + 2 * DAY + 180))
-    assert not len(forth.unanswered)
-    assert store.diff(new, new).empty
-    assert not forth.empty
-
-
-def test_versions_of_two_nodes_have_no_difference(tmp_path: Path) -> None:
-    store = open_store(tmp_path)
-    one = store.publish(candidate(days(0))).version
-    other = store.publish(candidate(days(0), header=header_of("1m", "ETH/USDT"))).version
-    with pytest.raises(RequestError, match="not comparable"):
-        store.diff(one, other)
 
 
 # -- observation times ---------------------------------------------------------------------------------------------
