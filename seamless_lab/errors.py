@@ -162,6 +162,18 @@ class NotSealed(PolicyError):
     code = "E-NOT-SEALED"
 
 
+class LookAhead(PolicyError):
+    """A strategy used the future: a bar's position changed when later bars were taken away."""
+
+    code = "E-LOOK-AHEAD"
+
+
+class NotRepeatable(PolicyError):
+    """A computation gave two answers to the same bars."""
+
+    code = "E-REPEAT"
+
+
 class ConformancePipelineError(PolicyError):
     """A conformance report carries a flag that the policy blocks; `flags` in `facts` lists them with counts."""
 
