@@ -62,6 +62,9 @@ class CcxtFetcher:
         self._settings = dict(settings or {})
         self._sources: dict[tuple[str, str], asyncio.Task[CcxtSource]] = {}
 
+    def require(self, node: NodeId) -> None:
+        """Nothing: every exchange may be asked for its own bars."""
+
     async def traits(self, node: NodeId) -> SourceTraits:
         """How this node can be asked for; see the port."""
         source = await self._source(node)

@@ -38,14 +38,18 @@ class HomeFetcher(CcxtFetcher):
         self._home = home
         self._sent_elsewhere = {exchange for exchange, own in settings.items() if "urls" in own.options}
 
+    def require(self, node: NodeId) -> None:
+        """Refuse a real exchange's bars in a home that holds a sandbox's."""
+        _require_stand_in(self._home, node, self._sent_elsewhere)
+
     async def traits(self, node: NodeId) -> SourceTraits:
         """How this node can be asked for; see the port."""
-        _require_stand_in(self._home, node, self._sent_elsewhere)
+        self.require(node)
         return await super().traits(node)
 
     async def fetch(self, node: NodeId, grid: Grid, window: TimeRange) -> Fetched:
         """All bars that open in `window`; see the port."""
-        _require_stand_in(self._home, node, self._sent_elsewhere)
+        self.require(node)
         return await super().fetch(node, grid, window)
 
 

@@ -106,6 +106,21 @@ class Backfiller:
         self._flights = SingleFlight()
         self._gate = asyncio.Semaphore(policy.max_concurrent_requests)
 
+    async def require(self, header: Header, *, known: bool) -> None:
+        """Refuse what no fill could ever get; a source that is down may get it later.
+
+        A series that nothing is `known` about is looked up at the source, others are not.
+
+        Raises
+        ------
+        RequestError, UnknownMarket
+            The source is not asked for the node here, or does not have it.
+        """
+        self._ports.fetcher.require(header.node)
+        if not known:
+            with suppress(SourceUnavailable):  # it may be back when the fill runs
+                await self._ports.fetcher.traits(header.node)
+
     async def fill(
         self,
         header: Header,

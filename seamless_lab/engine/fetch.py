@@ -130,6 +130,8 @@ class FetchEngine:
             known = await self._know(work)
         gaps = self._stores.final_part(known) - known.answered
         behind = work.admission.fill_behind
+        if behind and len(gaps):
+            await self._require_fillable(work, known)
         if len(gaps) and work.admission.fill:
             if self._too_much_to_wait_for(work, gaps):
                 self._violated(work, _sync_gap_error(work))
@@ -148,6 +150,15 @@ class FetchEngine:
         if behind and len(gaps):
             self._fill_behind(request, gaps, known)
         return await self._finish(work, delivery)
+
+    async def _require_fillable(self, work: _Work, known: Known) -> None:
+        """Refuse at once what the fill behind the answer would be refused: nobody would hear of it there."""
+        try:
+            async with work.budget.phase(Phase.BACKFILL):
+                anything = known.head is not None or len(known.answered) > 0
+                await self._backfiller.require(known.header, known=anything)
+        except SeamlessSLAExceeded as error:
+            self._violated(work, error)
 
     async def _know(self, work: _Work) -> Known:
         header, window = work.request.header, work.request.window

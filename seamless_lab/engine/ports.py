@@ -75,6 +75,16 @@ class Fetched:
 class Fetcher(Protocol):
     """History of bars from exchanges."""
 
+    def require(self, node: NodeId) -> None:
+        """Refuse, without asking anybody, a node that is never asked for here.
+
+        Raises
+        ------
+        RequestError
+            This source is not to be asked for the node.
+        """
+        ...
+
     async def traits(self, node: NodeId) -> SourceTraits:
         """How this node can be asked for.
 

@@ -24,7 +24,7 @@ def url() -> Iterator[str]:
         yield exchange.url
 
 
-@pytest.mark.parametrize("strategy", ["SEAMLESS", "AUTO_BACKFILL"])
+@pytest.mark.parametrize("strategy", ["SEAMLESS", "AUTO_BACKFILL", "PARTIAL_FILL"])
 def test_an_exchange_the_sandbox_does_not_speak_like_is_never_asked(tmp_path: Path, strategy: str) -> None:
     with (
         open_lab(Place(str(tmp_path), exchange_url=NOWHERE), {}) as lab,
@@ -41,6 +41,8 @@ def test_a_home_remembers_its_sandbox_and_reads_without_it(tmp_path: Path, url: 
             with pytest.raises(RequestError, match="holds a sandbox's bars") as caught:
                 ask(NODE, "2024-05")
             assert "--exchange-url" in caught.value.hint
+        with pytest.raises(RequestError, match="holds a sandbox's bars"):
+            lab.fetch(NODE, "2024-05", strategy="PARTIAL_FILL")
         with pytest.raises(RequestError, match="holds a sandbox's bars"):
             next(iter(lab.live(NODE, limit=1)))
         assert lab.fetch(NODE, "2024-03").content == sealed.content

@@ -29,6 +29,9 @@ class ScriptedSource:
         self.behind_ms = 0
         self.error: Exception | None = None
 
+    def require(self, node: NodeId) -> None:
+        """Everything may be asked for."""
+
     async def traits(self, node: NodeId) -> SourceTraits:
         return SourceTraits(page_bars=1000)
 

@@ -257,6 +257,12 @@ def test_a_partial_answer_is_filled_behind(lab, exchange) -> None:
     assert asked(exchange) == []
 
 
+def test_a_partial_answer_promises_no_fill_that_the_source_refuses(lab, exchange) -> None:
+    for node in ("ohlcv:binance:BTX/USDT:1m", "ohlcv:nowhere:BTC/USDT:1m"):
+        with pytest.raises(UnknownMarket):
+            lab.fetch(node, START, START + DAY, strategy="PARTIAL_FILL")
+
+
 def test_closing_cancels_what_was_left_behind(tmp_path, exchange) -> None:
     exchange.set_faults(FaultPlan(rates={"hang": 1.0}, routes=frozenset({"klines"}), max_consecutive=None))
     with open_lab(tmp_path, exchange.url) as lab:
