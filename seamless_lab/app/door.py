@@ -6,13 +6,25 @@ from dataclasses import dataclass
 
 from seamless_lab.app import inspect
 from seamless_lab.app.choices import choose
+from seamless_lab.app.lockfile import Pin
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.digest import Header
 from seamless_lab.core.grid import grid_of
 from seamless_lab.core.identity import NodeId, require_bars
 from seamless_lab.core.policy import ComputeContext, Domain, SLAPolicy, Strategy
-from seamless_lab.core.reference import Latest, Reference, Selector, parse_reference, parse_selector
+from seamless_lab.core.reference import (
+    Fingerprint,
+    Latest,
+    Locked,
+    PinName,
+    Reference,
+    Selector,
+    parse_reference,
+    parse_selector,
+)
 from seamless_lab.core.time import EARLIEST_S, TimeLike, TimeRange, parse_window
+from seamless_lab.core.version import Version
+from seamless_lab.engine.artifacts import SealedStore
 from seamless_lab.engine.request import FetchRequest
 from seamless_lab.errors import RequestError
 
@@ -30,19 +42,41 @@ class FetchOptions:
     min_coverage: float | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """What a reference names: a node, which of its versions, and the store that has it.
+
+    `selector` is None when none was written. Of a pin, `version` is the one that holds what the lockfile says.
+    """
+
+    written: str
+    node: NodeId
+    selector: Selector | None
+    store: SealedStore
+    pin: Pin | None = None
+    version: Version | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AskedFetch:
+    """A fetch as users write it: the request, and where its reference leads."""
+
+    request: FetchRequest
+    asked: Asked
+
+
 class Door:
-    """Parses what users write, by the settings and the clock of one lab; opens no store but for `known_window`."""
+    """Parses what users write, by the settings and the clock of one lab; opens stores only for pins and windows."""
 
     def __init__(self, wiring: Wiring) -> None:
         self._wiring = wiring
 
-    def request(self, node: str, start: TimeLike, end: TimeLike | None, options: FetchOptions) -> FetchRequest:
-        """A fetch of a node or of a reference to a version."""
+    def request(self, node: str, start: TimeLike | None, end: TimeLike | None, options: FetchOptions) -> AskedFetch:
+        """A fetch of a node or of a reference to a version; without a window, of a pin's."""
         settings = self._wiring.settings
-        reference = self.reference(node)
-        selector = self._selector(reference, options.as_of)
+        asked = self.asked(node, options.as_of)
         chosen = settings.context.domain if options.domain is None else choose(Domain, options.domain, "domain")
-        if chosen is Domain.LIVE and not isinstance(selector, Latest | None):
+        if chosen is Domain.LIVE and not isinstance(asked.selector, Latest | None):
             raise RequestError(
                 "The live domain follows the newest version, and was asked for another one.",
                 hint="Leave the version out, or read it in the research or backtest domain.",
@@ -54,32 +88,95 @@ class Door:
             max_lag_s=settings.max_lag_s(chosen) if options.max_lag_s is None else options.max_lag_s,
             min_coverage=settings.context.min_coverage if options.min_coverage is None else options.min_coverage,
         )
-        header, sla = self.header(reference.node), options.sla
-        return FetchRequest(
+        header = self.header(asked.node) if asked.version is None else asked.version.header
+        sla = options.sla
+        request = FetchRequest(
             header=header,
-            window=self.window(header, start, end),
+            window=self._wanted(header, asked, start, end),
             context=context,
             strategy=settings.strategy if options.strategy is None else choose(Strategy, options.strategy, "strategy"),
             sla=sla if isinstance(sla, SLAPolicy) else settings.sla_named(None if sla is None else str(sla)),
-            selector=selector,
+            selector=asked.selector,
         )
+        return AskedFetch(request, asked)
+
+    def asked(self, ref: str, as_of: TimeLike | None = None) -> Asked:
+        """What a reference names; pins are looked up in the lockfile, and found in their stores.
+
+        Parameters
+        ----------
+        as_of
+            A selector that was given beside the reference.
+        """
+        now_ms = self._wiring.clock.now_ms()
+        parsed = parse_reference(ref, now_ms=now_ms)
+        if as_of is not None and (isinstance(parsed, PinName) or parsed.selector is not None):
+            raise RequestError(
+                f"The version is named twice: by {ref!r} and by as_of {as_of!r}.",
+                hint="Keep one of the two.",
+                as_of=str(as_of),
+            )
+        if isinstance(parsed, PinName):
+            return self._pinned(ref, self._wiring.pins.named(parsed.name))
+        node = require_bars(parsed.node)
+        selector = parsed.selector if as_of is None else parse_selector(as_of, now_ms=now_ms)
+        if isinstance(selector, Locked):
+            return self._pinned(ref, self._wiring.pins.of_node(node))
+        return Asked(ref, node, selector, self._wiring.sealed)
+
+    def _pinned(self, ref: str, pin: Pin) -> Asked:
+        pins = self._wiring.pins
+        version = pins.version(pin)
+        return Asked(ref, pin.node, Fingerprint(version.tree.fingerprint), pins.store(pin), pin, version)
+
+    def _wanted(self, header: Header, asked: Asked, start: TimeLike | None, end: TimeLike | None) -> TimeRange:
+        """The window of a fetch."""
+        if start is not None:
+            window = self.window(header, start, end)
+            if asked.pin is not None:
+                self.require_inside(asked.pin, window)
+            return window
+        if end is not None or asked.pin is None:
+            raise RequestError(
+                f"{asked.written} has no start." if end is None else f"end {end!s} has no start.",
+                hint="Add --start, such as --start 2024-03 or --start -7d. Only a pin has a window of its own.",
+            )
+        return asked.pin.window
+
+    def require_inside(self, pin: Pin, window: TimeRange) -> None:
+        """Refuse a window that reaches outside a pin's.
+
+        Raises
+        ------
+        RequestError
+            With the pin's window.
+        """
+        if not pin.window.contains(window):
+            raise RequestError(
+                f"{pin.ref} is {pin.window}, and {window} was asked for.",
+                hint="Ask for a window inside it, leave the window out, or pin more.",
+                pin=pin.name,
+                start=pin.window.start,
+                end=pin.window.end,
+            )
 
     def reference(self, ref: str) -> Reference:
-        """A node, with the version it names if it names one."""
-        reference = parse_reference(ref, now_ms=self._wiring.clock.now_ms())
-        require_bars(reference.node)
-        return reference
+        """A node, with the version it names if it names one; pins and `@lock` name one that is fixed."""
+        asked = self.asked(ref)
+        return Reference(asked.node, asked.selector)
 
     def node(self, node: str) -> NodeId:
         """A node of something that reads no version: naming one is refused, not forgotten."""
-        reference = self.reference(node)
-        if reference.selector is not None:
+        parsed = parse_reference(node, now_ms=self._wiring.clock.now_ms())
+        if isinstance(parsed, PinName) or parsed.selector is not None:
             raise RequestError(
-                f"{node!r} names a version, which only fetch, manifest and verify read.",
-                hint=f"Leave it out: {reference.node}",
-                node=str(reference.node),
+                f"{node!r} names a version, which is not read here.",
+                hint="Write a node: ohlcv:EXCHANGE:SYMBOL:TIMEFRAME"
+                if isinstance(parsed, PinName)
+                else f"Leave it out: {parsed.node}",
+                node=node,
             )
-        return reference.node
+        return require_bars(parsed.node)
 
     def series(self, node: str) -> Header:
         """A node of something that reads no version, on its grid."""
@@ -100,14 +197,3 @@ class Door:
     def known_window(self, header: Header, start: TimeLike | None, end: TimeLike | None) -> TimeRange:
         """A window; without a start, from the first to the last slot that the stores have an answer for."""
         return inspect.known_bounds(self._wiring, header) if start is None else self.window(header, start, end)
-
-    def _selector(self, reference: Reference, as_of: TimeLike | None) -> Selector | None:
-        if as_of is None:
-            return reference.selector
-        if reference.selector is not None:
-            raise RequestError(
-                f"The version is named twice: behind @ and by as_of {as_of!r}.",
-                hint="Keep one of the two.",
-                as_of=str(as_of),
-            )
-        return parse_selector(as_of, now_ms=self._wiring.clock.now_ms())

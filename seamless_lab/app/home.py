@@ -12,6 +12,9 @@ from seamless_lab.errors import ConfigError
 
 FOLDER = ".seamless"
 LOCKFILE = "seamless.lock"
+SANDBOX_MARK = "sandbox-home"
+"""A file in homes that hold a sandbox's bars, which no project's lockfile should name."""
+
 _PROGRAM = "seamless-lab"
 
 
@@ -54,8 +57,9 @@ class Home:
 
     @property
     def lockfile(self) -> Path:
-        """The project's `seamless.lock`; outside of a project, one in the root."""
-        return (self.project if self.project is not None else self.root) / LOCKFILE
+        """The project's `seamless.lock`; outside of projects, and for a home with a sandbox's bars, one in the root."""
+        own = self.project is None or (self.root / SANDBOX_MARK).exists()
+        return (self.root if own or self.project is None else self.project) / LOCKFILE
 
     @property
     def config_places(self) -> tuple[Path, ...]:

@@ -12,9 +12,10 @@ from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.coverage import Cause, Gap
 from seamless_lab.core.digest import Header
 from seamless_lab.core.identity import NodeId
-from seamless_lab.core.reference import Reference
+from seamless_lab.core.reference import Selector
 from seamless_lab.core.time import TimeRange, format_time
 from seamless_lab.core.version import Commit
+from seamless_lab.engine.artifacts import SealedStore
 from seamless_lab.engine.ports import FetchRecord
 from seamless_lab.errors import NotFound
 
@@ -147,14 +148,11 @@ def _listed(commits: Sequence[tuple[NodeId, Commit]]) -> pl.DataFrame:
     )
 
 
-def verify(wiring: Wiring, reference: Reference | None) -> VerifyReport:
+def verify(store: SealedStore, node: NodeId | None, selector: Selector | None) -> VerifyReport:
     """Rehash a version, a node's versions, or everything."""
-    if reference is not None:
-        found = [wiring.sealed.verify(reference.node, reference.selector)]
-    else:
-        found = [wiring.sealed.verify(node, None) for node in wiring.sealed.nodes()]
+    found = [store.verify(one, selector) for one in (store.nodes() if node is None else (node,))]
     return VerifyReport(
-        store=wiring.sealed.url,
+        store=store.url,
         versions=sum(part.versions for part in found),
         objects=sum(part.objects for part in found),
         bytes_read=sum(part.bytes_read for part in found),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from types import TracebackType
@@ -10,8 +11,9 @@ from typing import Self, TypeVar
 import polars as pl
 
 from seamless_lab.app import inspect
-from seamless_lab.app.door import Door, FetchOptions
+from seamless_lab.app.door import AskedFetch, Door, FetchOptions
 from seamless_lab.app.portal import Portal
+from seamless_lab.app.reads import read_by
 from seamless_lab.app.results import (
     ArtifactList,
     BackfillPlan,
@@ -32,6 +34,7 @@ from seamless_lab.core.reference import Latest
 from seamless_lab.core.time import TimeLike, parse_time, parse_time_ms
 from seamless_lab.engine.events import Emit
 from seamless_lab.engine.jobs import Backfilled
+from seamless_lab.engine.request import Answer
 from seamless_lab.errors import RequestError
 
 T = TypeVar("T")
@@ -76,7 +79,7 @@ class Lab:
     def fetch(  # noqa: PLR0913  # each is an option users know, keyword-only
         self,
         node: str,
-        start: TimeLike,
+        start: TimeLike | None = None,
         end: TimeLike | None = None,
         *,
         as_of: TimeLike | None = None,
@@ -93,12 +96,12 @@ class Lab:
         Parameters
         ----------
         node
-            `ohlcv:exchange:symbol:timeframe`, or a reference `NODE@SELECTOR` to a sealed version.
+            `ohlcv:exchange:symbol:timeframe`, a reference `NODE@SELECTOR` to a sealed version, or `pin:NAME`.
         start, end
             The half-open window `[start, end)`; see `core.time.parse_time`. `end` may be left out when `start` is a
-            day, week, month or year.
+            day, week, month or year, and both for a pin, which has a window.
         as_of
-            Read what was known then: a time, `seq:N` or `sha256:…`. Same as writing it behind `@`.
+            Read what was known then: a time, `seq:N`, `sha256:…` or `lock`. Same as writing it behind `@`.
         domain
             `dryrun` (default), `live`, `backtest` or `research`.
         strategy
@@ -115,15 +118,15 @@ class Lab:
         SeamlessError
             See `errors`: each says what to do.
         """
-        request = self.door.request(
-            node, start, end, FetchOptions(as_of, domain, strategy, sla, world, max_lag_s, min_coverage)
-        )
-        return FetchResult(self._portal.call(lambda: self.wiring.engine.fetch(request), on_event))
+        options = FetchOptions(as_of, domain, strategy, sla, world, max_lag_s, min_coverage)
+        ask = self.door.request(node, start, end, options)
+        engine = self.wiring.engine_for(ask.asked.store)
+        return self._recorded(ask, self._portal.call(lambda: engine.fetch(ask.request), on_event))
 
     async def afetch(  # noqa: PLR0913  # the options of `fetch`
         self,
         node: str,
-        start: TimeLike,
+        start: TimeLike | None = None,
         end: TimeLike | None = None,
         *,
         as_of: TimeLike | None = None,
@@ -136,10 +139,17 @@ class Lab:
         on_event: Emit | None = None,
     ) -> FetchResult:
         """`fetch` for async code; cancelling it cancels the work."""
-        request = self.door.request(
-            node, start, end, FetchOptions(as_of, domain, strategy, sla, world, max_lag_s, min_coverage)
-        )
-        return FetchResult(await self._portal.acall(lambda: self.wiring.engine.fetch(request), on_event))
+        options = FetchOptions(as_of, domain, strategy, sla, world, max_lag_s, min_coverage)
+        ask = await asyncio.to_thread(self.door.request, node, start, end, options)
+        engine = self.wiring.engine_for(ask.asked.store)
+        return self._recorded(ask, await self._portal.acall(lambda: engine.fetch(ask.request), on_event))
+
+    def _recorded(self, ask: AskedFetch, answer: Answer) -> FetchResult:
+        """The result, entered in the journal when it comes from a version."""
+        if answer.provenance.fingerprint:
+            pin = ask.asked.pin
+            self.wiring.reads.add(read_by(ask.asked.written, "" if pin is None else pin.name, answer))
+        return FetchResult(answer)
 
     def live(self, node: str, *, start: TimeLike = "now", limit: int | None = None) -> Iterator[pl.DataFrame]:
         """Bars as they close, from `start` on, without end or exactly `limit` of them; Ctrl-C ends it.
@@ -199,12 +209,15 @@ class Lab:
 
     def manifest(self, ref: str) -> Manifest:
         """The manifest of one version; of the newest when `ref` is a bare node."""
-        reference = self.door.reference(ref)
-        return Manifest(self.wiring.sealed.select(reference.node, reference.selector or Latest()))
+        asked = self.door.asked(ref)
+        return Manifest(asked.version or asked.store.select(asked.node, asked.selector or Latest()))
 
     def verify(self, ref: str | None = None) -> VerifyReport:
         """Rehash everything that a version (or a node, or the whole store) consists of."""
-        return inspect.verify(self.wiring, self.door.reference(ref) if ref else None)
+        if not ref:
+            return inspect.verify(self.wiring.sealed, None, None)
+        asked = self.door.asked(ref)
+        return inspect.verify(asked.store, asked.node, asked.selector)
 
     def sla(self, node: str | None = None, *, since: TimeLike = "-7d") -> SlaReport:
         """How fetches did against their budgets."""

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from seamless_lab.adapters.fetcher_ccxt import CcxtFetcher, CcxtSettings
+from seamless_lab.app.home import SANDBOX_MARK
 from seamless_lab.app.local_exchange import STOOD_IN_FOR
 from seamless_lab.core.grid import Grid
 from seamless_lab.core.identity import NodeId
@@ -14,18 +15,15 @@ from seamless_lab.engine.events import Emit
 from seamless_lab.engine.ports import Clock, Fetched, RateLimiter, SourceTraits
 from seamless_lab.errors import RequestError
 
-MARK = "sandbox-home"
-
-
 def is_marked(home: Path) -> bool:
     """Whether a home holds a sandbox's bars."""
-    return (home / MARK).exists()
+    return (home / SANDBOX_MARK).exists()
 
 
 def mark(home: Path) -> None:
     """Remember that a home holds a sandbox's bars."""
     home.mkdir(parents=True, exist_ok=True)
-    (home / MARK).touch()
+    (home / SANDBOX_MARK).touch()
 
 
 class HomeFetcher(CcxtFetcher):

@@ -29,7 +29,9 @@ from seamless_lab.adapters.segments_parquet import ParquetSegments
 from seamless_lab.adapters.sqlite_file import SqliteFile
 from seamless_lab.app.config_sources import config_file
 from seamless_lab.app.home import Home, find_home, user_folders
+from seamless_lab.app.pins import Pins
 from seamless_lab.app.portal import EventStream
+from seamless_lab.app.reads import ReadJournal
 from seamless_lab.app.result_records import ResultJournal
 from seamless_lab.app.sandbox_home import HomeFetcher
 from seamless_lab.app.settings import Settings, resolve_settings
@@ -64,7 +66,7 @@ GOVERNANCE = frozenset(
 )
 """Events that are kept in the home's event file."""
 
-LOOP_BOUND = ("engine", "jobs", "tail", "backfiller", "source_side", "fetcher", "limiter")
+LOOP_BOUND = ("engine", "pinned_engines", "jobs", "tail", "backfiller", "source_side", "fetcher", "limiter")
 """Parts that hold semaphores, connections or tasks of one loop, or another part that does."""
 
 
@@ -86,6 +88,7 @@ class Wiring:
         self.settings = settings
         self.events = EventStream()
         self.notices: list[str] = []
+        self.reads = ReadJournal()
         self.results = ResultJournal()
         self.making = threading.RLock()
         self.events.add(self._to_bus)
@@ -113,13 +116,42 @@ class Wiring:
     @part
     def sealed(self) -> SealedStore:
         """Sealed versions."""
+        return self._sealed_in(self.settings.artifact.folder or self.home.artifacts)
+
+    @part
+    def pins(self) -> Pins:
+        """The lockfile, and what its pins come to."""
+        return Pins(self.home.lockfile, lambda: self.sealed, self.store_in)
+
+    @part
+    def other_stores(self) -> dict[str, SealedStore]:
+        """Stores that pins are read from, by folder; nothing is written to them."""
+        return {}
+
+    def store_in(self, folder: Path) -> SealedStore:
+        """The store in another folder, opened once."""
+        place = os.path.realpath(folder)
+        if place == os.path.realpath(self.sealed.url):
+            return self.sealed
+        with self.making:
+            if place not in self.other_stores:
+                self.other_stores[place] = self._sealed_in(Path(place))
+            return self.other_stores[place]
+
+    def _sealed_in(self, folder: Path) -> SealedStore:
         return SealedStore(
-            FolderObjects(self.settings.artifact.folder or self.home.artifacts),
-            ParquetSegments(),
-            ArrowSegmentCache(self.home.cache / "segments", limit_bytes=self.settings.segments_max_bytes),
-            clock=self.clock,
-            executor=ThreadPoolExecutor(HASHING_THREADS, thread_name_prefix="seamless-hash"),
+            FolderObjects(folder), ParquetSegments(), self.segments, clock=self.clock, executor=self.hashing
         )
+
+    @part
+    def segments(self) -> ArrowSegmentCache:
+        """Verified rows on this machine, of whichever store."""
+        return ArrowSegmentCache(self.home.cache / "segments", limit_bytes=self.settings.segments_max_bytes)
+
+    @part
+    def hashing(self) -> ThreadPoolExecutor:
+        """Threads that hash, decode and write."""
+        return ThreadPoolExecutor(HASHING_THREADS, thread_name_prefix="seamless-hash")
 
     @part
     def bus(self) -> JsonlBus:
@@ -184,20 +216,38 @@ class Wiring:
     @part
     def engine(self) -> FetchEngine:
         """Answers fetches."""
+        return self._engine_over(self.stores)
+
+    @part
+    def pinned_engines(self) -> dict[str, FetchEngine]:
+        """Answer fetches of pins from other stores, by their folder."""
+        return {}
+
+    def engine_for(self, store: SealedStore) -> FetchEngine:
+        """What answers a fetch from a store."""
+        if store is self.sealed:
+            return self.engine
+        with self.making:
+            if store.url not in self.pinned_engines:
+                stores = Stores(self.clock, self.hot, store, self.settings.artifact.stabilization_bars)
+                self.pinned_engines[store.url] = self._engine_over(stores)
+            return self.pinned_engines[store.url]
+
+    def _engine_over(self, stores: Stores) -> FetchEngine:
+        return FetchEngine(stores, self.read_cache, self.answering, self.backfiller, self.publisher, self.events.emit)
+
+    @part
+    def read_cache(self) -> ReadCache:
+        """Immutable reads, of whichever store."""
         cache = self.settings.cache
-        return FetchEngine(
-            self.stores,
-            ReadCache(
-                self.clock,
-                self.events.emit,
-                max_entries=cache.max_shards if cache.enable else 0,
-                ttl_ms=cache.ttl_ms,
-            ),
-            Answering(self.clock, self.ledger, self.fetch_log, self.events.emit),
-            self.backfiller,
-            self.publisher,
-            self.events.emit,
+        return ReadCache(
+            self.clock, self.events.emit, max_entries=cache.max_shards if cache.enable else 0, ttl_ms=cache.ttl_ms
         )
+
+    @part
+    def answering(self) -> Answering:
+        """Judges, and keeps the log."""
+        return Answering(self.clock, self.ledger, self.fetch_log, self.events.emit)
 
     @part
     def jobs(self) -> Jobs:
@@ -218,6 +268,8 @@ class Wiring:
         """
         if "engine" in self.__dict__:
             await self.engine.close()
+        for engine in self.__dict__.get("pinned_engines", {}).values():
+            await engine.close()
         if "fetcher" in self.__dict__:
             await self.fetcher.close()
         for part in LOOP_BOUND:

@@ -1,4 +1,4 @@
-"""References to dataset versions: `NODE@SELECTOR`."""
+"""References to dataset versions: `NODE@SELECTOR`, and `pin:NAME`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from dataclasses import dataclass
 
 from seamless_lab.core.identity import NodeId, no_text, parse_node
 from seamless_lab.core.time import TimeLike, parse_time_ms
-from seamless_lab.errors import InvalidReference, InvalidTime, NotAvailableYet
+from seamless_lab.errors import InvalidReference, InvalidTime
 
 _FINGERPRINT = re.compile(r"sha256:([0-9a-f]{8,64})")
-_ALLOWED = "sha256:<8 or more hex digits>, seq:N, an ISO time, or latest"
+_ALLOWED = "sha256:<8 or more hex digits>, seq:N, an ISO time, latest, or lock"
+_PIN = "pin:"
+_PIN_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+
+LONGEST_PIN_NAME = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,15 @@ class Fingerprint:
 
 
 Selector = Latest | AsOf | Seq | Fingerprint
+"""What a store can resolve by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """The version that the lockfile pins for the node."""
+
+    def __str__(self) -> str:
+        return "lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +63,21 @@ class Reference:
     """A node, and which of its versions; `selector` is None when none was written."""
 
     node: NodeId
-    selector: Selector | None
+    selector: Selector | Locked | None
 
 
-def parse_reference(text: str, *, now_ms: int) -> Reference:
-    """Read `NODE` or `NODE@SELECTOR`, split at the last `@`.
+@dataclass(frozen=True, slots=True)
+class PinName:
+    """A pin of the lockfile, which says its node, its version and its window."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"{_PIN}{self.name}"
+
+
+def parse_reference(text: str, *, now_ms: int) -> Reference | PinName:
+    """Read `NODE`, `NODE@SELECTOR` (split at the last `@`) or `pin:NAME`.
 
     Raises
     ------
@@ -63,17 +86,33 @@ def parse_reference(text: str, *, now_ms: int) -> Reference:
     """
     if not isinstance(text, str):
         raise no_text(text)
-    if text.startswith("pin:"):
-        raise NotAvailableYet(
-            f"{text!r}: named pins are not available yet.", hint="Use NODE@sha256:… as `artifacts` prints it."
-        )
+    if text.strip().startswith(_PIN):
+        return PinName(parse_pin_name(text.strip().removeprefix(_PIN)))
     node, at, selector = text.rpartition("@")
     if not at:
         return Reference(parse_node(text), None)
     return Reference(parse_node(node), parse_selector(selector, now_ms=now_ms))
 
 
-def parse_selector(value: TimeLike, *, now_ms: int) -> Selector:
+def parse_pin_name(text: str) -> str:
+    """The name of a pin, as `pin:` is followed by it and as a lockfile has it.
+
+    Raises
+    ------
+    InvalidReference
+        If it has other characters than lower-case letters, digits, `_`, `.` and `-`, or starts with one of the last
+        three.
+    """
+    if not _PIN_NAME.fullmatch(text) or len(text) > LONGEST_PIN_NAME:
+        raise InvalidReference(
+            f"{text!r} is no name of a pin.",
+            hint=f"A name has up to {LONGEST_PIN_NAME} lower-case letters, digits, _, . and -, and starts with a letter or a digit.",
+            value=text,
+        )
+    return text
+
+
+def parse_selector(value: TimeLike, *, now_ms: int) -> Selector | Locked:
     """Read what stands behind the `@`, or an `--as-of`."""
     if not isinstance(value, str):
         return AsOf(parse_time_ms(value, now_ms=now_ms))
@@ -81,9 +120,7 @@ def parse_selector(value: TimeLike, *, now_ms: int) -> Selector:
     if text == "latest":
         return Latest()
     if text == "lock":
-        raise NotAvailableYet(
-            "@lock: lockfiles are not available yet.", hint="Use NODE@sha256:… as `artifacts` prints it."
-        )
+        return Locked()
     if found := _FINGERPRINT.fullmatch(text):
         return Fingerprint(found[1])
     if text.startswith("seq:") and text[4:].isdigit():

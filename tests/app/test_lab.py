@@ -12,6 +12,7 @@ import pytest
 
 from seamless_lab.core.policy import Domain, SLAPolicy, Strategy
 from seamless_lab.errors import (
+    ConfigError,
     GapsRefused,
     InvalidNode,
     InvalidTime,
@@ -221,12 +222,13 @@ def test_windows_that_are_none(lab) -> None:
     assert "has no end" in refused(lab, InvalidTime, NODE, START)
     assert "milliseconds" in refused(lab, InvalidTime, NODE, START * 1000, (START + DAY) * 1000)
     assert "no time" in refused(lab, InvalidTime, NODE, "soon", "2024-06-01")
-    assert "no time" in refused(lab, InvalidTime, NODE, None, "2024-06-01")
+    assert "has no start" in refused(lab, RequestError, NODE, None, "2024-06-01")
+    assert "has no start" in refused(lab, RequestError, NODE)
 
 
 def test_nodes_that_are_none(lab) -> None:
     assert "not available yet" in refused(lab, NotAvailableYet, "trades:binance:BTC/USDT", "2024-06-01")
-    assert "not available yet" in refused(lab, NotAvailableYet, "pin:spring", "2024-06-01")
+    assert "There is no lockfile" in refused(lab, ConfigError, "pin:spring")
     refused(lab, InvalidNode, "BTC/USDT", "2024-06-01")
     refused(lab, RequestError, "ohlcv:binance:BTC/USDT:1M", "2024-06-01")
     refused(lab, RequestError, "ohlcv:binance:BTC/USDT:11m", "2024-06-01")
@@ -261,15 +263,15 @@ def test_a_version_is_never_silently_exchanged_for_another(lab, day) -> None:
 @pytest.mark.parametrize("name", ["coverage", "gaps", "artifacts", "backfill", "plan", "publish", "sla", "live"])
 def test_a_version_is_refused_where_none_is_read(lab, day, name, selector) -> None:
     window = () if name in ("artifacts", "sla", "live") else ("2024-06-01",)
-    with pytest.raises(RequestError, match="only fetch, manifest and verify") as caught:
+    with pytest.raises(RequestError, match="names a version") as caught:
         list(getattr(lab, name)(f"{NODE}@{selector}", *window))
     assert NODE in caught.value.hint
 
 
 async def test_a_version_is_refused_by_the_awaitable_twins_too(lab, day) -> None:
-    with pytest.raises(RequestError, match="only fetch, manifest and verify"):
+    with pytest.raises(RequestError, match="names a version"):
         await lab.abackfill(f"{NODE}@seq:1", "2024-06-01")
-    with pytest.raises(RequestError, match="only fetch, manifest and verify"):
+    with pytest.raises(RequestError, match="names a version"):
         await anext(lab.alive(f"{NODE}@seq:1"))
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from seamless_lab.core.reference import AsOf, Fingerprint, Latest, Seq, parse_reference, parse_selector
-from seamless_lab.errors import InvalidNode, InvalidReference, NotAvailableYet, SeamlessError
+from seamless_lab.core.reference import AsOf, Fingerprint, Latest, Locked, PinName, Seq, parse_reference, parse_selector
+from seamless_lab.errors import InvalidNode, InvalidReference, SeamlessError
 
 NOW_MS = 1_700_000_000_000
 
@@ -19,6 +19,7 @@ NOW_MS = 1_700_000_000_000
         ("ohlcv:binance:BTC/USDT:1m@sha256:00112233", Fingerprint("00112233")),
         ("ohlcv:binance:BTC/USDT:USDT:1m@2024-01-01T00:00:00.250Z", AsOf(1_704_067_200_250)),
         ("ohlcv:binance:BTC/USDT:1m@2024-01-01", AsOf(1_704_067_200_000)),
+        ("ohlcv:binance:BTC/USDT:1m@lock", Locked()),
         ("ohlcv:binance:BTC/USDT:1m@-1d", AsOf(NOW_MS - 86_400_000)),
     ],
 )
@@ -36,8 +37,12 @@ def test_a_reference_splits_at_the_last_at(text, selector):
         ("ohlcv:binance:BTC/USDT:1m@sha256:XYZ", InvalidReference),
         ("ohlcv:binance:BTC/USDT:1m@seq:-1", InvalidReference),
         ("ohlcv:binance:BTC/USDT:1m@yesterday", InvalidReference),
-        ("ohlcv:binance:BTC/USDT:1m@lock", NotAvailableYet),
-        ("pin:btc", NotAvailableYet),
+        ("ohlcv:binance:BTC/USDT:1m@Lock", InvalidReference),
+        ("pin:", InvalidReference),
+        ("pin:BTC", InvalidReference),
+        ("pin:.btc", InvalidReference),
+        ("pin:a/b", InvalidReference),
+        ("pin:" + "a" * 65, InvalidReference),
         ("btc@latest", InvalidNode),
         (None, InvalidNode),
         (5, InvalidNode),
@@ -52,3 +57,14 @@ def test_a_bad_reference_says_what_is_allowed(text, error):
 
 def test_a_selector_may_be_a_number_of_epoch_seconds():
     assert parse_selector(1_704_067_200, now_ms=NOW_MS) == AsOf(1_704_067_200_000)
+
+
+@pytest.mark.parametrize("name", ["btc", "9", "btc_1m.2024-q1", "a" * 64])
+def test_a_pin_is_named_behind_pin(name):
+    found = parse_reference(f"pin:{name}", now_ms=NOW_MS)
+    assert found == PinName(name)
+    assert str(found) == f"pin:{name}"
+
+
+def test_a_selector_may_be_the_lock():
+    assert parse_selector("lock", now_ms=NOW_MS) == Locked()

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from seamless_lab.core.bars import Bars
-from seamless_lab.core.cells import pack_cells
+from seamless_lab.core.cells import leaf_cells, pack_cells
 from seamless_lab.core.digest import Header, Leaf, Pack, leaves_of, pack_of, root_of
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange
@@ -50,6 +50,29 @@ def read(loader: Loader, version: Version, window: TimeRange | None = None) -> S
     answered, content = _content(loader, tree, refs, frames, window)
     bars = Bars(tree.header.node, grid, joined([part for parts in frames for part in parts]))
     return Sealed(version, window, bars, answered, content)
+
+
+def content(loader: Loader, version: Version, window: TimeRange) -> str:
+    """The digest that `read` gives a window, without the rows inside: opens only the leaves that its edges cut."""
+    tree = version.tree
+    window = tree.header.grid.snap_outward(window)
+    refs = refs_in(tree, window)
+    return _content(loader, tree, refs, [_edges(loader, tree, ref, window) for ref in refs], window)[1]
+
+
+def _edges(loader: Loader, tree: Tree, ref: PackRef, window: TimeRange) -> list[pl.DataFrame]:
+    """The rows of a pack's leaves that a window cuts."""
+    if _inside(ref.answered, window):
+        return []
+    cells, newest = leaf_cells(tree.header.grid), ref is tree.packs[-1]
+    cut_leaves = [
+        leaf
+        for leaf in leaves_in(tree.header, loader.pack(tree.header, ref.digest).leaves, window)
+        if leaf.rows and not _inside(leaf.answered, window)
+    ]
+    return [
+        frame for leaf in cut_leaves for frame in loader.frames(tree.header, ref, cells.slots(leaf.cell), newest=newest)
+    ]
 
 
 def refs_in(tree: Tree, window: TimeRange | None) -> Sequence[PackRef]:

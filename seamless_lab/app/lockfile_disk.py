@@ -1,0 +1,129 @@
+"""The lockfile on disk: read whole, changed by one writer at a time, never half-written."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from seamless_lab.app.lockfile import Lockfile, render
+from seamless_lab.app.lockfile_reading import parse
+from seamless_lab.errors import ConfigError, StoreBusy, StoreUnavailable
+
+WAIT_S = 30.0
+"""How long a writer waits for others; each takes milliseconds."""
+
+_POLL_S = 0.005
+
+
+def load(path: Path) -> Lockfile | None:
+    """The lock in a file, or None when there is no file.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read, or is no lockfile; says where.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read: {error.strerror or error}.", hint="Check what it is and its permissions."
+        ) from error
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path} is no text in UTF-8: byte {error.start} is {data[error.start]:#04x}.",
+            hint="Restore the file from version control.",
+            path=str(path),
+        ) from error
+    return parse(text, path=str(path))
+
+
+def edit(path: Path, change: Callable[[Lockfile], Lockfile]) -> tuple[Lockfile, Lockfile]:
+    """Replace a lock by `change` of it, atomically and durably; returns what was and what is.
+
+    Writers of one folder take turns, so that none loses what another wrote; readers see the old text or the new one.
+    Nothing is written when nothing changes.
+
+    Raises
+    ------
+    ConfigError
+        If the file is no lockfile; it is left as it is.
+    StoreBusy
+        If other writers hold it for longer than `WAIT_S`.
+    StoreUnavailable
+        If the folder cannot be written.
+    """
+    place = Path(os.path.realpath(path))  # a link stays one
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with _turn(place):
+            before = load(place)
+            was = Lockfile() if before is None else before
+            now = change(was)
+            if before is None or render(now) != render(was):
+                _replace(place, render(now).encode())
+            return was, now
+    except OSError as error:
+        raise StoreUnavailable(
+            f"{path} cannot be written: {error.strerror or error}.",
+            hint="Check the permissions and the free space of its folder.",
+            path=str(path),
+        ) from error
+
+
+@contextmanager
+def _turn(place: Path) -> Iterator[None]:
+    """Hold the lock of the lockfile's folder, which leaves no file behind and ends with the process."""
+    folder = os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        _lock(folder, place)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _lock(folder: int, place: Path) -> None:
+    last_s = time.monotonic() + WAIT_S
+    while True:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError as error:
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                raise
+        if time.monotonic() > last_s:
+            raise StoreBusy(
+                f"{place} has been held by another writer for {WAIT_S:g} s.",
+                hint="Look for a seamless command that hangs, then try again.",
+                path=str(place),
+            )
+        time.sleep(_POLL_S)
+
+
+def _replace(place: Path, data: bytes) -> None:
+    # One name, used under the lock: the next writer overwrites what a killed one left.
+    temporary = place.with_name(f".{place.name}.tmp")
+    mode = 0o666
+    with suppress(FileNotFoundError):
+        mode = place.stat().st_mode & 0o777
+        temporary.unlink()
+    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
+    with os.fdopen(file, "wb") as out:
+        out.write(data)
+        out.flush()
+        os.fsync(file)
+    os.replace(temporary, place)  # noqa: PTH105  # one system call between two names, as written
+    folder = os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,222 @@
+"""Pins: names for bars that the lockfile fixes by their content, and the versions in which a store holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from pathlib import Path
+
+from seamless_lab.app.lockfile import Lockfile, Pin
+from seamless_lab.app.lockfile_disk import load
+from seamless_lab.core.identity import NodeId
+from seamless_lab.core.time import format_time
+from seamless_lab.core.version import Version
+from seamless_lab.engine.artifacts import SealedStore
+from seamless_lab.errors import ConfigError, Corrupted, DataError, InvalidReference, NotFound
+
+_LISTED = 5
+
+
+class Pins:
+    """The pins of one lockfile, which is read again when it has changed. Thread-safe, except against its own writers.
+
+    Parameters
+    ----------
+    path
+        The lockfile; there need not be one.
+    own_store
+        The home's store, in which pins without a store of their own are.
+    open_store
+        Another store, by its folder.
+    """
+
+    def __init__(
+        self, path: Path, own_store: Callable[[], SealedStore], open_store: Callable[[Path], SealedStore]
+    ) -> None:
+        self.path = path
+        self._own_store, self._open_store = own_store, open_store
+        self._read: tuple[tuple[int, ...], Lockfile | None] = ((), None)
+        self._versions: dict[Pin, Version] = {}
+
+    def found(self) -> Lockfile | None:
+        """The lock as it is now, or None when there is no lockfile. Raises `ConfigError`."""
+        mark = _mark(self.path)
+        if mark != self._read[0] or not mark:
+            self._read = (mark, load(self.path))
+        return self._read[1]
+
+    def lock(self) -> Lockfile:
+        """The lock as it is now.
+
+        Raises
+        ------
+        ConfigError
+            If there is no lockfile, or it cannot be read.
+        """
+        lock = self.found()
+        if lock is None:
+            raise ConfigError(
+                f"There is no lockfile {self.path}.",
+                hint="Pin something: seamless pin NAME NODE --start T --end T",
+                path=str(self.path),
+            )
+        return lock
+
+    def named(self, name: str) -> Pin:
+        """The pin of a name.
+
+        Raises
+        ------
+        InvalidReference
+            If there is none, with the names that are near.
+        ConfigError
+            If there is no lockfile.
+        """
+        pins = self.lock().pins
+        if name in pins:
+            return pins[name]
+        near = get_close_matches(name, pins, n=1, cutoff=0.5)
+        listed = ", ".join(sorted(pins)[:_LISTED]) + (", …" if len(pins) > _LISTED else "")
+        raise InvalidReference(
+            f"{self.path} has no pin {name!r}{f'; it has {listed}' if pins else ', and no other'}.",
+            hint=f"Did you mean pin:{near[0]}?" if near else f"Pin it: seamless pin {name} NODE --start T --end T",
+            value=name,
+        )
+
+    def of_node(self, node: NodeId) -> Pin:
+        """The one pin of a node.
+
+        Raises
+        ------
+        InvalidReference
+            If there is none, or more than one.
+        ConfigError
+            If there is no lockfile.
+        """
+        found = [pin for _, pin in sorted(self.lock().pins.items()) if pin.node == node]
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            raise InvalidReference(
+                f"{self.path} pins nothing of {node}.",
+                hint=f"Pin it: seamless pin NAME {node} --start T --end T",
+                node=str(node),
+            )
+        listed = ", ".join(f"{pin.ref} {pin.window}" for pin in found[:_LISTED])
+        raise InvalidReference(
+            f"{self.path} has {len(found)} pins of {node}, so that @lock names none: {listed}.",
+            hint=f"Name the pin: {found[0].ref}",
+            node=str(node),
+            pins=len(found),
+        )
+
+    def store(self, pin: Pin) -> SealedStore:
+        """The store that a pin is read from.
+
+        Raises
+        ------
+        NotFound
+            If the lockfile names a folder that is not there.
+        """
+        if not pin.store:
+            return self._own_store()
+        folder = self.path.parent / pin.store
+        if not folder.is_dir():
+            raise NotFound(
+                f"{pin.ref} is read from {folder}, and there is no such folder.",
+                hint="Get it from where the lockfile is from, or correct store in the lockfile.",
+                pin=pin.name,
+                store=str(folder),
+            )
+        return self._open_store(folder)
+
+    def version(self, pin: Pin) -> Version:
+        """The version of the store that holds exactly the pinned bars; raises as `located`, once found remembered."""
+        held = self._versions.get(pin)
+        if held is None:
+            held = self._versions[pin] = located(self.store(pin), pin)
+        return held
+
+
+def located(store: SealedStore, pin: Pin) -> Version:
+    """The version that a pin stands for: that of its fingerprint, else the newest whose window has its content.
+
+    Stores with another history agree on the content of what they both hold. Reads commits, trees, packs, and rows only
+    of leaves that the window cuts.
+
+    Raises
+    ------
+    NotFound
+        If the store has no such version.
+    DataError
+        If it has the version of the fingerprint, and other bars are in it.
+    Corrupted
+        If what may be the version cannot be read.
+    """
+    other = ""
+    try:
+        version = _by_fingerprint(store, pin)
+        if (other := store.content(version, pin.window)) == pin.content:
+            return version
+    except NotFound:
+        pass
+    damage: Corrupted | None = None
+    seen: set[str] = set()
+    for commit in store.history(pin.node):
+        if commit.fingerprint in seen or commit.bounds is None or not commit.bounds.overlaps(pin.window):
+            continue
+        seen.add(commit.fingerprint)
+        try:
+            version = store.resolve(pin.node, seq=commit.seq)
+            if store.content(version, pin.window) == pin.content:
+                return version
+        except Corrupted as error:
+            damage = damage or error
+    if damage is not None:
+        raise damage
+    if other:
+        raise DataError(
+            f"{pin.ref}: sha256:{pin.fingerprint[:16]} in {store.url} has the content sha256:{other[:16]} in "
+            f"{pin.window}, and the lockfile says sha256:{pin.content[:16]}.",
+            hint=f"Restore the lockfile from version control, or pin again: seamless pin {pin.name} REF --replace",
+            pin=pin.name,
+            expected=pin.content,
+            found=other,
+        )
+    raise _absent(store, pin)
+
+
+def _by_fingerprint(store: SealedStore, pin: Pin) -> Version:
+    """Look where it was when it was pinned, before walking back over all commits."""
+    try:
+        version = store.resolve(pin.node, seq=pin.seq)
+        if version.tree.fingerprint == pin.fingerprint:
+            return version
+    except NotFound:
+        pass
+    return store.resolve(pin.node, fingerprint=pin.fingerprint)
+
+
+def _absent(store: SealedStore, pin: Pin) -> NotFound:
+    head = store.head_commit(pin.node)
+    has = f"its newest is sha256:{head.fingerprint[:16]}" if head else f"it has no version of {pin.node}"
+    return NotFound(
+        f"{pin.ref}: no version in {store.url} has the content sha256:{pin.content[:16]} in {pin.window}; {has}.",
+        hint=f"Get it: {getting(pin)}",
+        pin=pin.name,
+        store=store.url,
+    )
+
+
+def getting(pin: Pin) -> str:
+    """The command that asks the exchange for a pin's bars."""
+    return f"seamless backfill {pin.node} --start {format_time(pin.window.start)} --end {format_time(pin.window.end)}"
+
+
+def _mark(path: Path) -> tuple[int, ...]:
+    """What changes when a file does; empty when there is none or it cannot be looked at."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return (found.st_ino, found.st_size, found.st_mtime_ns)

@@ -1,0 +1,111 @@
+"""The journal of sealed reads: what a lab has delivered from sealed versions, and to which cell of which notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from threading import Lock
+
+from seamless_lab.core.identity import NodeId
+from seamless_lab.core.policy import Domain
+from seamless_lab.core.time import TimeRange, format_time, format_time_ms
+from seamless_lab.engine.request import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A notebook's cell while it runs: its id (empty where the front end gives none) and the number in its brackets."""
+
+    id: str = ""
+    execution_count: int | None = None
+
+
+NO_CELL = Cell()
+
+CURRENT_CELL: ContextVar[Cell] = ContextVar("seamless_current_cell", default=NO_CELL)
+"""The cell that runs now; a notebook's front end sets it before each."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRecord:
+    """One sealed read.
+
+    `written`: the reference as the user wrote it; `ref`: the version it came to. `content`: digest of what was
+    delivered of `window`; `pin`: the name of the pin it was read by, or empty.
+    """
+
+    cell: Cell
+    written: str
+    ref: str
+    node: NodeId
+    window: TimeRange
+    content: str
+    fingerprint: str
+    seq: int
+    as_of_ms: int
+    rows: int
+    pin: str
+    domain: Domain
+
+    def to_dict(self) -> dict[str, str | int | None]:
+        """Plain JSON values."""
+        return {
+            "cell": self.cell.id or None,
+            "execution_count": self.cell.execution_count,
+            "written": self.written,
+            "ref": self.ref,
+            "node": str(self.node),
+            "start": format_time(self.window.start),
+            "end": format_time(self.window.end),
+            "content": self.content,
+            "fingerprint": self.fingerprint,
+            "seq": self.seq,
+            "as_of": format_time_ms(self.as_of_ms),
+            "rows": self.rows,
+            "pin": self.pin or None,
+            "domain": str(self.domain),
+        }
+
+
+def read_by(written: str, pin: str, answer: Answer) -> ReadRecord:
+    """The read that a fetch made of a version."""
+    request, provenance = answer.request, answer.provenance
+    node = request.header.node
+    return ReadRecord(
+        cell=CURRENT_CELL.get(),
+        written=written,
+        ref=f"{node}@sha256:{provenance.fingerprint[:16]}",
+        node=node,
+        window=request.window,
+        content=provenance.content,
+        fingerprint=provenance.fingerprint,
+        seq=provenance.seq,
+        as_of_ms=provenance.as_of_ms,
+        rows=len(answer.bars),
+        pin=pin,
+        domain=request.context.domain,
+    )
+
+
+class ReadJournal:
+    """All sealed reads of one lab, in order; each is kept as often as it was made. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._records: list[ReadRecord] = []
+        self._lock = Lock()
+
+    def add(self, record: ReadRecord) -> None:
+        """Append one."""
+        with self._lock:
+            self._records.append(record)
+
+    def records(self) -> Sequence[ReadRecord]:
+        """All so far, oldest first."""
+        with self._lock:
+            return tuple(self._records)
+
+    def clear(self) -> None:
+        """Start over."""
+        with self._lock:
+            self._records.clear()

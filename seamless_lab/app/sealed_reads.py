@@ -1,0 +1,203 @@
+"""The one way in which sealed data are read by everything that is not a fetch: SQL, backtests, diffs, receipts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seamless_lab.app.door import Asked, Door
+from seamless_lab.app.reads import CURRENT_CELL, ReadRecord
+from seamless_lab.app.wiring import Wiring
+from seamless_lab.core.bars import Bars
+from seamless_lab.core.gate import admit, moves
+from seamless_lab.core.identity import NodeId
+from seamless_lab.core.policy import Domain, Strategy
+from seamless_lab.core.ranges import Ranges
+from seamless_lab.core.reference import Latest
+from seamless_lab.core.time import TimeLike, TimeRange, format_time
+from seamless_lab.core.version import Version
+from seamless_lab.engine.artifacts import SealedStore
+from seamless_lab.errors import DataError, NotSealed, RequestError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SealedTarget:
+    """What a reference comes to, before any bar is read.
+
+    `written`: the reference as the user wrote it. `ref`: `NODE@sha256:<16 hex>`, which stays the same. `window`: on the
+    grid of the version. `pin`: the pin's name, or empty. `expected`: the digest that the window must have by the
+    lockfile, or empty when the window is not the pin's.
+    """
+
+    written: str
+    ref: str
+    node: NodeId
+    window: TimeRange
+    version: Version
+    pin: str
+    expected: str
+    store: SealedStore
+    domain: Domain
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SealedBars:
+    """Bars of one sealed version in a window, and nothing outside it.
+
+    `answered`: the slots of the window for which the version has an answer; `content`: the digest of exactly these bars
+    and answers. The rest as in `SealedTarget`.
+    """
+
+    written: str
+    ref: str
+    node: NodeId
+    window: TimeRange
+    version: Version
+    bars: Bars
+    answered: Ranges
+    content: str
+    pin: str
+    store: SealedStore
+
+
+def resolve_sealed(
+    wiring: Wiring,
+    door: Door,
+    ref: str,
+    start: TimeLike | None = None,
+    end: TimeLike | None = None,
+    *,
+    domain: Domain = Domain.RESEARCH,
+) -> SealedTarget:
+    """What a reference comes to in a domain. Opens no rows but those that a pin's edges cut, once.
+
+    Parameters
+    ----------
+    ref
+        `pin:NAME`, `NODE@lock`, `NODE@SELECTOR`; a bare `NODE` only in a domain that is not sealed.
+    start, end
+        Without them the pin's window, or all that the version holds.
+    domain
+        `research` and `backtest` refuse what may be another version tomorrow.
+
+    Raises
+    ------
+    NotSealed
+        For what the domain refuses, with a reference that it would accept; for a window that the version does not hold.
+    RequestError
+        For a window outside the pin's, or an end without a start.
+    InvalidReference, InvalidNode, NotFound, DataError
+        As the reference deserves.
+    """
+    if end is not None and start is None:
+        raise RequestError(f"end {end!s} has no start.", hint="Give both, or neither for the whole of it.")
+    asked = door.asked(ref)
+    version = asked.version if asked.version is not None else _admitted(wiring, asked, domain)
+    return SealedTarget(
+        written=ref,
+        ref=f"{asked.node}@sha256:{version.tree.fingerprint[:16]}",
+        node=asked.node,
+        window=(window := _window(door, asked, version, start, end)),
+        version=version,
+        pin="" if asked.pin is None else asked.pin.name,
+        expected="" if asked.pin is None or window != asked.pin.window else asked.pin.content,
+        store=asked.store,
+        domain=domain,
+    )
+
+
+def read_target(wiring: Wiring, target: SealedTarget) -> SealedBars:
+    """The bars of a target, verified against their digests and the lockfile; the read goes into the journal.
+
+    Raises
+    ------
+    Corrupted
+        If stored bytes do not match their digests; names the file.
+    DataError
+        If the window is a pin's, and holds something else than the lockfile says.
+    """
+    sealed = target.store.read(target.version, target.window)
+    if target.expected and sealed.content != target.expected:
+        raise DataError(
+            f"{target.written} has the content sha256:{sealed.content[:16]} in {target.window}, and the lockfile says "
+            f"sha256:{target.expected[:16]}.",
+            hint="Run seamless lock --check, which says what differs.",
+            pin=target.pin,
+            expected=target.expected,
+            found=sealed.content,
+        )
+    commit = target.version.commit
+    wiring.reads.add(
+        ReadRecord(
+            cell=CURRENT_CELL.get(),
+            written=target.written,
+            ref=target.ref,
+            node=target.node,
+            window=target.window,
+            content=sealed.content,
+            fingerprint=commit.fingerprint,
+            seq=commit.seq,
+            as_of_ms=commit.as_of_ms,
+            rows=len(sealed.bars),
+            pin=target.pin,
+            domain=target.domain,
+        )
+    )
+    return SealedBars(
+        written=target.written,
+        ref=target.ref,
+        node=target.node,
+        window=target.window,
+        version=target.version,
+        bars=sealed.bars,
+        answered=sealed.answered,
+        content=sealed.content,
+        pin=target.pin,
+        store=target.store,
+    )
+
+
+def read_sealed(
+    wiring: Wiring,
+    door: Door,
+    ref: str,
+    start: TimeLike | None = None,
+    end: TimeLike | None = None,
+    *,
+    domain: Domain = Domain.RESEARCH,
+) -> SealedBars:
+    """`resolve_sealed`, then `read_target`."""
+    return read_target(wiring, resolve_sealed(wiring, door, ref, start, end, domain=domain))
+
+
+def _admitted(wiring: Wiring, asked: Asked, domain: Domain) -> Version:
+    """The version that a reference names, if the domain lets it."""
+    now_ms = wiring.clock.now_ms()
+    nearest = ""
+    if domain.sealed and moves(asked.selector, now_ms=now_ms):
+        head = asked.store.head_commit(asked.node)
+        nearest = "" if head is None else f"{asked.node}@sha256:{head.fingerprint[:16]}"
+    admit(domain, Strategy.FAIL_FAST, asked.selector, now_ms=now_ms, nearest=nearest)
+    return asked.store.select(asked.node, asked.selector or Latest())
+
+
+def _window(door: Door, asked: Asked, version: Version, start: TimeLike | None, end: TimeLike | None) -> TimeRange:
+    header, holds = version.header, version.tree.bounds
+    if start is not None:
+        window = door.window(header, start, end)
+    elif asked.pin is not None:
+        return asked.pin.window
+    elif holds is not None:
+        return holds
+    else:
+        raise NotSealed(f"{asked.written} holds nothing.", hint=f"seamless artifacts {asked.node} lists its versions.")
+    if asked.pin is not None:
+        door.require_inside(asked.pin, window)
+    elif holds is None or not holds.contains(window):
+        said = "nothing" if holds is None else str(holds)
+        raise NotSealed(
+            f"{asked.written} holds {said}, and {window} was asked for.",
+            hint=f"Ask for what it holds, or fetch the rest first: seamless fetch {asked.node} "
+            f"--start {format_time(window.start)} --end {format_time(window.end)}",
+            node=str(asked.node),
+        )
+    return window
