@@ -15,6 +15,7 @@ from seamless_lab.engine.events import Emit
 from seamless_lab.engine.ports import Clock, Fetched, RateLimiter, SourceTraits
 from seamless_lab.errors import RequestError
 
+
 def is_marked(home: Path) -> bool:
     """Whether a home holds a sandbox's bars."""
     return (home / SANDBOX_MARK).exists()
