@@ -123,8 +123,9 @@ def test_a_day_of_work(seamless: Terminal, tmp_path: Path) -> None:
     ],
 )
 def test_bad_input_ends_with_its_code_and_a_message_that_helps(
-    seamless: Terminal, words: list[str], code: int, name: str, said: str
+    seamless: Terminal, tmp_path: Path, words: list[str], code: int, name: str, said: str
 ) -> None:
+    (tmp_path / "home").mkdir()
     ended, out, err = seamless(*words)
     assert (ended, out) == (code, "")
     assert err.splitlines()[-2].startswith(f"error[{name}") or err.splitlines()[-1].startswith(f"error[{name}")
@@ -165,6 +166,12 @@ def test_a_sandbox_exchange_never_mixes_with_real_bars(exchange: SandboxExchange
     assert "needs" not in capsys.readouterr().out
     assert main(["artifacts", "--exchange-url", "localhost", "--home", "x"]) == 2
     assert "is no URL" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["coverage", NODE], ["gaps", NODE], ["artifacts"], ["verify"], ["sla"]])
+def test_looking_makes_no_home(seamless: Terminal, tmp_path: Path, words: list[str]) -> None:
+    code, _, err = seamless(*words)
+    assert (code, "There is no home at" in err, (tmp_path / "home").exists()) == (2, True, False)
 
 
 def test_quiet_says_nothing_but_the_answer(seamless: Terminal) -> None:

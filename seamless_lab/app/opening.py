@@ -34,20 +34,18 @@ def open_lab(place: Place, environment: Mapping[str, str]) -> Lab:
 
 
 def _keep_apart(lab: Lab) -> None:
-    """Mark the home as a sandbox's, unless it holds real bars."""
-    from seamless_lab.app.sandbox_home import is_marked, mark
+    """Make the home a sandbox's once its exchange is asked, unless it holds real bars."""
+    from seamless_lab.app.sandbox_home import is_marked
 
     home = lab.wiring.home.root
-    if is_marked(home):
-        return
-    if home.is_dir() and lab.nodes():
+    lab.wiring.sandboxed = True
+    if home.is_dir() and not is_marked(home) and lab.nodes():
         lab.close()
         raise RequestError(
             f"The home {home} holds real bars, and those of --exchange-url would mix with them.",
             hint="Leave --exchange-url out, or name another home: --home ./sandbox-home.",
             home=str(home),
         )
-    mark(home)
 
 
 def _check(url: str, *, named_home: bool) -> None:

@@ -28,17 +28,29 @@ def mark(home: Path) -> None:
 
 
 class HomeFetcher(CcxtFetcher):
-    """The exchanges as one home may ask them: one marked as a sandbox's asks only those sent elsewhere by `urls`."""
+    """The exchanges as one home may ask them: one marked as a sandbox's asks only those sent elsewhere by `urls`.
+
+    A `sandboxed` one marks its home before it asks, so that no bar is kept in a home without the mark.
+    """
 
     def __init__(
-        self, home: Path, limiter: RateLimiter, clock: Clock, settings: dict[str, CcxtSettings], *, emit: Emit
+        self,
+        home: Path,
+        limiter: RateLimiter,
+        clock: Clock,
+        settings: dict[str, CcxtSettings],
+        *,
+        sandboxed: bool,
+        emit: Emit,
     ) -> None:
         super().__init__(limiter, clock, settings, emit=emit)
-        self._home = home
+        self._home, self._sandboxed = home, sandboxed
         self._sent_elsewhere = {exchange for exchange, own in settings.items() if "urls" in own.options}
 
     def require(self, node: NodeId) -> None:
         """Refuse a real exchange's bars in a home that holds a sandbox's."""
+        if self._sandboxed:
+            mark(self._home)
         _require_stand_in(self._home, node, self._sent_elsewhere)
 
     async def traits(self, node: NodeId) -> SourceTraits:

@@ -91,6 +91,8 @@ class Wiring:
         self.reads = ReadJournal()
         self.results = ResultJournal()
         self.making = threading.RLock()
+        self.sandboxed = False
+        """Whether a sandbox stands in for the exchanges; set before the first of them is asked."""
         self.events.add(self._to_bus)
 
     @part
@@ -177,7 +179,9 @@ class Wiring:
     def fetcher(self) -> CcxtFetcher:
         """The exchanges."""
         settings = {exchange: self._exchange_settings(exchange) for exchange in self.settings.exchanges}
-        return HomeFetcher(self.home.root, self.limiter, self.clock, settings, emit=self.events.emit)
+        return HomeFetcher(
+            self.home.root, self.limiter, self.clock, settings, sandboxed=self.sandboxed, emit=self.events.emit
+        )
 
     @part
     def limiter(self) -> LocalRateLimiter:
