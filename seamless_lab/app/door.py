@@ -22,7 +22,7 @@ from seamless_lab.core.reference import (
     parse_reference,
     parse_selector,
 )
-from seamless_lab.core.time import EARLIEST_S, TimeLike, TimeRange, parse_window
+from seamless_lab.core.time import EARLIEST_S, TimeLike, TimeRange, format_time_ms, parse_time_ms, parse_window
 from seamless_lab.core.version import Version
 from seamless_lab.engine.artifacts import SealedStore
 from seamless_lab.engine.request import FetchRequest
@@ -120,9 +120,10 @@ class Door:
             return self._pinned(ref, self._wiring.pins.named(parsed.name))
         node = require_bars(parsed.node)
         selector = parsed.selector if as_of is None else parse_selector(as_of, now_ms=now_ms)
+        written = ref if as_of is None else f"{ref}@{_text_of(as_of, now_ms)}"
         if isinstance(selector, Locked):
-            return self._pinned(ref, self._wiring.pins.of_node(node))
-        return Asked(ref, node, selector, self._wiring.sealed)
+            return self._pinned(written, self._wiring.pins.of_node(node))
+        return Asked(written, node, selector, self._wiring.sealed)
 
     def _pinned(self, ref: str, pin: Pin) -> Asked:
         pins = self._wiring.pins
@@ -197,3 +198,8 @@ class Door:
     def known_window(self, header: Header, start: TimeLike | None, end: TimeLike | None) -> TimeRange:
         """A window; without a start, from the first to the last slot that the stores have an answer for."""
         return inspect.known_bounds(self._wiring, header) if start is None else self.window(header, start, end)
+
+
+def _text_of(as_of: TimeLike, now_ms: int) -> str:
+    """A selector given as a value, as it would be written behind `@`."""
+    return as_of.strip() if isinstance(as_of, str) else format_time_ms(parse_time_ms(as_of, now_ms=now_ms))

@@ -47,9 +47,10 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class NotebookRead:
-    """A sealed read that a notebook's cell made when the notebook was sealed."""
+    """A sealed read that a notebook's cell made when the notebook was sealed; `ref` as it is written there."""
 
     cell: str
+    ref: str
     node: NodeId
     window: TimeRange
     content: str
@@ -107,6 +108,7 @@ def _pin_facts(pin: Pin) -> list[tuple[str, object]]:
 def _read_facts(read: NotebookRead) -> list[tuple[str, object]]:
     return [
         ("cell", read.cell),
+        ("ref", read.ref),
         ("node", str(read.node)),
         ("start", _moment(read.window.start * 1000)),
         ("end", _moment(read.window.end * 1000)),

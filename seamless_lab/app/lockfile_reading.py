@@ -91,9 +91,10 @@ class _Reader:
         return tuple(self._read(facts, what, table) for facts in found)
 
     def _read(self, found: object, what: str, table: str) -> NotebookRead:
-        facts = self.table(found, what, table, {"cell", "node", "start", "end", "content", "fingerprint"})
+        facts = self.table(found, what, table, {"cell", "ref", "node", "start", "end", "content", "fingerprint"})
         return NotebookRead(
             cell=self.text(facts["cell"], f"{what}: cell", table, "cell"),
+            ref=self.text(facts["ref"], f"{what}: ref", table, "ref"),
             node=self.node(facts, what, table),
             window=self.window(facts, what, table),
             content=self.digest(facts, "content", what, table),

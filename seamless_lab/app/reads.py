@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from threading import Lock
@@ -88,6 +88,15 @@ def read_by(written: str, pin: str, answer: Answer) -> ReadRecord:
     )
 
 
+_listeners: list[Callable[[ReadRecord], None]] = []
+
+
+def listen(heard: Callable[[ReadRecord], None]) -> Callable[[], None]:
+    """Hear of every read of every lab of this process; returns the function that ends it."""
+    _listeners.append(heard)
+    return lambda: _listeners.remove(heard)
+
+
 class ReadJournal:
     """All sealed reads of one lab, in order; each is kept as often as it was made. Thread-safe."""
 
@@ -99,6 +108,8 @@ class ReadJournal:
         """Append one."""
         with self._lock:
             self._records.append(record)
+        for heard in _listeners:
+            heard(record)
 
     def records(self) -> Sequence[ReadRecord]:
         """All so far, oldest first."""

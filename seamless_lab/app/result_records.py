@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from seamless_lab.app.reads import CURRENT_CELL, NO_CELL, Cell
 from seamless_lab.core.time import TimeRange
 
 Recipe = Mapping[str, object]
@@ -40,7 +41,7 @@ class ResultRecord:
     inputs: tuple[ResultInput, ...]
     recipe: Recipe = field(default_factory=dict)
     repeatable: bool = True
-    cell: str = ""
+    cell: Cell = NO_CELL
 
 
 Heard = Callable[[ResultRecord], None]
@@ -54,7 +55,8 @@ class ResultJournal:
         self._records: list[ResultRecord] = []
 
     def add(self, record: ResultRecord) -> None:
-        """Record a result."""
+        """Record a result, as one of the cell that runs."""
+        record = replace(record, cell=CURRENT_CELL.get())
         with self._lock:
             self._records.append(record)
         for heard in _listeners:
