@@ -32,7 +32,7 @@ _NOTEBOOK = """\
 |---|---|
 | `x = %seamless fetch …` | keep the result; `x.frame` has the bars |
 | `%seamless x << fetch …` | the same, showing nothing |
-| `%%seamless` | run one command a line; `#` starts a comment line, a backslash at the end goes on |
+| `%%seamless` | run a command on each line, showing each result; `#` begins a comment, `\\` at the end goes on |
 | `$name`, `{{expression}}` | put in a Python value: a list gives several words, a result its reference |
 | `$$` | write a dollar sign |
 | `%seamless … ;` | show nothing |

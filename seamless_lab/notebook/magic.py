@@ -15,6 +15,7 @@ from IPython.core.magic import (
     needs_local_scope,
     no_var_expand,
 )
+from IPython.display import display
 from traitlets import Bool
 
 from seamless_lab import __version__
@@ -41,7 +42,7 @@ HOW = """
 In a notebook
   x = %seamless fetch …        the result as a value; x.frame has the bars
   %seamless x << fetch …       the same, showing nothing
-  %%seamless                   a command on each line, # starts a comment line
+  %%seamless                   a command on each line, each result shown; # starts a comment line
   $name, {{expression}}        Python values; lists give several words, $$ is a dollar sign
   --json                       the facts as a dict
   … ;                          shows nothing
@@ -97,17 +98,18 @@ class SeamlessMagics(Magics):
     @line_cell_magic
     def seamless(self, line: str, cell: str | None = None, local_ns: Mapping[str, object] | None = None) -> object:
         """Replaced by `documented`, because `%seamless?` shows it."""
-        names = {**self._names, **(local_ns or {})}
         lines = [line] if cell is None else _lines(f"{line}\n{cell}")
         result: object = None
         try:
-            for each in lines:
-                result = self._one(each, names)
+            for number, each in enumerate(lines, 1):
+                result = self._one(each, {**self._names, **(local_ns or {})})
+                if number < len(lines) and result is not None and not _silent(each):
+                    display(result)  # type: ignore[no-untyped-call]  # IPython's has no types
         except SeamlessError as error:
             if self.full_tracebacks or any("--debug" in each for each in lines):
                 raise
             raise CommandFailed(error) from error
-        return None if lines and lines[-1].rstrip().endswith(";") and not self._assigned() else result
+        return None if lines and _silent(lines[-1]) and not self._assigned() else result
 
     def _assigned(self) -> bool:
         """Whether the cell has `x = %seamless … ;`, where the semicolon must not take the value away."""
@@ -147,6 +149,10 @@ def documented() -> None:
     overview = parse([], program=PROGRAM, version=__version__)
     assert isinstance(overview, Shown)  # no words: the overview
     SeamlessMagics.seamless.__doc__ = overview.text + HOW
+
+
+def _silent(line: str) -> bool:
+    return line.rstrip().endswith(";")
 
 
 def _lines(cell: str) -> list[str]:

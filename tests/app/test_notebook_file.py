@@ -102,8 +102,8 @@ def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_the_front_end_tells_which_notebook_this_is() -> None:
-    jupyter = {"JPY_SESSION_NAME": "/work/a.ipynb"}
-    assert this_notebook(jupyter, {}) == Path("/work/a.ipynb")
-    assert this_notebook(jupyter, {"__vsc_ipynb_file__": "/work/b.ipynb"}) == Path("/work/b.ipynb")
+    jupyter = {"JPY_SESSION_NAME": "/books/a.ipynb"}
+    assert this_notebook(jupyter, {}) == Path("/books/a.ipynb")
+    assert this_notebook(jupyter, {"__vsc_ipynb_file__": "/books/b.ipynb"}) == Path("/books/b.ipynb")
     assert this_notebook({"JPY_SESSION_NAME": "console-1"}, {}) is None
     assert this_notebook({}, {"__vsc_ipynb_file__": 7}) is None

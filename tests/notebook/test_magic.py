@@ -70,6 +70,15 @@ def test_a_cell_runs_a_command_a_line_and_gives_the_last(shell: InteractiveShell
     assert isinstance(ran(shell, cell), ArtifactList)
 
 
+def test_a_cell_shows_each_result_and_takes_names_from_the_lines_above(shell: InteractiveShell) -> None:
+    fetch = f"fetch {NODE} --start 2024-03-01 --end 2024-03-08"
+    with capture_output() as shown:
+        shell.run_cell(f"%%seamless\n{fetch}\nk << {fetch}\n{fetch};\ncoverage {NODE}\nmanifest $k").raise_error()
+    badges = ("PASS", "complete", "the first version")
+    assert [shown.stdout.count(badge) for badge in badges] == [1, 1, 1], "one result bound, one silenced"
+    assert sorted(map(shown.stdout.index, badges)) == list(map(shown.stdout.index, badges))
+
+
 def test_json_gives_a_dict_and_a_semicolon_is_no_argument(shell: InteractiveShell) -> None:
     facts = ran(shell, f"{FETCH} --json")
     assert isinstance(facts, dict)
