@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from seamless_lab.app.lab import Lab
+    from seamless_lab.core.backtest.crossover import crossover
     from seamless_lab.notebook import lab, load_ipython_extension, unload_ipython_extension
 
 __version__ = "0.1.0"
 
 _PLACES = {
     "Lab": "seamless_lab.app.lab",
+    "crossover": "seamless_lab.core.backtest.crossover",
     "lab": "seamless_lab.notebook",
     "load_ipython_extension": "seamless_lab.notebook",
     "unload_ipython_extension": "seamless_lab.notebook",
 }
 
-__all__ = ["Lab", "__version__", "lab", "load_ipython_extension", "unload_ipython_extension"]
+__all__ = ["Lab", "__version__", "crossover", "lab", "load_ipython_extension", "unload_ipython_extension"]
 
 
 def __getattr__(name: str) -> object:

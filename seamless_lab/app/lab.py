@@ -11,6 +11,7 @@ from typing import Self, TypeVar
 import polars as pl
 
 from seamless_lab.app import inspect
+from seamless_lab.app.backtest import BacktestResult, PinsLike, StrategyLike, Trading, backtest
 from seamless_lab.app.door import AskedFetch, Door, FetchOptions
 from seamless_lab.app.portal import Portal
 from seamless_lab.app.reads import read_by
@@ -27,6 +28,7 @@ from seamless_lab.app.results import (
     with_time,
 )
 from seamless_lab.app.wiring import Wiring, wire
+from seamless_lab.core.backtest.sleeve import Costs
 from seamless_lab.core.bars import Bars
 from seamless_lab.core.digest import Header
 from seamless_lab.core.policy import Domain, SLAPolicy, Strategy
@@ -224,6 +226,64 @@ class Lab:
         now_ms = self.wiring.clock.now_ms()
         self._portal.call(self.wiring.engine.wait_logged)
         return inspect.sla(self.wiring, self.door.node(node) if node else None, parse_time_ms(since, now_ms=now_ms))
+
+    # -- research -------------------------------------------------------------------------------------------------
+
+    def backtest(  # noqa: PLR0913  # each is an option users know, keyword-only
+        self,
+        strategy: StrategyLike,
+        *,
+        pins: PinsLike,
+        start: TimeLike | None = None,
+        end: TimeLike | None = None,
+        fee_bps: float = 0.0,
+        slippage_bps: float = 0.0,
+        capital: float = 1.0,
+        allow_gaps: bool = False,
+        check_lookahead: bool = True,
+    ) -> BacktestResult:
+        """What a strategy would have done with sealed bars: equity, trades, metrics, and a digest of all of it.
+
+        The target that a bar's close gives is executed at the open of the next bar there is. Each symbol has an equal
+        part of the capital and keeps to it; between fills its units stay as they are. See `docs/backtesting.md`.
+
+        Parameters
+        ----------
+        strategy
+            `crossover(fast, slow)`; or a function of one symbol's polars frame (`ts`, `time`, `open, high, low, close,
+            volume`, sorted) that returns an expression or a series of positions, or a frame with `ts` and `position`.
+            A position is a fraction of the symbol's equity from -1 to 1, a null is no signal: what is held stays, flat
+            at the beginning. It may be called on two threads, for each symbol, and on beginnings of its bars.
+        pins
+            References to sealed bars by name, `{"btc": "pin:btc"}`, or a list of them, or one.
+        start, end
+            The window; by default that of the pins.
+        fee_bps, slippage_bps
+            Costs in basis points of the traded value: a fee, and how much worse than the open a fill's price is.
+        capital
+            Of all symbols together.
+        allow_gaps
+            Accept slots for which nobody has an answer; they are then like slots without a bar.
+        check_lookahead
+            Run the strategy on beginnings of the bars too, which shows most kinds of look-ahead.
+
+        Raises
+        ------
+        NotSealed
+            For what may be another version tomorrow, with a reference to use instead.
+        LookAhead, NotRepeatable
+            With the symbol and the bar at which the strategy used the future, or gave two answers.
+        GapsRefused
+            For slots without an answer.
+        SeamlessError
+            See `errors`: each says what to do. What the strategy raises comes as it is, with the symbol added.
+
+        Examples
+        --------
+        >>> lab.backtest(crossover(20, 100), pins=["pin:btc", "pin:eth"], fee_bps=10)  # doctest: +SKIP
+        """
+        trading = Trading(Costs(fee_bps, slippage_bps), capital, allow_gaps, check_lookahead)
+        return backtest(self.wiring, self.door, strategy, pins, start, end, trading)
 
     # -- act ------------------------------------------------------------------------------------------------------
 

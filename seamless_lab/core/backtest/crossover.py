@@ -59,6 +59,20 @@ class Crossover:
         return nothing.append(pl.Series("position", target))
 
 
+def crossover(fast: int, slow: int, *, short: bool = False) -> Crossover:
+    """The crossover of two moving averages of closes, as a strategy for `Lab.backtest`.
+
+    Long while the mean of the last `fast` closes is above that of the last `slow`; else flat, or with `short` short
+    while it is below. Decided exactly, in whole ticks.
+
+    Examples
+    --------
+    >>> crossover(20, 100).text
+    'crossover(fast=20, slow=100, short=False)'
+    """
+    return Crossover(fast, slow, short)
+
+
 def _running(ticks: Ints, factor: int) -> Ints:
     largest = int(np.abs(ticks).max()) if ticks.size else 0
     if largest * max(ticks.size, factor) > _INT64_MAX:

@@ -96,6 +96,97 @@ class TradeCounts:
         return cls(gains.size, won.size / gains.size, profits / losses if losses else None)
 
 
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What was done, added up.
+
+    `exposure`: the part of bars that closed with a position; `traded`: the value bought and sold; `fees` and
+    `slippage`: paid, as `traded` in units of capital; `hold_return`: what holding from the first open to the last close
+    would have returned before costs.
+    """
+
+    exposure: float
+    traded: float
+    fees: float
+    slippage: float
+    hold_return: float
+
+    @classmethod
+    def joint(cls, parts: Sequence[Activity]) -> Activity:
+        """Of sleeves of equal capital."""
+        count = len(parts)
+        return cls(
+            exposure=math.fsum(part.exposure for part in parts) / count,
+            traded=math.fsum(part.traded for part in parts),
+            fees=math.fsum(part.fees for part in parts),
+            slippage=math.fsum(part.slippage for part in parts),
+            hold_return=math.fsum(part.hold_return for part in parts) / count,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """The result in numbers. Returns and drawdowns are ratios (0.1 is 10 %); None where a number has no meaning.
+
+    `turnover`: value traded a year over the mean equity; `trades`, `win_rate`, `profit_factor`: of closed round trips,
+    after costs. The rest as in `Ratios`, `Drawdown` and `Activity`.
+    """
+
+    total_return: float
+    hold_return: float
+    cagr: float | None
+    volatility: float | None
+    sharpe: float | None
+    sortino: float | None
+    calmar: float | None
+    max_drawdown: float
+    max_drawdown_days: float
+    exposure: float
+    turnover: float
+    trades: int
+    win_rate: float | None
+    profit_factor: float | None
+    fees: float
+    slippage: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Course:
+    """Equity over a window: at every slot and at the end of every UTC day, and what it began with."""
+
+    equity: Floats
+    daily: Floats
+    capital: float
+    step_s: int
+    seconds: int
+
+    def metrics(self, activity: Activity, gains: Floats) -> Metrics:
+        """The numbers, from what was done and the profit of each closed trade."""
+        drawdown = Drawdown.of(self.equity, self.capital, self.step_s)
+        returns = returns_of(self.daily, self.capital).tolist()
+        ratios = Ratios.of(returns, float(self.daily[-1]) / self.capital, self.seconds, drawdown)
+        trips = TradeCounts.of(gains)
+        mean = math.fsum(self.daily.tolist()) / self.daily.size
+        return Metrics(
+            total_return=ratios.total_return,
+            hold_return=activity.hold_return,
+            cagr=ratios.cagr,
+            volatility=ratios.volatility,
+            sharpe=ratios.sharpe,
+            sortino=ratios.sortino,
+            calmar=ratios.calmar,
+            max_drawdown=drawdown.depth,
+            max_drawdown_days=drawdown.longest_s / DAY_S,
+            exposure=activity.exposure,
+            turnover=activity.traded / mean * DAYS_A_YEAR * DAY_S / self.seconds if mean else 0.0,
+            trades=trips.trades,
+            win_rate=trips.win_rate,
+            profit_factor=trips.profit_factor,
+            fees=activity.fees,
+            slippage=activity.slippage,
+        )
+
+
 def peaks_of(equity: Floats, capital: float) -> Floats:
     """The highest equity up to each close, the initial capital included."""
     return np.maximum(np.maximum.accumulate(equity), capital)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from seamless_lab.core.backtest.performance import DAY_S
+from seamless_lab.core.backtest.performance import DAY_S, Course
 from seamless_lab.core.backtest.ticks import Floats
 from seamless_lab.core.grid import Grid
 from seamless_lab.core.ranges import Ints
@@ -48,6 +48,10 @@ class Calendar:
         """Equity at the end of each of `days`, from that of every slot: of the last close not after midnight."""
         closed = (self.days + DAY_S - self.window.start) // self.grid.step_s
         return np.concatenate((np.array([capital]), equity))[np.minimum(closed, self.slots)]
+
+    def course(self, spread: Floats, capital: float) -> Course:
+        """Equity at every slot, with its days."""
+        return Course(spread, self.at_days(spread, capital), capital, self.grid.step_s, self.window.seconds)
 
 
 @dataclass(slots=True)

@@ -99,6 +99,26 @@ class Fills:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A sleeve's fills added up in their order: value traded, fees and slippage, in units of capital."""
+
+    traded: float
+    fees: float
+    slippage: float
+
+    @classmethod
+    def of(cls, fills: Fills, costs: Costs) -> Account:
+        """Add up."""
+        traded = fills.traded
+        bought, sold = _sum(np.maximum(traded, 0)), _sum(np.maximum(-traded, 0))
+        return cls(
+            bought + sold,
+            costs.fee * ((1 + costs.slippage) * bought + (1 - costs.slippage) * sold),
+            costs.slippage * (bought + sold),
+        )
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Sleeve:
     """What became of one symbol's capital.
@@ -113,7 +133,7 @@ class Sleeve:
     waiting: float | None
 
 
-def targets_of(positions: pl.Series, ts: pl.Series) -> Floats:
+def targets_of(positions: pl.Series, ts: pl.Series, symbol: str) -> Floats:
     """Target positions as numbers: a null keeps what was there before, which is flat at the beginning.
 
     Raises
@@ -133,8 +153,8 @@ def targets_of(positions: pl.Series, ts: pl.Series) -> Floats:
     if targets.size and not (targets.min() >= -1 and targets.max() <= 1):  # NaN fails as well
         place = int(np.argmin((targets >= -1) & (targets <= 1)))
         raise RequestError(
-            f"The strategy's position at {format_time(int(ts[place]))} is {float(targets[place])!r}; a position is a "
-            "fraction of equity from -1 (short) to 1 (long), without leverage.",
+            f"The strategy's position for {symbol} at {format_time(int(ts[place]))} is {float(targets[place])!r}; a "
+            "position is a fraction of equity from -1 (short) to 1 (long), without leverage.",
             hint="Clip it: .clip(-1, 1); give null where there is no signal.",
             value=float(targets[place]),
         )
@@ -204,3 +224,7 @@ def _ruin(fills: Fills, equity: Floats) -> int | None:
     if not sound.all():
         places.append(int(fills.bar[np.argmin(sound)]))
     return min(places, default=None)
+
+
+def _sum(values: Floats) -> float:
+    return float(np.cumsum(values)[-1]) if values.size else 0.0

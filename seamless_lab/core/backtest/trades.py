@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -14,25 +12,6 @@ from seamless_lab.core.ranges import Ints
 
 SIDES = pl.Series("side", ["long", "short"], dtype=pl.Enum(["long", "short"]))
 ENDED = pl.Series("ended", ["signal", "open", "ruin"], dtype=pl.Enum(["signal", "open", "ruin"]))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Account:
-    """Running totals over a sleeve's fills: value traded, fees and slippage, in units of capital."""
-
-    traded: float
-    fees: float
-    slippage: float
-
-    @classmethod
-    def of(cls, fills: Fills, costs: Costs) -> Account:
-        """Add up the fills, one after the other."""
-        bought, sold = _sum(np.maximum(fills.traded, 0)), _sum(np.maximum(-fills.traded, 0))
-        return cls(
-            bought + sold,
-            costs.fee * ((1 + costs.slippage) * bought + (1 - costs.slippage) * sold),
-            costs.slippage * (bought + sold),
-        )
 
 
 def trades_of(sleeve: Sleeve, ts: Ints, opens: Floats, closes: Floats, costs: Costs) -> pl.DataFrame:
@@ -91,7 +70,3 @@ def _costs(fills: Fills, turns: Ints, opening: npt.NDArray[np.bool_]) -> Floats:
     closing = np.append((fills.before - fills.between)[turns[1:]], 0.0)
     paid: Floats = own + closing
     return paid[opening]
-
-
-def _sum(values: Floats) -> float:
-    return float(np.cumsum(values)[-1]) if values.size else 0.0

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seamless_lab.core.backtest.sleeve import Costs, Sleeve, simulate, targets_of
-from seamless_lab.core.backtest.trades import Account, trades_of
+from seamless_lab.core.backtest.sleeve import Account, Costs, Sleeve, simulate, targets_of
+from seamless_lab.core.backtest.trades import trades_of
 from seamless_lab.errors import RequestError
 from tests.core.backtest.naive import Paper, on_paper
 
@@ -33,7 +33,7 @@ def markets(draw, price=prices):
 
 def run(opens, closes, positions, fee_bps=0.0, slippage_bps=0.0, capital=1.0):
     ts = np.arange(len(opens), dtype=np.int64) * STEP
-    wanted = targets_of(pl.Series(positions, dtype=pl.Float64), pl.Series(ts))
+    wanted = targets_of(pl.Series(positions, dtype=pl.Float64), pl.Series(ts), "btc")
     charged = Costs(fee_bps, slippage_bps)
     opened, closed = np.array(opens, dtype=float), np.array(closes, dtype=float)
     sleeve = simulate(opened, closed, wanted, charged, capital)
@@ -123,20 +123,20 @@ def test_a_short_that_doubles_is_ruin_and_nothing_is_traded_afterwards():
 
 @pytest.mark.parametrize("wrong", [1.5, -1.01, float("nan"), float("inf")])
 def test_leverage_and_what_is_no_number_are_refused_with_their_bar(wrong):
-    with pytest.raises(RequestError, match=r"1970-01-01T00:01Z is .* without leverage"):
-        targets_of(pl.Series([0.0, wrong]), pl.Series([0, 60]))
+    with pytest.raises(RequestError, match=r"for btc at 1970-01-01T00:01Z is .* without leverage"):
+        targets_of(pl.Series([0.0, wrong]), pl.Series([0, 60]), "btc")
 
 
 def test_positions_that_are_no_numbers_are_refused():
     with pytest.raises(RequestError, match="type String"):
-        targets_of(pl.Series(["long"]), pl.Series([0]))
+        targets_of(pl.Series(["long"]), pl.Series([0]), "btc")
 
 
 def test_booleans_and_integers_are_positions():
     ts = pl.Series([0, 60, 120])
-    assert targets_of(pl.Series([True, None, False]), ts).tolist() == [1, 1, 0]
-    assert targets_of(pl.Series([-1, None, 1], dtype=pl.Int8), ts).tolist() == [-1, -1, 1]
-    assert targets_of(pl.Series([None, None, None]), ts).tolist() == [0, 0, 0]
+    assert targets_of(pl.Series([True, None, False]), ts, "btc").tolist() == [1, 1, 0]
+    assert targets_of(pl.Series([-1, None, 1], dtype=pl.Int8), ts, "btc").tolist() == [-1, -1, 1]
+    assert targets_of(pl.Series([None, None, None]), ts, "btc").tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize("wrong", [-1.0, 1000.5, float("nan")])

@@ -1,0 +1,199 @@
+"""What a strategy may be, brought to one form: bars of one symbol in, one target position a bar out."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import polars as pl
+
+from seamless_lab.app.results import with_time
+from seamless_lab.core.backtest.crossover import Crossover
+from seamless_lab.core.time import format_time
+from seamless_lab.errors import RequestError
+
+PositionsLike = pl.Expr | pl.Series | pl.DataFrame
+PolarsFunction = Callable[[pl.DataFrame], PositionsLike]
+StrategyLike = Crossover | PolarsFunction | str
+
+POSITION = "position"
+
+
+class Strategy(Protocol):
+    """Target positions of one symbol."""
+
+    @property
+    def label(self) -> str:
+        """What is shown of it, on one line."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """What is hashed of it: its source or its parameters."""
+        ...
+
+    @property
+    def recipe(self) -> dict[str, object] | None:
+        """What makes it again, as JSON values; None when only its author can."""
+        ...
+
+    def positions(self, name: str, bars: pl.DataFrame) -> pl.Series:
+        """One position a bar; `bars` in canonical columns, `name` its symbol's, for messages."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """A strategy that comes with the package."""
+
+    crossover: Crossover
+
+    @property
+    def label(self) -> str:
+        """As one writes it."""
+        short = ", short=True" if self.crossover.short else ""
+        return f"crossover({self.crossover.fast}, {self.crossover.slow}{short})"
+
+    @property
+    def text(self) -> str:
+        """Its parameters."""
+        return self.crossover.text
+
+    @property
+    def recipe(self) -> dict[str, object]:
+        """Its parameters."""
+        return {
+            "kind": "crossover",
+            "fast": self.crossover.fast,
+            "slow": self.crossover.slow,
+            "short": self.crossover.short,
+        }
+
+    def positions(self, name: str, bars: pl.DataFrame) -> pl.Series:
+        """Exact, on ticks."""
+        return self.crossover.positions(bars)
+
+
+@dataclass(frozen=True, slots=True)
+class FromPolars:
+    """A function of one symbol's frame (`ts`, `time`, prices, `volume`)."""
+
+    function: PolarsFunction
+
+    @property
+    def label(self) -> str:
+        """The function's name."""
+        return getattr(_plain(self.function), "__name__", type(self.function).__name__)
+
+    @property
+    def text(self) -> str:
+        """The function's source, with the arguments that `functools.partial` has bound; empty where there is none."""
+        bound = ""
+        if isinstance(self.function, functools.partial):
+            bound = f"{self.function.args!r} {sorted(self.function.keywords.items())!r}\n"
+        try:
+            return bound + textwrap.dedent(inspect.getsource(_plain(self.function)))
+        except (OSError, TypeError):  # typed at a prompt, or compiled
+            return bound
+
+    @property
+    def recipe(self) -> None:
+        """None: a function is code, not a value."""
+        return
+
+    def positions(self, name: str, bars: pl.DataFrame) -> pl.Series:
+        """Call it. What it raises is its author's to see, with the symbol added."""
+        frame = with_time(bars)
+        try:
+            found = self.function(frame)
+            if isinstance(found, pl.Expr):
+                return _evaluated(frame, found)
+        except Exception as error:
+            error.add_note(f"The strategy {self.label} raised this on {name}, {bars.height:,} bars.")
+            raise
+        if isinstance(found, pl.DataFrame):
+            return aligned(name, bars, found)
+        if not isinstance(found, pl.Series):
+            raise RequestError(
+                f"The strategy {self.label} gave a value of type {type(found).__name__}; it gives a polars expression, "
+                "series or frame of positions.",
+                hint="For example: lambda bars: pl.col('close') > pl.col('close').rolling_mean(100)",
+            )
+        if found.len() != bars.height:
+            raise RequestError(
+                f"The strategy {self.label} gave {found.len():,} positions for the {bars.height:,} bars of {name}.",
+                hint="Give one position a bar, null where there is no signal; or a frame with ts and position.",
+                symbol=name,
+            )
+        return found
+
+
+def strategy_of(given: StrategyLike) -> Strategy:
+    """The strategy that a user gave.
+
+    Raises
+    ------
+    RequestError
+        For anything else than a shipped strategy, a function or SQL text.
+    """
+    if isinstance(given, Crossover):
+        return Shipped(given)
+    if callable(given):
+        return FromPolars(given)
+    raise RequestError(
+        f"{given!r:.80} is no strategy.",
+        hint="Give crossover(20, 100), a function of a polars frame of bars, or SQL text that selects ts and position.",
+    )
+
+
+def aligned(name: str, bars: pl.DataFrame, found: pl.DataFrame) -> pl.Series:
+    """The column `position` of a frame, by its `ts` where it has one: bars that it leaves out have no signal.
+
+    Raises
+    ------
+    RequestError
+        Without the column, with a `ts` twice or one at which no bar opens, or of another length without `ts`.
+    """
+    if POSITION not in found.columns:
+        raise RequestError(
+            f"The strategy gave the columns {', '.join(found.columns)}; one of them must be position.",
+            hint="Name it: .alias('position'), or AS position.",
+        )
+    if "ts" not in found.columns:
+        if found.height != bars.height:
+            raise RequestError(
+                f"The strategy gave {found.height:,} positions for the {bars.height:,} bars of {name}, without ts.",
+                hint="Give the column ts as well, or one position a bar.",
+                symbol=name,
+            )
+        return found[POSITION]
+    if found["ts"].dtype != pl.Int64:
+        raise RequestError(
+            f"The strategy gave ts as {found['ts'].dtype}; it is the bars' own column ts, in epoch seconds.",
+            hint="Pass ts on as it is; time is beside it for reading.",
+        )
+    if found["ts"].equals(bars["ts"]):
+        return found[POSITION]
+    strange = found.filter(~pl.col("ts").is_in(bars["ts"].implode()) | pl.col("ts").is_duplicated())
+    if not strange.is_empty():
+        at = strange["ts"][0]
+        what = "twice" if bars["ts"].is_in([at]).any() else "and no bar opens then"
+        raise RequestError(
+            f"The strategy gave a position at {'null' if at is None else format_time(at)} {what} ({name}).",
+            hint="Give at most one position a bar, by the bar's own ts.",
+            symbol=name,
+        )
+    return bars.select("ts").join(found.select("ts", POSITION), on="ts", how="left", maintain_order="left")[POSITION]
+
+
+def _evaluated(frame: pl.DataFrame, found: pl.Expr) -> pl.Series:
+    # beside the frame's own columns, so that a constant becomes one position a bar
+    return frame.with_columns(found.alias(POSITION))[POSITION]
+
+
+def _plain(function: PolarsFunction) -> PolarsFunction:
+    return function.func if isinstance(function, functools.partial) else function
