@@ -71,6 +71,10 @@ class Observed:
         """The part inside a set of slots."""
         return overlay(Observed.none(), self, only=ranges).result
 
+    def without(self, ranges: Ranges) -> Observed:
+        """The part outside of a set of slots."""
+        return self.within(self.answered - ranges)
+
     def at_of(self, seconds: Ints) -> Ints:
         """When each slot was observed, -1 where never; same shape as `seconds`."""
         if not len(self):
@@ -132,6 +136,11 @@ def _joined(starts: Ints, ends: Ints, at_ms: Ints) -> Observed:
         last = np.concatenate((breaks, [True]))
         starts, ends, at_ms = starts[first], ends[last], at_ms[first]
     return Observed(np.ascontiguousarray(starts), np.ascontiguousarray(ends), np.ascontiguousarray(at_ms))
+
+
+def standing(observed: Observed, withdrawn: Observed) -> Observed:
+    """The part that still counts where answers were withdrawn: what was observed later than that."""
+    return observed.within(overlay(withdrawn, observed).won) if len(withdrawn) else observed
 
 
 def settled(observed: Observed, grid: Grid, *, stabilization_bars: int) -> Observed:

@@ -135,6 +135,7 @@ class Commit:
 
     Nothing here enters a fingerprint. `as_of_ms` is the knowledge time, strictly increasing with `seq`; `observed` says
     when each slot was answered (exact for what recent commits changed, the latest moment of a pack for what is older).
+    `withdrawn`: slots that a rollback left without an answer, and when: older answers for them no longer count.
     """
 
     seq: int
@@ -148,11 +149,14 @@ class Commit:
     producer: Json = field(default_factory=dict)
     watermark_ms: int = 0
     provenance: Json = field(default_factory=dict)
+    withdrawn: Observed = field(default_factory=Observed.none)
 
     def to_bytes(self) -> bytes:
         """Canonical JSON."""
+        withdrawn = {"withdrawn_at_ms": self.withdrawn.runs()} if len(self.withdrawn) else {}
         return canonical_json(
             {
+                **withdrawn,
                 "format": COMMIT_FORMAT,
                 "seq": self.seq,
                 "previous": self.previous,
@@ -193,6 +197,7 @@ def commit_from_bytes(data: bytes, *, path: str) -> Commit:
             producer=found["producer"],
             watermark_ms=found["publication_watermark_ms"],
             provenance=found["provenance"],
+            withdrawn=Observed.from_runs(found.get("withdrawn_at_ms", [])),
         )
     except _UNREADABLE as error:
         raise Corrupted(f"{path} is no commit.", hint="Restore the file from a copy.", path=path) from error

@@ -11,7 +11,7 @@ from typing import TypeVar
 from seamless_lab.core.conformance import Conformed, conform
 from seamless_lab.core.coverage import stable_until
 from seamless_lab.core.digest import Header
-from seamless_lab.core.observed import settled
+from seamless_lab.core.observed import Observed, settled, standing
 from seamless_lab.core.plan import Block, plan_blocks
 from seamless_lab.core.policy import BackfillPolicy
 from seamless_lab.core.ranges import Ranges
@@ -51,6 +51,8 @@ WAIT_POLL_S = 0.1
 """How often a block that another process holds is tried again."""
 
 T = TypeVar("T")
+
+_NOTHING_WITHDRAWN = Observed.none()
 
 
 @dataclass(slots=True)
@@ -127,6 +129,7 @@ class Backfiller:
         gaps: Ranges,
         *,
         sealed: Ranges,
+        withdrawn: Observed = _NOTHING_WITHDRAWN,
         refresh: bool = False,
         provisional: bool = False,
         outcome: FillOutcome | None = None,
@@ -139,6 +142,8 @@ class Backfiller:
             On the grid, and old enough to be final.
         sealed
             Slots that the head already answers; they are not asked for, unless `refresh`.
+        withdrawn
+            Slots that a rollback left without an answer, and when: older answers for them do not count.
         refresh
             Ask for all of `gaps`, also what is answered already.
         provisional
@@ -161,7 +166,7 @@ class Backfiller:
             await self._give_up(header, lost, "rejected", _not_served(header, lost, traits), outcome)
             gaps = gaps - lost
         blocks = plan_blocks(gaps, header.grid, window_bars=self._policy.window_bars)
-        run = _Run(header, sealed, refresh, provisional, outcome, len(blocks))
+        run = _Run(header, sealed, withdrawn, refresh, provisional, outcome, len(blocks))
         slots = gaps.seconds // header.grid.step_s
         self._emit("seamless.backfill.plan", header, gaps.bounds, blocks=len(blocks), slots=slots)
         queue = iter(blocks)
@@ -242,8 +247,8 @@ class Backfiller:
         observed = await asyncio.to_thread(self._ports.hot.observed, run.header, block.window)
         if run.provisional:
             return block.gaps - observed.answered
-        known = settled(observed, run.header.grid, stabilization_bars=self._stabilization_bars).answered
-        return block.gaps - known - run.sealed
+        firm = settled(observed, run.header.grid, stabilization_bars=self._stabilization_bars)
+        return block.gaps - standing(firm, run.withdrawn).answered - run.sealed
 
     @asynccontextmanager
     async def _leased(self, header: Header, key: LeaseKey, window: TimeRange) -> AsyncIterator[Callable[[], Claimed]]:
@@ -410,6 +415,7 @@ class _Run:
 
     header: Header
     sealed: Ranges
+    withdrawn: Observed
     refresh: bool
     provisional: bool
     outcome: FillOutcome

@@ -176,7 +176,9 @@ class FetchEngine:
         work.touched(known.header.node.exchange)
         try:
             async with work.budget.phase(Phase.BACKFILL):
-                await self._backfiller.fill(known.header, gaps, sealed=known.sealed, outcome=work.outcome)
+                await self._backfiller.fill(
+                    known.header, gaps, sealed=known.sealed, withdrawn=known.withdrawn, outcome=work.outcome
+                )
         except SeamlessSLAExceeded as error:
             self._violated(work, error)
 
@@ -264,7 +266,9 @@ class FetchEngine:
         async def run() -> None:
             outcome = FillOutcome()
             try:
-                await self._backfiller.fill(known.header, gaps, sealed=known.sealed, outcome=outcome)
+                await self._backfiller.fill(
+                    known.header, gaps, sealed=known.sealed, withdrawn=known.withdrawn, outcome=outcome
+                )
                 report, now_ms = outcome.report, self._stores.clock.now_ms()
                 tell_findings(self._emit, now_ms, where(request), report.flags, report.warnings)
                 await self._publisher.publish(

@@ -91,7 +91,9 @@ class Jobs:
         """
         gaps, before = await self._gaps(header, window, refresh)
         outcome = FillOutcome()
-        await self._backfiller.fill(header, gaps, sealed=before.sealed, refresh=refresh, outcome=outcome)
+        await self._backfiller.fill(
+            header, gaps, sealed=before.sealed, withdrawn=before.withdrawn, refresh=refresh, outcome=outcome
+        )
         self._tell_findings(header, window, outcome.report)
         version = await self._publisher.publish(header, window, reports=outcome.reports)
         return await asyncio.to_thread(self._finished, before, outcome, version)

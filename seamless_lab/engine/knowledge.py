@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from seamless_lab.core.bars import Bars
 from seamless_lab.core.coverage import Coverage, classify, stable_until
 from seamless_lab.core.digest import Header
-from seamless_lab.core.observed import Observed, merge, overlay, settled
+from seamless_lab.core.observed import Observed, merge, overlay, settled, standing
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import Version
@@ -40,6 +40,11 @@ class Known:
         return self.observed.answered
 
     @property
+    def withdrawn(self) -> Observed:
+        """Slots that a rollback left without an answer: what was observed before does not count."""
+        return self.head.commit.withdrawn if self.head is not None else Observed.none()
+
+    @property
     def sealed(self) -> Ranges:
         """Slots that the head answers, inside the window and out."""
         return self.head.tree.answered if self.head is not None else Ranges.empty()
@@ -69,7 +74,7 @@ class Stores:
         head = self.sealed.head(header.node)
         if head is not None:
             require_same_grid(header, head)
-        firm = settled(hot.observed, header.grid, stabilization_bars=self.stabilization_bars)
+        firm = self._firm(header, hot, head)
         decided = overlay(head.commit.observed.clip(window) if head else Observed.none(), firm)
         return Known(
             header, window, head, hot, firm, decided.result, decided.won, self.now_s() if now_s is None else now_s
@@ -84,11 +89,16 @@ class Stores:
         if bounds is None:
             return known, Bars.none(known.header.node, known.header.grid), Observed.none()
         state = self.hot.load(known.header, bounds)
-        firm = settled(state.observed, known.header.grid, stabilization_bars=self.stabilization_bars)
+        firm = self._firm(known.header, state, known.head)
         if len(known.fresh - firm.answered):  # one snapshot with its bars cannot lose them
             known = self.know(known.header, known.window, with_bars=True, now_s=known.now_s)
             state, firm = known.hot, known.firm
         return known, state.bars.within(firm.answered), firm
+
+    def _firm(self, header: Header, hot: HotState, head: Version | None) -> Observed:
+        """What the hot store has observed late enough to be final, and no rollback has withdrawn since."""
+        firm = settled(hot.observed, header.grid, stabilization_bars=self.stabilization_bars)
+        return firm if head is None else standing(firm, head.commit.withdrawn)
 
     def covered(self, known: Known) -> tuple[Known, Coverage]:
         """The coverage of the window by cause, and the knowledge it tells, where that has moved on meanwhile."""

@@ -13,8 +13,8 @@ from seamless_lab.core.observed import Observed
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.report import ConformanceReport, merge_reports
 from seamless_lab.core.time import TimeRange
-from seamless_lab.core.version import Version
-from seamless_lab.engine.artifacts import Candidate, Published
+from seamless_lab.core.version import Json, Version
+from seamless_lab.engine.artifacts import Candidate, Evidence, Published
 from seamless_lab.engine.artifacts.coarsen import LIMIT_RUNS
 from seamless_lab.engine.events import Emit, Event, Field
 from seamless_lab.engine.knowledge import Known, Stores
@@ -57,7 +57,7 @@ class Publisher:
     def _publish(
         self, header: Header, window: TimeRange, world: str, reports: Sequence[ConformanceReport]
     ) -> Version | None:
-        clock, begun_s = self._stores.clock, self._stores.clock.monotonic_s()
+        begun_s = self._stores.clock.monotonic_s()
         known = self._stores.know(header, window)
         if not len(known.fresh):
             return known.head
@@ -76,20 +76,46 @@ class Publisher:
                     "flags": dict(report.flags),
                     "report": report.to_dict(),
                 },
-                producer={
-                    "identity": self._producer.identity,
-                    "version": self._producer.version,
-                    "exchange": header.node.exchange,
-                    "policy": self._producer.policy,
-                    "node_id": str(header.node),
-                    "interval": header.grid.step_s,
-                    "world_id": world,
-                },
+                producer=self._signature(header, world),
                 provenance={"window": [known.window.start, known.window.end], "upstream": header.node.exchange},
                 watermark_ms=int(firm.ends[-1]) * 1000,
             ),
         )
         commit = published.version.commit
+        self._tell(published, window, world, begun_s)
+        # Without a commit the head holds the same answers, known for longer: asking again has told nothing.
+        self._forget(header, commit.observed if published.created else firm)
+        return published.version
+
+    async def rollback(self, target: Version, *, world: str = "default") -> Published:
+        """Make the head hold exactly what an older version holds; see `SealedStore.restore`.
+
+        What the hot store has observed so far does not undo it.
+        """
+        return await asyncio.to_thread(self._rollback, target, world)
+
+    def _rollback(self, target: Version, world: str) -> Published:
+        begun_s, header = self._stores.clock.monotonic_s(), target.header
+        evidence = Evidence(self._signature(header, world), {"upstream": header.node.exchange})
+        published = self._stores.sealed.restore(target, evidence)
+        window = published.version.commit.bounds
+        assert window is not None  # what is sealed holds something
+        self._tell(published, window, world, begun_s)
+        return published
+
+    def _signature(self, header: Header, world: str) -> Json:
+        return {
+            "identity": self._producer.identity,
+            "version": self._producer.version,
+            "exchange": header.node.exchange,
+            "policy": self._producer.policy,
+            "node_id": str(header.node),
+            "interval": header.grid.step_s,
+            "world_id": world,
+        }
+
+    def _tell(self, published: Published, window: TimeRange, world: str, begun_s: float) -> None:
+        header, commit, clock = published.version.header, published.version.commit, self._stores.clock
         self._emit(
             Event(
                 "seamless.artifact.published" if published.created else "seamless.artifact.unchanged",
@@ -109,9 +135,6 @@ class Publisher:
                 },
             )
         )
-        # Without a commit the head holds the same answers, known for longer: asking again has told nothing.
-        self._forget(header, commit.observed if published.created else firm)
-        return published.version
 
     def _with_the_rest(self, known: Known) -> Known:
         """The window, and all else that the hot store knows better than the head, where the commit may be coarsened.

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seamless_lab.core.bars import Bars
-from seamless_lab.core.observed import Observed, merge, overlay
+from seamless_lab.core.observed import Observed, merge, overlay, standing
 from seamless_lab.core.ranges import Ranges
 from tests.core.models import SPAN, header_of, pairs, prices, ranges_of, seconds_of, set_of
 
@@ -49,6 +49,18 @@ def test_the_later_observation_wins_and_ties_go_to_the_base(base: Moments, newco
     decided = overlay(observed_of(base), observed_of(newcomer))
     assert moments_of(decided.result) == laid_over(base, newcomer)
     assert seconds_of(decided.won) == {slot for slot, at in newcomer.items() if at > base.get(slot, -1)}
+
+
+@given(known, known)
+def test_what_was_withdrawn_counts_again_when_it_is_observed_later(moments: Moments, withdrawn: Moments) -> None:
+    left = standing(observed_of(moments), observed_of(withdrawn))
+    assert moments_of(left) == {slot: at for slot, at in moments.items() if at > withdrawn.get(slot, -1)}
+
+
+@given(known, pairs)
+def test_a_part_without_some_slots_keeps_its_times(moments: Moments, spans: list[tuple[int, int]]) -> None:
+    left = observed_of(moments).without(ranges_of(spans))
+    assert moments_of(left) == {slot: at for slot, at in moments.items() if slot not in set_of(spans)}
 
 
 @given(known, known, known)

@@ -4,6 +4,7 @@ from seamless_lab.engine.artifacts.diff import Difference
 from seamless_lab.engine.artifacts.merge import Candidate
 from seamless_lab.engine.artifacts.publish import Published
 from seamless_lab.engine.artifacts.read import Sealed
+from seamless_lab.engine.artifacts.restore import Evidence
 from seamless_lab.engine.artifacts.segments import NoSegmentCache, SegmentCache, SegmentCodec
 from seamless_lab.engine.artifacts.store import SealedStore
 from seamless_lab.engine.artifacts.sweep import Swept
@@ -12,6 +13,7 @@ from seamless_lab.engine.artifacts.verify import Offender, Verification
 __all__ = [
     "Candidate",
     "Difference",
+    "Evidence",
     "NoSegmentCache",
     "Offender",
     "Published",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from seamless_lab.core.bars import Bars
 from seamless_lab.core.cells import leaf_cells, pack_cells
 from seamless_lab.core.digest import Header, Leaf, Pack, leaves_of, packs_of
-from seamless_lab.core.observed import Observed, merge, overlay
+from seamless_lab.core.observed import Observed, merge, overlay, standing
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import Json, PackRef, Tree, Version
@@ -87,6 +87,8 @@ def merge_candidate(loader: Loader, base: Version | None, candidate: Candidate) 
             node=str(header.node),
         )
     known = Observed.none() if base is None else base.commit.observed
+    if base is not None and len(base.commit.withdrawn):
+        candidate = _standing(candidate, base.commit.withdrawn)
     won = overlay(known, candidate.observed).won
     if not len(won):
         return None
@@ -124,6 +126,12 @@ def merge_candidate(loader: Loader, base: Version | None, candidate: Candidate) 
         refs[change.pack.cell] = PackRef(change.pack.cell, change.pack.digest, change.pack.rows, change.pack.answered)
     tree = Tree.of(header, tuple(refs[cell] for cell in sorted(refs)))
     return Merged(tree, coarsened(observed, header.grid, spare=set(pack_of_leaf)), bars, touched, changes)
+
+
+def _standing(candidate: Candidate, withdrawn: Observed) -> Candidate:
+    """The part of a candidate that was observed after a rollback withdrew what was known before."""
+    observed = standing(candidate.observed, withdrawn)
+    return replace(candidate, bars=candidate.bars.within(observed.answered), observed=observed)
 
 
 def _touched(header: Header, slots: Ranges) -> list[tuple[int, TimeRange]]:

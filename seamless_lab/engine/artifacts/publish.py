@@ -9,6 +9,7 @@ from itertools import chain
 from seamless_lab.core.bars import Bars
 from seamless_lab.core.cells import leaf_cells, pack_cells
 from seamless_lab.core.digest import Header
+from seamless_lab.core.observed import Observed
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange, format_time_ms
 from seamless_lab.core.version import Commit, PackRef, Version, pack_to_bytes
@@ -54,7 +55,7 @@ def publish(loader: Loader, resolver: Resolver, candidate: Candidate, clock: Clo
             return Published(base, created=False, retries=retries, bytes_written=writer.bytes_written)
         if merged is None:
             raise DataError(f"{node}: there is nothing answered to seal.", node=str(node))
-        now_ms = _now_after(clock, head, candidate.header)
+        now_ms = now_after(clock, head, candidate.header)
         _write(loader, writer, merged, now_ms // 1_000)
         commit = _commit(head, candidate, merged, now_ms)
         path, body = commit_path(node, commit.seq), commit.to_bytes()
@@ -146,7 +147,8 @@ def _document(path: str, body: bytes) -> tuple[str, bytes]:
     return path, with_checksum(path, body)
 
 
-def _now_after(clock: Clock, head: StoredCommit | None, header: Header) -> int:
+def now_after(clock: Clock, head: StoredCommit | None, header: Header) -> int:
+    """The `as_of` of a commit on top of `head`. Raises `ClockSkew` when the clock is too far behind it."""
     now_ms = clock.now_ms()
     if head is None:
         return now_ms
@@ -177,4 +179,5 @@ def _commit(head: StoredCommit | None, candidate: Candidate, merged: Merged, as_
         producer=candidate.producer,
         watermark_ms=candidate.watermark_ms,
         provenance=candidate.provenance,
+        withdrawn=Observed.none() if head is None else head.commit.withdrawn.without(merged.observed.answered),
     )

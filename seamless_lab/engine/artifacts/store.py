@@ -16,6 +16,7 @@ from seamless_lab.engine.artifacts.merge import Candidate
 from seamless_lab.engine.artifacts.publish import Published, publish
 from seamless_lab.engine.artifacts.read import Sealed, content, read
 from seamless_lab.engine.artifacts.resolve import Resolver
+from seamless_lab.engine.artifacts.restore import Evidence, restore
 from seamless_lab.engine.artifacts.segments import SegmentCache, SegmentCodec
 from seamless_lab.engine.artifacts.sweep import OLDER_THAN_S, Swept, sweep
 from seamless_lab.engine.artifacts.verify import Verification, verify
@@ -141,6 +142,22 @@ class SealedStore:
         """
         there = self if new_in is None else new_in
         return diff(Side(self._loader, old), Side(there._loader, new), window)
+
+    def restore(self, target: Version, evidence: Evidence | None = None) -> Published:
+        """Make the newest version hold exactly what an older one holds: a new commit with its fingerprint.
+
+        Durable when it returns. Per slot, what was observed before no longer counts, whoever holds it, also where
+        `target` has no answer; later observations do. When another publisher commits first, their version is rolled
+        back too; when the newest version holds the same already, returns that and makes no commit. Writes one object.
+
+        Raises
+        ------
+        ClockSkew
+            If the clock is more than 5 s behind the newest version.
+        Corrupted
+            If something of `target` that the newest version does not have cannot be read.
+        """
+        return restore(self._loader, self._resolver, target, evidence or Evidence(), self._clock)
 
     def verify(self, node: NodeId, selector: Selector | None = None) -> Verification:
         """Read one version (by default all of a node's) again and check every byte, whatever was remembered.

@@ -41,7 +41,7 @@ def bars_in(state: State, window: TimeRange | None) -> tuple[Bars, Ranges]:
 
 
 class Versions(RuleBasedStateMachine):
-    """Any order of publishing, folding, sweeping and reading."""
+    """Any order of publishing, rolling back, folding, sweeping and reading."""
 
     @initialize()
     def start(self) -> None:
@@ -49,6 +49,8 @@ class Versions(RuleBasedStateMachine):
         self.clock = Ticking((T0 + 32 * DAY) * 1_000, step_ms=1)
         self.store = open_store(self.objects, clock=self.clock)
         self.state: State = {}
+        self.withdrawn: dict[int, int] = {}
+        self.epoch_ms = 0
         self.versions: list[tuple[int, State]] = []
         self.contents: list[str] = []
 
@@ -61,6 +63,7 @@ class Versions(RuleBasedStateMachine):
         hole=places,
     )
     def publish(self, start: int, hours: int, at_ms: int, salt: int, every: int, hole: int) -> None:
+        at_ms += self.epoch_ms
         opens = HOURS[start * 60 : (start + hours) * 60]
         opens = opens[(opens < HOURS[0] + hole * STEP) | (opens >= HOURS[0] + (hole + 2) * STEP)]
         if not opens.size:
@@ -69,7 +72,7 @@ class Versions(RuleBasedStateMachine):
         answered = Ranges.of_slots(opens, 60)
         before = dict(self.state)
         for slot in opens.tolist():
-            if slot not in self.state or at_ms > self.state[slot][1]:
+            if at_ms > max(self.state.get(slot, (None, 0))[1], self.withdrawn.get(slot, 0)):
                 self.state[slot] = (salt if (slot // 60) % every == 0 else None, at_ms)
         made = self.store.publish(Candidate(HEADER, bars_at(HEADER, held, salt), Observed.at(answered, at_ms)))
         changed = {slot: value[0] for slot, value in before.items()} != {
@@ -81,8 +84,29 @@ class Versions(RuleBasedStateMachine):
             self.contents.append(made.version.tree.fingerprint)
         else:
             self.state = before  # nothing is recorded of an observation that changed nothing
+        self.withdrawn = {slot: at for slot, at in self.withdrawn.items() if slot not in self.state}
         assert made.version.commit.seq == len(self.versions)
         assert made.version.commit.rows == sum(value[0] is not None for value in self.state.values())
+
+    @precondition(lambda self: self.versions)
+    @rule(chosen=st.integers(0, 10**6))
+    def roll_back(self, chosen: int) -> None:
+        number = chosen % len(self.versions)
+        made = self.store.restore(self.store.resolve(NODE, seq=number + 1))
+        old = self.versions[number][1]
+        assert made.created == (self.contents[number] != self.contents[-1])
+        assert made.version.tree.fingerprint == self.contents[number]
+        if not made.created:
+            return
+        at_ms = int(made.version.commit.observed.at_ms[0])
+        assert at_ms > max(at for _, at in self.state.values())
+        self.withdrawn |= dict.fromkeys(self.state.keys() - old.keys(), at_ms)
+        self.withdrawn = {slot: at for slot, at in self.withdrawn.items() if slot not in old}
+        self.state = {slot: (salt, at_ms) for slot, (salt, _) in old.items()}
+        self.epoch_ms = at_ms - 6  # some of what is published next was observed before, some after
+        self.versions.append((made.version.commit.as_of_ms, dict(self.state)))
+        self.contents.append(made.version.tree.fingerprint)
+        assert made.version.commit.provenance["rollback_of"] == number + 1
 
     @precondition(lambda self: self.versions)
     @rule(chosen=st.integers(0, 10**6), start=st.integers(-2, HOURS.size // 60), hours=st.integers(1, 130))
@@ -134,6 +158,9 @@ class Versions(RuleBasedStateMachine):
             assert head.commit.seq == len(self.versions)
             known = np.array(sorted(self.state), dtype=np.int64)
             assert head.commit.observed.answered == Ranges.of_slots(known, 60)
+            away = np.array(sorted(self.withdrawn), dtype=np.int64)
+            assert head.commit.withdrawn.answered == Ranges.of_slots(away, 60)
+            assert head.commit.withdrawn.at_of(away).tolist() == [self.withdrawn[slot] for slot in away.tolist()]
             assert head.commit.observed.at_of(known).tolist() == [self.state[slot][1] for slot in known.tolist()]
 
     def teardown(self) -> None:

@@ -1,0 +1,178 @@
+"""A rollback and what the hot store holds: older knowledge does not undo it, later knowledge wins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from seamless_lab.adapters.clock_system import ManualClock
+from seamless_lab.app.lab import Lab
+from seamless_lab.core.coverage import Cause
+from seamless_lab.core.digest import Header
+from seamless_lab.core.ranges import Ranges
+from seamless_lab.core.time import TimeRange
+from seamless_lab.core.version import Version
+from seamless_lab.engine.artifacts import Published
+from tests.engine.sources import Heard, ScriptedSource, scripted_lab
+
+NODE, DAY = "ohlcv:binance:BTC/USDT:1m", 86_400
+BEGIN = 1_733_011_200  # 2024-12-01
+FIRST, SECOND, THIRD = (TimeRange(BEGIN + n * DAY, BEGIN + (n + 1) * DAY) for n in range(3))
+
+
+def dearer(frame: pl.DataFrame, by: float) -> pl.DataFrame:
+    return frame.with_columns(close=pl.col("close") + by, high=pl.col("high") + by)
+
+
+@dataclass
+class Home:
+    """A lab with a sealed first of December, one clock and one source."""
+
+    lab: Lab
+    clock: ManualClock
+    source: ScriptedSource
+    header: Header = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.header = self.lab.door.series(NODE)
+
+    def closes(self, window: TimeRange) -> pl.Series:
+        return self.lab.fetch(NODE, window.start, window.end).frame["close"]
+
+    def restate(self, window: TimeRange, by: float) -> None:
+        """The source now says something else, and is asked again."""
+        self.clock.advance(60)
+        self.source.spoil = lambda frame: dearer(frame, by)
+        self.lab.backfill(NODE, window.start, window.end, refresh=True)
+        self.source.spoil = lambda frame: frame
+        self.clock.advance(60)
+
+    def ask_without_sealing(self, window: TimeRange, by: float) -> None:
+        """As a process does that dies before it publishes."""
+        self.clock.advance(60)
+        self.source.spoil = lambda frame: dearer(frame, by)
+        fill, slots = self.lab.wiring.backfiller.fill, Ranges.single(window)
+        self.lab._portal.call(lambda: fill(self.header, slots, sealed=Ranges.empty(), refresh=True))
+        self.source.spoil = lambda frame: frame
+        self.clock.advance(60)
+
+    def version(self, seq: int | None = None) -> Version:
+        return self.lab.wiring.sealed.resolve(self.header.node, seq=seq)
+
+    def roll_back(self, seq: int) -> Published:
+        target = self.version(seq)
+        return self.lab._portal.call(lambda: self.lab.wiring.publisher.rollback(target))
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    clock = ManualClock((BEGIN + 40 * DAY) * 1000)
+    source = ScriptedSource(clock)
+    with scripted_lab(tmp_path, clock, source) as lab:
+        lab.fetch(NODE, FIRST.start, FIRST.end)
+        yield Home(lab, clock, source)
+
+
+def test_a_rolled_back_restatement_stays_rolled_back_when_fetched_and_published(home: Home) -> None:
+    before = home.closes(FIRST)
+    home.restate(FIRST, by=0.5)
+    assert (home.closes(FIRST) == before + 0.5).all()
+    heard = Heard()
+    home.lab.add_sink(heard)
+    made = home.roll_back(1)
+    assert (made.created, made.version.commit.seq) == (True, 3)
+    assert made.version.commit.provenance["rollback_of"] == 1
+    assert made.version.tree.fingerprint == home.version(1).tree.fingerprint
+    assert heard.of("seamless.artifact.published")[-1].fields["seq"] == 3
+    home.clock.advance(600)
+    asked = len(home.source.asked)
+    assert home.closes(FIRST).equals(before), "the hot store still holds the restatement, and must not win"
+    home.lab.publish(NODE)
+    assert home.version().commit.seq == 3
+    assert len(home.source.asked) == asked
+
+
+def test_a_restatement_that_waits_in_the_hot_store_does_not_undo_a_rollback(home: Home) -> None:
+    before = home.closes(FIRST)
+    home.restate(FIRST, by=0.5)
+    home.ask_without_sealing(FIRST, by=0.75)
+    home.roll_back(1)
+    home.lab.publish(NODE)
+    assert home.closes(FIRST).equals(before)
+    assert home.version().commit.seq == 3
+
+
+def test_what_is_observed_after_a_rollback_wins(home: Home) -> None:
+    before = home.closes(FIRST)
+    home.restate(FIRST, by=0.5)
+    home.roll_back(1)
+    home.restate(FIRST, by=2.0)
+    assert (home.closes(FIRST) == before + 2.0).all()
+    assert home.version().commit.seq == 4
+    home.restate(FIRST, by=0.0)
+    assert home.closes(FIRST).equals(before)
+    assert home.version().commit.seq == 5
+
+
+def test_days_that_a_rollback_takes_away_are_missing_and_are_asked_for_again(home: Home) -> None:
+    home.lab.fetch(NODE, SECOND.start, SECOND.end)
+    home.source.spoil = lambda frame: dearer(frame, 9.0)
+    home.lab.fetch(NODE, THIRD.start, THIRD.end)
+    home.source.spoil = lambda frame: frame
+    home.clock.advance(60)
+    home.roll_back(2)
+    head = home.version()
+    assert head.commit.withdrawn.answered == Ranges.single(THIRD)
+    assert home.lab.coverage(NODE, THIRD.start, THIRD.end).coverage.slots(Cause.MISSING) == 1440
+    home.lab.publish(NODE)
+    assert home.version().commit.seq == head.commit.seq, "publishing what was observed before brings nothing back"
+    home.clock.advance(60)
+    asked = len(home.source.asked)
+    again = home.lab.fetch(NODE, THIRD.start, THIRD.end)
+    assert len(home.source.asked) > asked
+    assert again.rows == 1440
+    assert again.frame["close"].equals(again.frame["open"])
+    assert not len(home.version().commit.withdrawn)
+
+
+def test_a_fill_that_began_before_a_rollback_does_not_undo_it(home: Home) -> None:
+    before = home.closes(FIRST)
+    home.restate(FIRST, by=0.5)
+
+    def spoil_and_roll_back(frame: pl.DataFrame) -> pl.DataFrame:
+        home.clock.advance(1)
+        target = home.version(1)
+        home.lab.wiring.sealed.restore(target)
+        return dearer(frame, 0.25)
+
+    home.source.spoil = spoil_and_roll_back
+    home.clock.advance(60)
+    asked = len(home.source.asked)
+    home.lab.backfill(NODE, FIRST.start, FIRST.start + 3_600, refresh=True)
+    assert len(home.source.asked) == asked + 1
+    home.source.spoil = lambda frame: frame
+    assert home.closes(FIRST).equals(before)
+
+
+def test_rolling_back_to_the_head_makes_no_commit(home: Home) -> None:
+    made = home.roll_back(1)
+    assert (made.created, made.version.commit.seq) == (False, 1)
+    home.restate(FIRST, by=0.5)
+    home.roll_back(1)
+    again = home.roll_back(1)
+    assert (again.created, again.version.commit.seq) == (False, 3)
+
+
+def test_a_rollback_can_be_rolled_back(home: Home) -> None:
+    home.restate(FIRST, by=0.5)
+    restated = home.closes(FIRST)
+    home.roll_back(1)
+    home.clock.advance(60)
+    made = home.roll_back(2)
+    assert made.version.commit.seq == 4
+    assert home.closes(FIRST).equals(restated)
+    assert home.lab.verify(NODE).exit_code == 0
