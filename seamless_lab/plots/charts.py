@@ -68,16 +68,17 @@ def bars(frame: pl.DataFrame, trades: pl.DataFrame | None = None, *, title: str 
     frame
         Columns `ts` or `time`, `open`, `high`, `low`, `close`, `volume`.
     trades
-        Columns `entry_ts`, `entry_price`, and `exit_ts`, `exit_price` (null while open).
+        Columns `entry_time`, `entry_price`, and `exit_time`, `exit_price` (null while open), as a backtest gives them;
+        those outside the bars are left out.
     """
     x = _seconds(frame)
     prices = (_floats(frame, column) for column in ("open", "high", "low", "close"))
     above: list[Item] = [coarsened(Candles("price", x, *prices))]
-    if trades is not None:
+    if trades is not None and x.size:
+        moments = [pl.lit(int(second)).cast(pl.Datetime("ms", "UTC")) for second in x[[0, -1]] * 1000]
         for side, colour, symbol in (("entry", BLUE, "up"), ("exit", ORANGE, "down")):
-            points = trades.select(f"{side}_ts", f"{side}_price").drop_nulls()
-            at, price = points[f"{side}_ts"].to_numpy(), points[f"{side}_price"].to_numpy()
-            above.append(Marks(side, at, price, colour, symbol))
+            points = trades.filter(pl.col(f"{side}_time").is_between(*moments)).rename({f"{side}_time": "time"})
+            above.append(Marks(side, _seconds(points), _floats(points, f"{side}_price"), colour, symbol))
     volume = thinned(Line("volume", x, _floats(frame, "volume"), INK, filled=True, legend=False))
     return _figure(Drawing(title, (Panel("price", tuple(above), 3.2), Panel("volume", (volume,), 1))))
 

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from datetime import timedelta
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -43,11 +44,14 @@ def curve(count: int, seed: int = 1) -> pl.DataFrame:
 def figures() -> dict[str, Figure]:
     before = bars(744)
     after = before.with_columns(close=pl.when(pl.col("ts") % (50 * HOUR) == 0).then(101.0).otherwise("close"))
-    trades = before[[10, 300]].select(
-        entry_ts="ts",
-        entry_price="open",
-        exit_ts=pl.Series([before["ts"][20], None]),
-        exit_price=pl.Series([99.0, None]),
+    moments = pl.from_epoch(before["ts"]).dt.replace_time_zone("UTC")
+    trades = pl.DataFrame(
+        {
+            "entry_time": [moments[10], moments[300], moments[0] - timedelta(days=1)],
+            "entry_price": [100.0, 101.0, 99.0],
+            "exit_time": [moments[20], None, moments[5]],
+            "exit_price": [99.0, 98.0, 97.0],
+        }
     )
     return {
         "equity": plots.equity(curve(9_000), title="one"),
@@ -104,6 +108,12 @@ def test_a_drawdown_is_the_distance_from_the_highest_value_so_far() -> None:
     frame = pl.DataFrame({"ts": [0, 1, 2, 3], "equity": [1.0, 2.0, 1.0, 3.0]})
     figure = plots.equity(frame)
     assert [round(float(value), 6) for value in figure.data[1].y] == [0, 0, -0.5, 0]
+
+
+def test_only_trades_within_the_bars_are_marked() -> None:
+    price, entries, exits, _ = figures()["bars"].data
+    assert (len(entries.x), len(exits.x)) == (2, 2)
+    assert min(*entries.x, *exits.x) >= min(price.x)
 
 
 def test_restated_added_and_removed_bars_are_counted_and_marked() -> None:
