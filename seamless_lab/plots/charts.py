@@ -75,9 +75,9 @@ def bars(frame: pl.DataFrame, trades: pl.DataFrame | None = None, *, title: str 
     prices = (_floats(frame, column) for column in ("open", "high", "low", "close"))
     above: list[Item] = [coarsened(Candles("price", x, *prices))]
     if trades is not None and x.size:
-        moments = [pl.lit(int(second)).cast(pl.Datetime("ms", "UTC")) for second in x[[0, -1]] * 1000]
+        first, last = (pl.lit(int(second)).cast(pl.Datetime("ms", "UTC")) for second in x[[0, -1]] * 1000)
         for side, colour, symbol in (("entry", BLUE, "up"), ("exit", ORANGE, "down")):
-            points = trades.filter(pl.col(f"{side}_time").is_between(*moments)).rename({f"{side}_time": "time"})
+            points = trades.filter(pl.col(f"{side}_time").is_between(first, last)).rename({f"{side}_time": "time"})
             above.append(Marks(side, _seconds(points), _floats(points, f"{side}_price"), colour, symbol))
     volume = thinned(Line("volume", x, _floats(frame, "volume"), INK, filled=True, legend=False))
     return _figure(Drawing(title, (Panel("price", tuple(above), 3.2), Panel("volume", (volume,), 1))))
