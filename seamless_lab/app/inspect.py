@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import polars as pl
 
 from seamless_lab.app.results import ArtifactList, CoverageResult, GapTable, SlaReport, VerifyReport
 from seamless_lab.app.wiring import Wiring
-from seamless_lab.core.coverage import Cause, Gap
+from seamless_lab.core.coverage import Cause, Coverage, stabilization_s
 from seamless_lab.core.digest import Header
 from seamless_lab.core.identity import NodeId
 from seamless_lab.core.reference import Selector
-from seamless_lab.core.time import TimeRange, format_time
+from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import Commit
 from seamless_lab.engine.artifacts import SealedStore
 from seamless_lab.engine.ports import FetchRecord
 from seamless_lab.errors import NotFound
 
 _UTC_S = pl.Datetime("us", "UTC")
+_OPEN = (str(Cause.MISSING), str(Cause.FAILED))
 
 
 def coverage(wiring: Wiring, header: Header, window: TimeRange) -> CoverageResult:
@@ -32,62 +32,67 @@ def coverage(wiring: Wiring, header: Header, window: TimeRange) -> CoverageResul
 def gaps(wiring: Wiring, header: Header, window: TimeRange) -> GapTable:
     """Every stretch without a bar, with the latest evidence about it."""
     result = coverage(wiring, header, window)
-    found = result.coverage.gaps(Cause.MISSING, Cause.FAILED, Cause.QUIET, Cause.PENDING)
-    starts = np.array([gap.window.start for gap in found], dtype=np.int64)
-    asked, errors = _latest_attempts(result.attempts, found)
-    repairs = [
-        f"seamless backfill {header.node} --start {format_time(gap.window.start)} --end {format_time(gap.window.end)}"
-        if gap.cause in (Cause.MISSING, Cause.FAILED)
-        else ""
-        for gap in found
-    ]
-    listed = result.before_listing.contains(starts)
-    young = [
-        gap.cause is Cause.MISSING and at is not None and wiring.stores.stable_s(header, at // 1000) < gap.window.end
-        for gap, at in zip(found, asked, strict=True)
-    ]
-    notes = [
-        "before the market was listed" if before else error or ("delivered live, not final when asked" if early else "")
-        for before, error, early in zip(listed.tolist(), errors, young, strict=True)
-    ]
-    frame = pl.DataFrame(
-        {
-            "start": starts,
-            "end": np.array([gap.window.end for gap in found], dtype=np.int64),
-            "cause": pl.Series([str(gap.cause) for gap in found], dtype=pl.String),
-            "bars": pl.Series([gap.slots for gap in found], dtype=pl.Int64),
-            "asked_at": pl.Series(asked, dtype=pl.Int64),
-            "error": pl.Series(notes, dtype=pl.String),
-            "repair": pl.Series(repairs, dtype=pl.String),
-        }
-    ).with_columns(
-        pl.from_epoch("start", time_unit="s").cast(_UTC_S),
-        pl.from_epoch("end", time_unit="s").cast(_UTC_S),
+    found = _stretches(result.coverage)
+    found = found.join(_latest_attempts(result.attempts, found), on="place", how="left", maintain_order="left")
+    listed = pl.Series(result.before_listing.contains(found["start"].to_numpy()))
+    settled_s = stabilization_s(header.grid, stabilization_bars=wiring.stores.stabilization_bars)
+    early = (pl.col("cause") == str(Cause.MISSING)) & (pl.col("asked_at") // 1000 - settled_s < pl.col("end"))
+    error = pl.when(pl.col("cause") == str(Cause.QUIET)).then(pl.lit("")).otherwise(pl.col("error").fill_null(""))
+    note = (
+        pl.when(listed)
+        .then(pl.lit("before the market was listed"))
+        .when((error == "") & early)
+        .then(pl.lit("delivered live, not final when asked"))
+        .otherwise(error)
+    )
+    repair = pl.format(
+        "seamless backfill {} --start {} --end {}", pl.lit(str(header.node)), _written("start"), _written("end")
+    )
+    frame = found.select(
+        pl.from_epoch("start").cast(_UTC_S),
+        pl.from_epoch("end").cast(_UTC_S),
+        "cause",
+        "bars",
         pl.from_epoch("asked_at", time_unit="ms").cast(_UTC_S),
+        note.alias("error"),
+        pl.when(pl.col("cause").is_in(_OPEN)).then(repair).otherwise(pl.lit("")).alias("repair"),
     )
     return GapTable(header.node, window, frame)
 
 
-def _latest_attempts(attempts: pl.DataFrame, gaps: Sequence[Gap]) -> tuple[list[int | None], list[str]]:
-    """When each gap was last asked for, and the error that came back; attempts are oldest first.
+def _stretches(found: Coverage) -> pl.DataFrame:
+    """The stretches without a bar in time order: `place, start, end, cause, bars`; bounds in epoch seconds."""
+    parts = [
+        pl.DataFrame({"start": found.of(cause).starts, "end": found.of(cause).ends}).with_columns(
+            pl.lit(str(cause)).alias("cause")
+        )
+        for cause in Cause
+        if cause is not Cause.PRESENT
+    ]
+    bars = ((pl.col("end") - pl.col("start")) // found.grid.step_s).alias("bars")
+    return pl.concat(parts).sort("start").with_columns(bars).with_row_index("place")
+
+
+def _latest_attempts(attempts: pl.DataFrame, stretches: pl.DataFrame) -> pl.DataFrame:
+    """When each stretch was last asked for, and the error that came back: `place, asked_at, error`.
 
     For failed slots that is the latest error about any of them; for others what was last asked about the first.
+    Attempts are oldest first; stretches that were never asked for are left out.
     """
-    starts = np.array([gap.window.start for gap in gaps], dtype=np.int64)
-    ends = np.array([gap.window.end for gap in gaps], dtype=np.int64)
-    failed = np.array([gap.cause is Cause.FAILED for gap in gaps], dtype=bool)
-    place = np.full(starts.shape, -1, dtype=np.int64)
-    asked_for = zip(attempts["start"].to_list(), attempts["end"].to_list(), attempts["error"].to_list(), strict=True)
-    for row, (begin, end, error) in enumerate(asked_for):
-        about_start = ~failed & (starts >= begin) & (starts < end)
-        about_some = failed & (starts < end) & (ends > begin) & bool(error)
-        place[about_start | about_some] = row
-    known = [int(row) if row >= 0 else None for row in place]
-    asked = [None if row is None else int(attempts["asked_at_ms"][row]) for row in known]
-    return asked, [
-        "" if row is None or gap.cause is Cause.QUIET else str(attempts["error"][row])
-        for row, gap in zip(known, gaps, strict=True)
-    ]
+    asked = attempts.select(
+        pl.col("start").alias("from"), pl.col("end").alias("to"), pl.col("asked_at_ms").alias("asked_at"), "error"
+    ).with_row_index("turn")
+    touching = stretches.join_where(asked, pl.col("from") < pl.col("end"), pl.col("to") > pl.col("start"))
+    about = pl.when(pl.col("cause") == str(Cause.FAILED)).then(pl.col("error") != "")
+    latest = touching.filter(about.otherwise(pl.col("from") <= pl.col("start"))).sort("turn").group_by("place").last()
+    return latest.select("place", "asked_at", "error")
+
+
+def _written(name: str) -> pl.Expr:
+    """A column of epoch seconds as `format_time` writes them."""
+    moment = pl.from_epoch(name)
+    whole = pl.when(moment.dt.second() == 0).then(moment.dt.strftime("%Y-%m-%dT%H:%MZ"))
+    return whole.otherwise(moment.dt.strftime("%Y-%m-%dT%H:%M:%SZ"))
 
 
 def known_bounds(wiring: Wiring, header: Header) -> TimeRange:
@@ -182,7 +187,7 @@ def _phase(phase: str, fetches: pl.DataFrame, records: Sequence[FetchRecord]) ->
     return {
         "phase": phase,
         "count": spent.len(),
-        **{f"p{q}_ms": spent.quantile(q / 100, interpolation="nearest") for q in (50, 95, 99)},
+        **{f"p{q}_ms": spent.quantile(q / 100, interpolation="linear") for q in (50, 95, 99)},
         "max_ms": spent.max(),
         "budget_ms": budget,
         "violations": fetches.filter(pl.col("violated") == phase).height,

@@ -143,4 +143,9 @@ def stable_until(now_s: int, grid: Grid, *, stabilization_bars: int, exchange_s:
     12:00:30 with 1m bars and two stabilization bars the last stable bar opens at 11:57 and this returns 11:58.
     """
     clock = now_s if exchange_s is None else min(now_s, exchange_s)
-    return grid.floor(clock - min(stabilization_bars * grid.step_s, SIX_HOURS_S))
+    return grid.floor(clock - stabilization_s(grid, stabilization_bars=stabilization_bars))
+
+
+def stabilization_s(grid: Grid, *, stabilization_bars: int) -> int:
+    """How long after its end a bar becomes final."""
+    return min(stabilization_bars * grid.step_s, SIX_HOURS_S)
