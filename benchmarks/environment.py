@@ -28,7 +28,7 @@ def install_peers() -> str:
     if _STAMP.is_file() and _STAMP.read_text() == wanted:
         return ""
     sys.path.insert(0, str(ROOT / "scripts"))
-    from bootstrap import find_uv, install_uv  # type: ignore[import-not-found]  # a script's module
+    from bootstrap import find_uv, install_uv
 
     uv = find_uv() or install_uv()
     print("benchmarks: installing the peers into .cache/bench-venv (a minute the first time)", file=sys.stderr)

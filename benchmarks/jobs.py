@@ -21,7 +21,7 @@ def import_package() -> Told:
     """`import seamless_lab`, then `%load_ext` in an IPython that is up."""
     told: Told = {}
     with clocked(told):
-        import seamless_lab  # noqa: F401
+        import seamless_lab  # noqa: F401  # what is timed
     from IPython.core.interactiveshell import InteractiveShell
 
     shell = InteractiveShell()
@@ -45,7 +45,7 @@ def fetch_sealing(home: str, start: int, end: int) -> Told:
 
     told: Told = {}
     with Lab(home, overrides={"now": BENCH_NOW}) as lab:
-        lab.wiring.engine  # noqa: B018 - made before the clock starts
+        lab.wiring.engine  # noqa: B018  # made before the clock starts
         told["before_mb"] = resident_mb()
         with clocked(told):
             result = lab.fetch(NODE, start, end)
@@ -264,7 +264,7 @@ def hot_process(path: str, role: str, place: int, seconds: float, pace_ms: float
                 store.write(write_of(part, 1_735_700_000_000 + number * 10 + place))
             else:
                 store.load(HEADER, TimeRange(T0 + day * 86_400, T0 + (day + 1) * 86_400))
-        except Exception as error:
+        except Exception as error:  # any error of the store is a result
             errors.append(repr(error)[:200])
         took.append((time.perf_counter() - begun) * 1_000)
         time.sleep(max(0.0, pace_ms / 1_000 * rng.uniform(0.5, 1.5) - (time.monotonic() - now)))

@@ -119,8 +119,8 @@ def test_every_broad_except_gives_its_reason() -> None:
     assert not [(path.name, line.strip()) for path, line in lines if not re.search(r":\s*#\s*\w.{10,}", line)]
 
 
-def test_no_source_silences_a_checker_without_naming_the_rule() -> None:
-    bare = re.compile(r"#\s*(type: ignore(?!\[)|noqa(?!: ?[A-Z]))")
+def test_no_source_silences_a_checker_without_naming_the_rule_and_the_reason() -> None:
+    bare = re.compile(r"#\s*(type: ignore|noqa)(?!(\[[\w, -]+\]|: ?[A-Z]+\d+)(, ?[A-Z]+\d+)*\s+# \w.{5,})")
     comments = [
         (path.name, token.string)
         for path in package_sources()

@@ -46,7 +46,7 @@ def conform_polars() -> object:
 
 
 def conform_duckdb() -> object:
-    bars = _STATE["arrow"]  # noqa: F841 - named in the query
+    bars = _STATE["arrow"]  # noqa: F841  # named in the query
     return duckdb.sql(
         "SELECT ts // 1000 AS ts, * EXCLUDE (ts, place) FROM (SELECT *, row_number() OVER () AS place FROM bars) "
         "QUALIFY row_number() OVER (PARTITION BY ts ORDER BY place DESC) = 1 ORDER BY ts"
@@ -87,7 +87,7 @@ def upsert_duckdb(path: str, window: int) -> None:
         "volume DOUBLE)"
     )
     for first in range(0, frame.height, window):
-        part = frame.slice(first, window).to_arrow()  # noqa: F841 - named in the statement
+        part = frame.slice(first, window).to_arrow()  # noqa: F841  # named in the statement
         connection.execute("INSERT OR REPLACE INTO bars SELECT * FROM part")
     connection.close()
 

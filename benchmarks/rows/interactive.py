@@ -109,8 +109,8 @@ def magic_week(bench: Bench) -> Row:
     found.measures = race(
         [
             ours("the magic", run),
-            ours("its HTML", result._repr_html_),  # type: ignore[attr-defined]
-            ours("both", lambda: run()._repr_html_()),  # type: ignore[attr-defined]
+            ours("its HTML", result._repr_html_),
+            ours("both", lambda: run()._repr_html_()),
         ],
         bench.sizes.rounds * 3,
     )

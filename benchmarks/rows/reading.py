@@ -174,7 +174,7 @@ def resolve_as_of(bench: Bench) -> Row:
         turn, index = count(), np.array(times)
 
         def warm(store: object = held, pick: list[int] = pick, turn: Iterator[int] = turn) -> object:
-            return store.select(HEADER.node, AsOf(pick[next(turn) % len(pick)]))  # type: ignore[attr-defined]
+            return store.select(HEADER.node, AsOf(pick[next(turn) % len(pick)]))
 
         def cold(objects: Counting = counting, pick: list[int] = pick, turn: Iterator[int] = turn) -> object:
             return bench.open_store(objects).select(HEADER.node, AsOf(pick[next(turn) % len(pick)]))

@@ -101,9 +101,9 @@ def publish_day(bench: Bench) -> Row:
         few = keeper.label.startswith("freqtrade")
 
         def load(keeper: object = keeper) -> None:
-            label = keeper.label  # type: ignore[attr-defined]
+            label = keeper.label
             number = day_files[label] = day_files.get(label, -1) + 1
-            keeper.peer.call("load_day", data=bench.arrow_file(frame.slice(number * 1_440, 1_440)))  # type: ignore[attr-defined]
+            keeper.peer.call("load_day", data=bench.arrow_file(frame.slice(number * 1_440, 1_440)))
 
         made = keeper.contender("append", before=load)
         contenders.append(Contender(made.kind, made.label, made.run, made.before, rounds=2 if few else None))

@@ -119,7 +119,7 @@ def ccxt_rows(bench: Bench) -> Row:
     gc.enable()
 
     def chained() -> object:
-        flat = np.fromiter(chain.from_iterable(rows), dtype=np.float64, count=6 * len(rows))  # type: ignore[arg-type]
+        flat = np.fromiter(chain.from_iterable(rows), dtype=np.float64, count=6 * len(rows))
         return flat.reshape(-1, 6).T.copy()
 
     contenders: list[Contender] = [
@@ -137,7 +137,7 @@ def ccxt_rows(bench: Bench) -> Row:
         ]
     found.measures = race(contenders, max(1, bench.sizes.rounds - 2))
     raw: list[object] = [
-        [each[0], *(f"{value:.8f}" for value in each[1:]), each[0] + 59_999, "1.0", 7, "1.0", "1.0", "0"]  # type: ignore[index]
+        [each[0], *(f"{value:.8f}" for value in each[1:]), each[0] + 59_999, "1.0", 7, "1.0", "1.0", "0"]
         for each in rows[:1_000]
     ]
     pages = max(1, count // 1_000)
@@ -146,7 +146,7 @@ def ccxt_rows(bench: Bench) -> Row:
             ours(f"ours: {pages:,} pages of text", lambda: [to_frame(raw, _parse) for _ in range(pages)]),
             floor(
                 f"np.array of six: {pages:,} pages of text",
-                lambda: [np.array([each[:6] for each in raw], dtype=np.float64) for _ in range(pages)],  # type: ignore[index]
+                lambda: [np.array([each[:6] for each in raw], dtype=np.float64) for _ in range(pages)],
             ),
         ],
         max(1, bench.sizes.rounds - 2),
@@ -223,7 +223,7 @@ def _repeated(work: Callable[[], object], times: int) -> Callable[[], object]:
 def _each(measure: object, repeat: int) -> object:
     from dataclasses import replace
 
-    if measure.wall_ms is None:  # type: ignore[attr-defined]
+    if measure.wall_ms is None:
         return measure
     return replace(measure, wall_ms=measure.wall_ms / repeat, cpu_ms=measure.cpu_ms / repeat)  # type: ignore[attr-defined, type-var]
 
@@ -252,7 +252,7 @@ def _intersection(a: Ranges, b: Ranges) -> object:
 
 def _difference(a: Ranges, b: Ranges) -> object:
     limits = np.iinfo(np.int64)
-    return _twice(_sorted(a.starts, [limits.min], b.ends), _sorted(a.ends, b.starts, [limits.max]))  # type: ignore[arg-type]
+    return _twice(_sorted(a.starts, [limits.min], b.ends), _sorted(a.ends, b.starts, [limits.max]))
 
 
 def _twice(starts: np.ndarray, ends: np.ndarray) -> object:

@@ -27,7 +27,7 @@ class FolderObjects:
     """
 
     def __init__(self, root: Path | str) -> None:
-        self._root = os.path.abspath(root)  # noqa: PTH100  # text joins are much cheaper than Path in the read path
+        self._root = os.path.abspath(root)  # text joins are much cheaper than Path in the read path
         self._made: set[str] = set()
 
     @property
@@ -57,7 +57,7 @@ class FolderObjects:
             ) from error
 
     def _create(self, target: str, data: bytes) -> bool:
-        folder = os.path.dirname(target)  # noqa: PTH120
+        folder = os.path.dirname(target)
         self._make(folder)
         temporary = f"{folder}/.{secrets.token_hex(8)}.tmp"
         try:
@@ -68,21 +68,21 @@ class FolderObjects:
                 return False
         finally:
             with suppress(FileNotFoundError):
-                os.unlink(temporary)  # noqa: PTH108
+                os.unlink(temporary)
         _sync_folder(folder)
         return True
 
     def read(self, path: str) -> bytes:
         """The bytes; see the port."""
         try:
-            with open(self._locate(path), "rb", buffering=0) as file:  # noqa: PTH123
+            with open(self._locate(path), "rb", buffering=0) as file:
                 return file.read()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
             raise NotFound(f"There is no {path} in {self._root}.", path=path, store=self._root) from error
 
     def exists(self, path: str) -> bool:
         """Whether there is such an object."""
-        return os.path.isfile(self._locate(path))  # noqa: PTH113
+        return os.path.isfile(self._locate(path))
 
     def list(self, prefix: str) -> Sequence[tuple[str, int, int]]:
         """All files under a folder; see the port."""
@@ -99,7 +99,7 @@ class FolderObjects:
     def delete(self, path: str) -> None:
         """Remove a file; absent is fine."""
         with suppress(FileNotFoundError, NotADirectoryError):
-            os.unlink(self._locate(path))  # noqa: PTH108
+            os.unlink(self._locate(path))
 
     def _locate(self, path: str) -> str:
         parts = path.strip("/").split("/")
@@ -113,16 +113,16 @@ class FolderObjects:
         return f"{self._root}/{path.strip('/')}"
 
     def _make(self, folder: str) -> None:
-        if folder in self._made and os.path.isdir(folder):  # noqa: PTH112
+        if folder in self._made and os.path.isdir(folder):
             return
         missing = []
         parent = folder
-        while not os.path.isdir(parent):  # noqa: PTH112
+        while not os.path.isdir(parent):
             missing.append(parent)
-            parent = os.path.dirname(parent)  # noqa: PTH120
-        os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+            parent = os.path.dirname(parent)
+        os.makedirs(folder, exist_ok=True)
         for made in missing:  # a new folder lasts once its parent is synced
-            _sync_folder(os.path.dirname(made))  # noqa: PTH120
+            _sync_folder(os.path.dirname(made))
         self._made.add(folder)
 
 

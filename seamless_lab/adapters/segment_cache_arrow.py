@@ -38,7 +38,7 @@ class ArrowSegmentCache:
     """
 
     def __init__(self, folder: Path | str, *, limit_bytes: int = 8 << 30) -> None:
-        self._folder = os.path.abspath(folder)  # noqa: PTH100  # text joins are much cheaper than Path in the read path
+        self._folder = os.path.abspath(folder)  # text joins are much cheaper than Path in the read path
         self._limit_bytes = limit_bytes
         self._total_bytes: int | None = None
         self._lock = threading.Lock()
@@ -79,9 +79,9 @@ class ArrowSegmentCache:
         path = self._path(digest)
         temporary = f"{self._folder}/.{secrets.token_hex(8)}.tmp"
         try:
-            os.makedirs(self._folder, mode=0o700, exist_ok=True)  # noqa: PTH103
+            os.makedirs(self._folder, mode=0o700, exist_ok=True)
             _write(temporary, frame)
-            os.rename(temporary, path)  # noqa: PTH104
+            os.rename(temporary, path)
             mapped, stamp = _map(path)
             self._write_stamp(digest, stamp)
         except (
@@ -89,7 +89,7 @@ class ArrowSegmentCache:
             pa.ArrowException,
         ):  # no space, read-only, or evicted by another process already: a cache may be absent
             with suppress(OSError):
-                os.unlink(temporary)  # noqa: PTH108
+                os.unlink(temporary)
             return frame
         self._make_room(stamp[1])
         return mapped
@@ -98,7 +98,7 @@ class ArrowSegmentCache:
         """Unlink one segment; maps of it stay valid."""
         for suffix in (_STAMP, _SUFFIX):
             with suppress(OSError):
-                os.unlink(f"{self._folder}/{digest}{suffix}")  # noqa: PTH108
+                os.unlink(f"{self._folder}/{digest}{suffix}")
 
     def size_bytes(self) -> int:
         """Bytes of all segments held."""
@@ -110,9 +110,9 @@ class ArrowSegmentCache:
     def _write_stamp(self, digest: str, stamp: tuple[int, int, int]) -> None:
         # Not synced: a torn or missing stamp only means that the segment is hashed once more.
         temporary = f"{self._folder}/.{secrets.token_hex(8)}.tmp"
-        with open(temporary, "w", encoding="ascii") as file:  # noqa: PTH123
+        with open(temporary, "w", encoding="ascii") as file:
             file.write(" ".join(map(str, stamp)))
-        os.rename(temporary, f"{self._folder}/{digest}{_STAMP}")  # noqa: PTH104
+        os.rename(temporary, f"{self._folder}/{digest}{_STAMP}")
 
     def _make_room(self, added_bytes: int) -> None:
         with self._lock:
@@ -141,7 +141,7 @@ class ArrowSegmentCache:
                     if entry.name.endswith(_SUFFIX):
                         yield found.st_atime_ns, found.st_size, entry.name.removesuffix(_SUFFIX)
                     elif entry.name.endswith(".tmp") and time.time() - found.st_mtime > _STALE_S:
-                        os.unlink(entry.path)  # noqa: PTH108
+                        os.unlink(entry.path)
 
 
 def _write(path: str, frame: pl.DataFrame) -> None:
@@ -171,7 +171,7 @@ def _map(path: str) -> tuple[pl.DataFrame, tuple[int, int, int]]:
 
 def _read_stamp(path: str) -> tuple[int, ...]:
     try:
-        with open(path.removesuffix(_SUFFIX) + _STAMP, encoding="ascii") as file:  # noqa: PTH123
+        with open(path.removesuffix(_SUFFIX) + _STAMP, encoding="ascii") as file:
             return tuple(map(int, file.read().split()))
     except (OSError, ValueError):
         return ()

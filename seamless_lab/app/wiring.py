@@ -73,7 +73,7 @@ LOOP_BOUND = ("engine", "pinned_engines", "jobs", "tail", "backfiller", "source_
 class part(cached_property[T]):  # noqa: N801  # reads as the decorator it is
     """A part of a `Wiring`: made when first used, once, whichever thread asks first."""
 
-    def __get__(self, wiring: Wiring | None, owner: type | None = None) -> T:  # type: ignore[override]
+    def __get__(self, wiring: Wiring | None, owner: type | None = None) -> T:  # type: ignore[override]  # a Wiring has the parts, its class none
         if wiring is None:
             raise AttributeError("parts belong to a Wiring, not to its class")
         with wiring.making:

@@ -75,13 +75,24 @@ class Child(Protocol):
     """What a parent hashes of a leaf or a pack."""
 
     @property
-    def cell(self) -> int: ...  # noqa: D102
+    def cell(self) -> int:
+        """Where it starts, epoch seconds."""
+        ...
+
     @property
-    def digest(self) -> str: ...  # noqa: D102
+    def digest(self) -> str:
+        """Its digest, 64 hex digits."""
+        ...
+
     @property
-    def rows(self) -> int: ...  # noqa: D102
+    def rows(self) -> int:
+        """Number of bars."""
+        ...
+
     @property
-    def answered(self) -> Ranges: ...  # noqa: D102
+    def answered(self) -> Ranges:
+        """Its answered slots."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)

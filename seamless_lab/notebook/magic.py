@@ -122,7 +122,7 @@ class SeamlessMagics(Magics):
         binding = _BINDING.fullmatch(text)
         asked = parse(words(binding["rest"] if binding else text, names), program=PROGRAM, version=__version__)
         if isinstance(asked, Shown):
-            print(asked.text)  # noqa: T201 - help is printed where output goes
+            print(asked.text)  # noqa: T201  # help is printed where output goes
             return None
         result = self._run(asked)
         if binding is None:

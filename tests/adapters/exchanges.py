@@ -69,10 +69,7 @@ _urls = cache(ccxt_urls)
 
 
 def settings_for(exchange: SandboxExchange, **changes: object) -> dict[str, CcxtSettings]:
-    return {
-        family: CcxtSettings(options={"urls": _urls(family, exchange.url)}, **changes)  # type: ignore[arg-type]
-        for family in FAMILIES
-    }
+    return {family: CcxtSettings(options={"urls": _urls(family, exchange.url)}, **changes) for family in FAMILIES}
 
 
 def fetcher_for(

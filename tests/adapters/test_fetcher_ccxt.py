@@ -39,7 +39,7 @@ END_S = NOW_S // 60 * 60  # end of the last closed minute
 
 
 async def fetched_once(exchange: SandboxExchange, node: NodeId, window: TimeRange, **changes: object) -> Fetched:
-    fetcher = fetcher_for(exchange, **changes)  # type: ignore[arg-type]
+    fetcher = fetcher_for(exchange, **changes)
     try:
         return await fetcher.fetch(node, grid_of(node.exchange, node.timeframe), window)
     finally:

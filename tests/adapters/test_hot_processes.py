@@ -119,7 +119,7 @@ def test_many_killed_writers_lose_nothing_acknowledged(start: Start, store: Sqli
 async def take_over(coordinator: SqliteCoordinator) -> Claimed:
     """Claim until granted; the wait is the holder's lease running out."""
     async with asyncio.timeout(30):
-        while isinstance(got := await coordinator.claim(KEY, "heir"), HeldElsewhere):  # noqa: ASYNC110
+        while isinstance(got := await coordinator.claim(KEY, "heir"), HeldElsewhere):  # noqa: ASYNC110  # only time frees it
             await asyncio.sleep(0.01)
     return got
 

@@ -15,7 +15,7 @@ CWD = Path("/p/project/notebooks")
 
 def home(
     explicit: str | None = None, env: dict[str, str] | None = None, *, marks: tuple[str, ...] = (), cwd: Path = CWD
-):  # type: ignore[no-untyped-def]
+):
     return find_home(explicit, env or {}, cwd, USER, exists=lambda path: str(path) in marks)
 
 

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 
-import polars as pl  # noqa: F401 - its signal handler is what this is about
+import polars as pl  # noqa: F401  # its signal handler is what this is about
 import pytest
 
 from seamless_lab.app.portal import Portal

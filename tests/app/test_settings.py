@@ -22,7 +22,7 @@ PRESETS = files("seamless_lab.app") / "presets"
 
 
 @pytest.fixture
-def write(tmp_path: Path):  # type: ignore[no-untyped-def]
+def write(tmp_path: Path):
     def write(text: str) -> Path:
         path = tmp_path / "seamless.yaml"
         path.write_text(text)
@@ -82,7 +82,7 @@ def test_every_preset_resolves_without_an_error(name: str) -> None:
     assert validate_settings(overrides={"preset": name}).exit_code == 0
 
 
-def test_a_file_may_hold_its_own_presets(write) -> None:  # type: ignore[no-untyped-def]
+def test_a_file_may_hold_its_own_presets(write) -> None:
     path = write(
         "sla_presets:\n"
         "  nightly:\n"
@@ -109,7 +109,7 @@ def test_an_unknown_preset_names_the_nearest() -> None:
         settings_of().sla_named("strict")
 
 
-def test_a_bad_value_in_a_preset_is_found_though_it_is_not_chosen(write) -> None:  # type: ignore[no-untyped-def]
+def test_a_bad_value_in_a_preset_is_found_though_it_is_not_chosen(write) -> None:
     error = refused(write("sla_presets: {slow: {policy: {total_deadline_ms: soon}}}\n"))
     assert "'soon'" in error.message
     error = refused(write("sla_presets: {slow: {policy: {storage_deadline_ms: 5}}}\n"))
@@ -119,7 +119,7 @@ def test_a_bad_value_in_a_preset_is_found_though_it_is_not_chosen(write) -> None
 # -- precedence ------------------------------------------------------------------------------------------------------
 
 
-def test_later_sources_win_and_each_value_knows_its_origin(write) -> None:  # type: ignore[no-untyped-def]
+def test_later_sources_win_and_each_value_knows_its_origin(write) -> None:
     path = write("seamless:\n  sla_preset: baseline\n  strategy: FAIL_FAST\n  sla:\n    total_deadline_ms: 2500\n")
     origin = "seamless.strategy"
     settings = settings_of(path)
@@ -148,7 +148,7 @@ def test_the_last_source_that_speaks_is_heard(levels: tuple[int | None, int | No
     assert settings.sla == (NOTEBOOK if preset is None else BASELINE)
 
 
-def test_null_lifts_a_preset_s_limit(write) -> None:  # type: ignore[no-untyped-def]
+def test_null_lifts_a_preset_s_limit(write) -> None:
     path = write("preset: baseline\nseamless: {sla: {total_deadline_ms: null}}\n")
     assert settings_of(path).sla.total_deadline_ms is None
 
@@ -214,7 +214,7 @@ def test_a_misspelt_variable_is_reported() -> None:
         ("domains: {live: {max_lag_s: 5}}", "max_lag_s", "max_lag_sec"),
     ],
 )
-def test_an_unknown_key_names_its_line_and_the_nearest(text: str, said: str, hint: str, write) -> None:  # type: ignore[no-untyped-def]
+def test_an_unknown_key_names_its_line_and_the_nearest(text: str, said: str, hint: str, write) -> None:
     error = refused(write(f"# a comment\n{text}\n"))
     assert ":2: " in error.message
     assert said in error.message
@@ -260,7 +260,7 @@ def test_a_bad_value_is_shown_with_what_is_allowed(key: str, value: object, allo
     assert error.exit_code == 2
 
 
-def test_the_number_of_further_errors_is_said(write) -> None:  # type: ignore[no-untyped-def]
+def test_the_number_of_further_errors_is_said(write) -> None:
     error = refused(write("profile: x\nseamless: {strategy: y, domain: z}\n"))
     assert "2 more" in error.message
     assert error.facts["errors"] == 3
@@ -319,7 +319,7 @@ def test_documented_values_that_nothing_would_carry_out_are_not_available_yet(ke
         ("seamless: {world_id: '${profile}'}\nprofile: '${seamless.world_id}'\n", "refers back"),
     ],
 )
-def test_a_file_that_cannot_be_read_says_where(text: str, said: str, write) -> None:  # type: ignore[no-untyped-def]
+def test_a_file_that_cannot_be_read_says_where(text: str, said: str, write) -> None:
     path = write(text)
     error = refused(path)
     assert said in error.message
@@ -335,12 +335,12 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     assert "not UTF-8" in refused(tmp_path / "latin.yaml").message
 
 
-def test_an_empty_file_is_no_configuration(write) -> None:  # type: ignore[no-untyped-def]
+def test_an_empty_file_is_no_configuration(write) -> None:
     assert settings_of(write("# nothing\n")).sla == NOTEBOOK
     assert list(settings_of(write("seamless:\nexchanges:\n  kraken:\n")).exchanges) == ["kraken"]
 
 
-def test_two_names_of_one_value_may_not_contradict(write) -> None:  # type: ignore[no-untyped-def]
+def test_two_names_of_one_value_may_not_contradict(write) -> None:
     error = refused(write("seamless: {publish_fingerprint: true, artifact: {publish_fingerprint: false}}\n"))
     assert "contradicts" in error.message
     assert set(ALIASES) >= {"seamless.publish_fingerprint", "environment.coordinator_url"}
@@ -349,7 +349,7 @@ def test_two_names_of_one_value_may_not_contradict(write) -> None:  # type: igno
 # -- interpolation ---------------------------------------------------------------------------------------------------
 
 
-def test_references_are_replaced_by_variables_keys_and_defaults(write) -> None:  # type: ignore[no-untyped-def]
+def test_references_are_replaced_by_variables_keys_and_defaults(write) -> None:
     path = write(
         "seamless:\n"
         "  world_id: ${WORLD}\n"
@@ -365,7 +365,7 @@ def test_references_are_replaced_by_variables_keys_and_defaults(write) -> None: 
     assert not [finding for finding in settings.findings if "in the clear" in finding.message]
 
 
-def test_a_key_can_be_referred_to_though_only_the_environment_sets_it(write) -> None:  # type: ignore[no-untyped-def]
+def test_a_key_can_be_referred_to_though_only_the_environment_sets_it(write) -> None:
     path = write("environment: {rate_limiter_redis: '${connectors.ccxt_rate_limiter_redis:-}'}\n")
     assert settings_of(path).values["connectors.ccxt_rate_limiter_redis"] is None
     error = refused(path, {"QMTL_CCXT_RATE_LIMITER_REDIS": "redis://u:hunter2@redis:6379"})
@@ -392,7 +392,7 @@ def test_anchors_and_lag_are_told_per_exchange_and_domain() -> None:
     assert settings.max_lag_s(Domain.DRYRUN) is None
 
 
-def test_a_relative_artifact_folder_of_a_file_is_beside_the_file(write) -> None:  # type: ignore[no-untyped-def]
+def test_a_relative_artifact_folder_of_a_file_is_beside_the_file(write) -> None:
     path = write("seamless: {artifact: {object_store_uri: sealed}}\n")
     assert settings_of(path).artifact.folder == path.parent / "sealed"
     assert settings_of(env={"QMTL_SEAMLESS_ARTIFACT_DIR": "/data/a b"}).artifact.folder == Path("/data/a b")

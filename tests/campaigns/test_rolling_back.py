@@ -46,7 +46,7 @@ class Replay:
             self.known_ms = np.where((self.salts >= 0) | (target >= 0), at_ms, self.known_ms)
             self.salts = target.copy()
         else:
-            start, end, at_ms, salt = commit.provenance["asked"]  # type: ignore[misc]
+            start, end, at_ms, salt = commit.provenance["asked"]
             won = (start <= SLOTS) & (end > SLOTS) & (at_ms > self.known_ms)
             self.salts = np.where(won, salt, self.salts)
             self.known_ms = np.where(won, at_ms, self.known_ms)

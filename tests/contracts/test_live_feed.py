@@ -70,7 +70,7 @@ def venue(clock: ManualClock) -> Venue:
 
 
 def feed_of(venue: Venue, **settings: int) -> PollingFeed:
-    return PollingFeed(venue, venue.clock, PollingSettings(**settings), sleep=venue.clock.sleep)  # type: ignore[arg-type]
+    return PollingFeed(venue, venue.clock, PollingSettings(**settings), sleep=venue.clock.sleep)
 
 
 def opens_of(answers: list[Fetched]) -> list[int]:
@@ -79,7 +79,7 @@ def opens_of(answers: list[Fetched]) -> list[int]:
 
 async def take(answers: AsyncIterator[Fetched], count: int) -> list[Fetched]:
     taken: list[Fetched] = []
-    async with aclosing(answers) as running:  # type: ignore[type-var]
+    async with aclosing(answers) as running:
         async for answer in running:
             taken.append(answer)
             if len(taken) == count:

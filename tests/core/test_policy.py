@@ -74,7 +74,7 @@ def test_remaining_is_the_smaller_of_the_phase_and_what_is_left(
 )
 def test_an_impossible_budget_is_refused_with_its_value(bad: dict[str, int]) -> None:
     with pytest.raises(ConfigError) as caught:
-        SLAPolicy(**bad)  # type: ignore[arg-type]
+        SLAPolicy(**bad)
     name, value = next(iter(bad.items()))
     assert name in caught.value.message
     assert str(value) in caught.value.message
@@ -96,13 +96,13 @@ def test_an_impossible_budget_is_refused_with_its_value(bad: dict[str, int]) -> 
 )
 def test_an_impossible_backfill_is_refused(bad: dict[str, float]) -> None:
     with pytest.raises(ConfigError):
-        BackfillPolicy(**bad)  # type: ignore[arg-type]
+        BackfillPolicy(**bad)
 
 
 @pytest.mark.parametrize("bad", [{"world_id": " "}, {"max_lag_s": -1}, {"min_coverage": 98.0}, {"min_coverage": -0.1}])
 def test_an_impossible_context_is_refused(bad: dict[str, object]) -> None:
     with pytest.raises(RequestError):
-        ComputeContext(**bad)  # type: ignore[arg-type]
+        ComputeContext(**bad)
 
 
 @pytest.mark.parametrize("world", ["default", "desk-1", "Alpha:2024.q1_x", "müller"])
@@ -120,4 +120,4 @@ def test_policies_are_values() -> None:
     assert ComputeContext() == ComputeContext("default", Domain.DRYRUN)
     assert dataclasses.replace(NOTEBOOK, total_deadline_ms=60_000).total_deadline_ms == 60_000
     with pytest.raises(dataclasses.FrozenInstanceError):
-        BASELINE.total_deadline_ms = 1  # type: ignore[misc]
+        BASELINE.total_deadline_ms = 1

@@ -51,7 +51,7 @@ SEOUL = dt.timezone(dt.timedelta(hours=9))
         ("now - 90 m", NOW - 5_400),
         ("+1h", NOW + 3_600),
         (dt.date(2024, 1, 1), NEW_YEAR),
-        (dt.datetime(2024, 1, 1), NEW_YEAR),  # noqa: DTZ001 - naive means UTC, which is what is tested
+        (dt.datetime(2024, 1, 1), NEW_YEAR),  # noqa: DTZ001  # naive means UTC, which is what is tested
         (dt.datetime(2024, 1, 1, 9, tzinfo=SEOUL), NEW_YEAR),
         ("2024-02-29", NEW_YEAR + 59 * 86_400),
     ],
@@ -168,7 +168,7 @@ def test_knowledge_times_keep_their_milliseconds() -> None:
         ("-7d", (NOW - 7 * 86_400) * 1000 + 789),
         ("now - 90 m", (NOW - 5_400) * 1000 + 789),
         (dt.datetime(2024, 1, 1, 0, 0, 0, 123_999, tzinfo=dt.UTC), NEW_YEAR * 1000 + 123),
-        (dt.datetime(2024, 1, 1, 0, 0, 0, 123_999), NEW_YEAR * 1000 + 123),  # noqa: DTZ001 - naive means UTC
+        (dt.datetime(2024, 1, 1, 0, 0, 0, 123_999), NEW_YEAR * 1000 + 123),  # noqa: DTZ001  # naive means UTC
         (dt.datetime(2024, 1, 1, 9, tzinfo=SEOUL), NEW_YEAR * 1000),
         (dt.date(2024, 1, 1), NEW_YEAR * 1000),
         ("2024-01-01T00:00:00.123999", NEW_YEAR * 1000 + 123),

@@ -94,7 +94,7 @@ def test_a_look_in_the_middle_of_another_publish_loses_nothing(
 def test_a_publish_that_another_one_overtakes_returns_the_head(pair: Pair) -> None:
     wiring = pair.mine.wiring
     hot = Interrupted(wiring.hot, "load", pair.seal_and_drop, after=True)
-    publisher = Publisher(replace(wiring.stores, hot=hot), lambda event: None, wiring.publisher._producer)  # type: ignore[arg-type]
+    publisher = Publisher(replace(wiring.stores, hot=hot), lambda event: None, wiring.publisher._producer)
     version = pair.mine._portal.call(lambda: publisher.publish(pair.header, WINDOW))
     assert version is not None
     assert version.tree.rows == 1440

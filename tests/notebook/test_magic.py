@@ -181,12 +181,12 @@ def test_loading_twice_and_unloading_twice_is_harmless() -> None:
         seamless_lab.load_ipython_extension(shell)
     assert sum(getattr(found, "matcher_identifier", "") == "seamless" for found in shell.Completer.custom_matchers) == 1
     # The session is the kernel's, and other tests use it: take away what belongs to this shell only.
-    held, SESSION.close = SESSION.close, lambda: None  # type: ignore[method-assign]
+    held, SESSION.close = SESSION.close, lambda: None
     try:
         for _ in range(2):
             seamless_lab.unload_ipython_extension(shell)
     finally:
-        SESSION.close = held  # type: ignore[method-assign]
+        SESSION.close = held
     assert shell.find_line_magic("seamless") is None
     assert not shell.Completer.custom_matchers
 

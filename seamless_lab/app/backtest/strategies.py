@@ -112,7 +112,7 @@ class FromPolars:
             found = self.function(frame)
             if isinstance(found, pl.Expr):
                 return _evaluated(frame, found)
-        except Exception as error:
+        except Exception as error:  # whatever its author raises goes on to them
             error.add_note(f"The strategy {self.label} raised this on {name}, {bars.height:,} bars.")
             raise
         if isinstance(found, pl.DataFrame):

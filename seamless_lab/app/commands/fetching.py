@@ -28,7 +28,7 @@ def _strategies() -> Iterable[str]:
     return [str(strategy) for strategy in Strategy]
 
 
-def fetch(  # noqa: PLR0913 - one argument for each option
+def fetch(  # noqa: PLR0913  # one argument for each option
     call: Call,
     *,
     node: str,

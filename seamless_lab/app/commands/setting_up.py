@@ -28,7 +28,7 @@ def doctor(call: Call) -> Result:
     return setup_results.examined(call.place, os.environ)
 
 
-def sandbox(  # noqa: PLR0913 - one argument for each option
+def sandbox(  # noqa: PLR0913  # one argument for each option
     call: Call,
     *,
     port: int | None,
