@@ -117,7 +117,7 @@ def kill_again_and_again(root: Path, kills: int, seed: int) -> None:
 
 
 def test_killed_publishers_lose_nothing_acknowledged_and_leave_nothing_torn(tmp_path: Path) -> None:
-    kill_again_and_again(tmp_path, kills=100, seed=20)
+    kill_again_and_again(tmp_path, kills=200, seed=20)
 
 
 @pytest.mark.soak
