@@ -28,6 +28,8 @@ class Kind(Enum):
     """Completed from the series that the stores hold."""
     REF = auto()
     """A node, or `NODE@SELECTOR`; completed with selectors too."""
+    PIN = auto()
+    """The name of a pin; completed from the lockfile."""
     TIME = auto()
     DURATION = auto()
     """Whole seconds, or `90s`, `5m`, `2h`."""

@@ -21,7 +21,8 @@ MOST_OFFERED = 500
 """Series offered at once: nobody reads more, and the list is built while a person waits."""
 
 _TIMES = ("now", "-1h", "-1d", "-7d", "-30d")
-_SELECTORS = ("latest", "seq:", "sha256:")
+_SELECTORS = ("latest", "lock", "seq:", "sha256:")
+_PIN = "pin:"
 
 OVERVIEW = """Market data that can vouch for every bar.
 
@@ -84,7 +85,7 @@ def help_of(name: str, *, program: str = "seamless") -> str:
 def complete(words: Sequence[str], fragment: str, known: Callable[[], Iterable[str]]) -> list[tuple[str, str]]:
     """Words that may stand in place of `fragment` after the words before it, each with what it is.
 
-    `known` gives the series that are known; it is called only where a series may stand.
+    `known` gives the series that are known and the pins (`pin:NAME`); it is called only where one of them may stand.
     """
     root = program_of("", known)
     found = ShellComplete(root, {}, "seamless", "").get_completions(list(words), fragment)
@@ -190,6 +191,7 @@ def _argument(parameter: Parameter, known: Callable[[], Iterable[str]]) -> click
         [parameter.name],
         type=_Type(parameter, known),
         required=parameter.required,
+        nargs=-1 if parameter.repeated else 1,
         metavar=_metavar(parameter) if parameter.required else f"[{_metavar(parameter).strip('[]')}]",
     )
 
@@ -266,6 +268,9 @@ class _Type(click.ParamType):  # type: ignore[type-arg]  # generic only since cl
                 return [CompletionItem(incomplete, type="dir")]
             case Kind.NODE | Kind.REF:
                 return [CompletionItem(word) for word in self._references(incomplete)]
+            case Kind.PIN:
+                names = (word.removeprefix(_PIN) for word in self._known() if word.startswith(_PIN))
+                return [CompletionItem(name) for name in names if name.startswith(incomplete)]
             case Kind.TIME:
                 return [CompletionItem(word) for word in _TIMES if word.startswith(incomplete)]
             case _:
@@ -276,7 +281,8 @@ class _Type(click.ParamType):  # type: ignore[type-arg]  # generic only since cl
         node, at, selector = fragment.rpartition("@")
         if at and self._parameter.kind is Kind.REF:
             return [f"{node}@{word}" for word in _SELECTORS if word.startswith(selector)]
-        matching = (word for word in self._known() if word.startswith(fragment))
+        pins = self._parameter.kind is Kind.REF
+        matching = (word for word in self._known() if word.startswith(fragment) and (pins or not word.startswith(_PIN)))
         return list(islice(matching, MOST_OFFERED)) or _stems(fragment)
 
     def _word(self, text: str) -> str:

@@ -10,9 +10,13 @@ from typing import Self, TypeVar
 
 import polars as pl
 
-from seamless_lab.app import inspect
+from seamless_lab.app import inspect, lock_check, lock_rebuild, lock_update, pinning
 from seamless_lab.app.backtest import BacktestResult, PinsLike, StrategyLike, Trading, backtest
 from seamless_lab.app.door import AskedFetch, Door, FetchOptions
+from seamless_lab.app.lock_results import LockCheck, LockUpdate
+from seamless_lab.app.notebook_check import NotebookCheck
+from seamless_lab.app.pin_results import LockShown, Pinned, Unpinned
+from seamless_lab.app.pinning import PinWish
 from seamless_lab.app.portal import Portal
 from seamless_lab.app.reads import read_by
 from seamless_lab.app.results import (
@@ -37,7 +41,7 @@ from seamless_lab.core.time import TimeLike, parse_time, parse_time_ms
 from seamless_lab.engine.events import Emit
 from seamless_lab.engine.jobs import Backfilled
 from seamless_lab.engine.request import Answer
-from seamless_lab.errors import RequestError
+from seamless_lab.errors import ConfigError, RequestError
 
 T = TypeVar("T")
 Work = Callable[[], Coroutine[None, None, T]]
@@ -341,6 +345,73 @@ class Lab:
         window = self.door.window(header, start, end) if start is not None else None
         return Manifest(self._portal.call(lambda: self.wiring.jobs.publish(header, window)))
 
+    # -- pin ------------------------------------------------------------------------------------------------------
+
+    def pin(  # each is an option users know, keyword-only
+        self,
+        name: str,
+        ref: str,
+        start: TimeLike | None = None,
+        end: TimeLike | None = None,
+        *,
+        store: str | None = None,
+        replace: bool = False,
+        allow_gaps: bool = False,
+    ) -> Pinned:
+        """Give bars a name in the lockfile; `pin:NAME` stands for exactly these from then on.
+
+        Parameters
+        ----------
+        name
+            Lower-case letters, digits, `_`, `.` and `-`.
+        ref
+            `NODE@SELECTOR` or `pin:OTHER`; a bare node is its newest sealed version.
+        start, end
+            The half-open window; without it all that the version holds.
+        store
+            Folder of the store that has them, at or below the lockfile's folder; by default the home's.
+        replace
+            Let a name stand for other bars than before.
+        allow_gaps
+            Pin slots without an answer as such.
+
+        Raises
+        ------
+        RequestError
+            If the name stands for other bars and `replace` is not set.
+        GapsRefused
+            If the window has slots without an answer and `allow_gaps` is not set.
+        """
+        wish = PinWish(name, ref, start, end, store, replace, allow_gaps)
+        return pinning.pin(self.wiring, self.door, self.wiring.pins, wish)
+
+    def unpin(self, name: str) -> Unpinned:
+        """Take a name out of the lockfile; the sealed bars stay."""
+        return pinning.unpin(self.wiring.pins, name)
+
+    def lock(self) -> LockShown:
+        """The lockfile: pins, engines and notebooks."""
+        return LockShown(self.wiring.pins.found(), str(self.wiring.pins.path))
+
+    def check_lock(
+        self, names: Sequence[str] = (), *, rebuild: bool = False, on_event: Emit | None = None
+    ) -> LockCheck:
+        """Read and hash every bar of the pins (by default all) again, and compare them with the lockfile.
+
+        With `rebuild` the bars come from the exchanges instead of the stores; what comes is thrown away afterwards.
+        """
+        pins = self.wiring.pins
+        if not rebuild:
+            return lock_check.check(self.wiring, pins, names)
+        lock, chosen = lock_check.chosen_pins(pins, names)
+        with lock_rebuild.scratch_of(self.wiring) as scratch:
+            acquired = self._portal.call(lambda: lock_rebuild.acquire(scratch, chosen), on_event)
+            return lock_rebuild.compared(pins, lock, scratch, acquired)
+
+    def update_lock(self, names: Sequence[str] = (), *, write: bool = False) -> LockUpdate:
+        """What the newest versions of their series make of the pins (by default all); with `write`, pinned at once."""
+        return lock_update.update(self.wiring, self.door, self.wiring.pins, names, write=write)
+
     # -- lifetime -------------------------------------------------------------------------------------------------
 
     def add_sink(self, sink: Emit) -> Callable[[], None]:
@@ -366,6 +437,15 @@ class Lab:
     def nodes(self) -> Sequence[str]:
         """All series that the stores hold, sorted."""
         return inspect.nodes(self.wiring)
+
+    def known(self) -> Sequence[str]:
+        """What completes a reference: the pins as `pin:NAME`, then all series; a broken lockfile has no pins."""
+        try:
+            lock = self.wiring.pins.found()
+        except ConfigError:  # the command that is typed will say so
+            lock = None
+        names = [] if lock is None else [pin.ref for _, pin in sorted(lock.pins.items())]
+        return [*names, *self.nodes()]
 
     def close(self) -> None:
         """Cancel what runs, close connections and files. Idempotent.

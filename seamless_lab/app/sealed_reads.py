@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from seamless_lab.app.door import Asked, Door
 from seamless_lab.app.reads import CURRENT_CELL, ReadRecord
@@ -67,6 +67,7 @@ def resolve_sealed(
     end: TimeLike | None = None,
     *,
     domain: Domain = Domain.RESEARCH,
+    store: SealedStore | None = None,
 ) -> SealedTarget:
     """What a reference comes to in a domain. Opens no rows but those that a pin's edges cut, once.
 
@@ -78,6 +79,8 @@ def resolve_sealed(
         Without them the pin's window, or all that the version holds.
     domain
         `research` and `backtest` refuse what may be another version tomorrow.
+    store
+        Where to look for what is no pin; by default the home's store.
 
     Raises
     ------
@@ -91,6 +94,8 @@ def resolve_sealed(
     if end is not None and start is None:
         raise RequestError(f"end {end!s} has no start.", hint="Give both, or neither for the whole of it.")
     asked = door.asked(ref)
+    if store is not None and asked.pin is None:
+        asked = replace(asked, store=store)
     version = asked.version if asked.version is not None else _admitted(wiring, asked, domain)
     return SealedTarget(
         written=ref,

@@ -38,7 +38,7 @@ from seamless_lab.app.settings import Settings, resolve_settings
 from seamless_lab.core.bucket import BucketShape
 from seamless_lab.core.plan import RateShape
 from seamless_lab.engine.answering import Answering
-from seamless_lab.engine.artifacts import SealedStore
+from seamless_lab.engine.artifacts import NoSegmentCache, SealedStore
 from seamless_lab.engine.backfill import Backfiller, BackfillPorts
 from seamless_lab.engine.cache import ReadCache
 from seamless_lab.engine.events import Event
@@ -139,6 +139,12 @@ class Wiring:
             if place not in self.other_stores:
                 self.other_stores[place] = self._sealed_in(Path(place))
             return self.other_stores[place]
+
+    def unremembered(self, store: SealedStore) -> SealedStore:
+        """A store opened once more, for reading without anything that this machine remembers of it."""
+        return SealedStore(
+            FolderObjects(store.url), ParquetSegments(), NoSegmentCache(), clock=self.clock, executor=self.hashing
+        )
 
     def _sealed_in(self, folder: Path) -> SealedStore:
         return SealedStore(

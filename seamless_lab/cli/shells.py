@@ -65,11 +65,11 @@ def answer(environment: Mapping[str, str]) -> int | None:
 
 
 def _known() -> Iterable[str]:
-    """The series in this home; nothing where it cannot be read, for a shell that completes shows no errors."""
+    """The series and pins of this home; nothing where it cannot be read, for a shell that completes shows no errors."""
     from seamless_lab.app.opening import open_lab
 
     try:
         with open_lab(Place(), os.environ) as lab:
-            return list(lab.nodes())
+            return list(lab.known())
     except SeamlessError:
         return ()

@@ -52,13 +52,13 @@ class Session:
             return home is None
 
     def known(self) -> Iterable[str]:
-        """The series last listed, at once; starts a listing in the background when there is none yet."""
+        """The series and pins last listed, at once; starts a listing in the background when there is none yet."""
         if self._known is None:
             self.list_soon()
         return self._known or ()
 
     def list_soon(self) -> None:
-        """List the series again, in the background."""
+        """List the series and pins again, in the background."""
         with self._lock:
             if self._listing:
                 return
@@ -91,7 +91,7 @@ class Session:
 
     def _list(self) -> None:
         try:
-            self._known = tuple(self.lab().nodes())
+            self._known = tuple(self.lab().known())
         except SeamlessError:
             self._known = ()  # completion has no place for errors: the command that is typed will show them
         finally:

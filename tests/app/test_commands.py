@@ -27,6 +27,7 @@ def test_the_table_has_the_documented_commands() -> None:
     assert set(NAMES) == {
         "fetch", "coverage", "gaps", "backfill", "publish", "artifacts", "manifest", "verify", "sla", "config",
         "doctor", "sandbox", "demo",
+        "pin", "unpin", "lock",
     }  # fmt: skip
 
 
@@ -98,7 +99,7 @@ def test_an_option_after_the_command_wins() -> None:
         ("fetsh x", "There is no command 'fetsh'", "Did you mean fetch?"),
         ("frobnicate", "There is no command 'frobnicate'", "Commands are fetch,"),
         ("fetch", "seamless fetch needs NODE", "seamless fetch --help"),
-        (f"fetch {NODE}", "needs --start", "seamless fetch --help"),
+        (f"backfill {NODE}", "needs --start", "seamless backfill --help"),
         (f"fetch {NODE} --start", "--start needs a value", "--help"),
         (f"fetch {NODE} --start 1 --strat SEAMLESS", "no option --strat", "--strategy"),
         (f"fetch {NODE} {NODE} --start 1", f"unexpected extra argument ({NODE})", "--help"),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from seamless_lab.app.command import Call, Command, Kind, Parameter
-from seamless_lab.app.commands.parameters import END, FROM, NODE
+from seamless_lab.app.commands.parameters import END, NODE, START
 from seamless_lab.core.policy import Domain, Strategy
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def fetch(  # noqa: PLR0913  # one argument for each option
     call: Call,
     *,
     node: str,
-    start: str,
+    start: str | None,
     end: str | None,
     as_of: str | None,
     domain: str | None,
@@ -70,13 +70,13 @@ FETCH = Command(
     "fetch",
     "Bars of a window, complete and sealed, or what is missing and why.",
     "Asks the exchange for what is not known yet, seals it, and answers with bars, coverage by cause, verdict and "
-    "digests. NODE may be a reference NODE@sha256:…, NODE@seq:N or NODE@TIME to a sealed version; the domains backtest "
-    "and research read nothing else.",
+    "digests. NODE may be a reference NODE@sha256:…, NODE@seq:N or NODE@TIME to a sealed version, or pin:NAME, which "
+    "has a window of its own; the domains backtest and research read nothing else.",
     (
-        replace(NODE, kind=Kind.REF, help="The series, or a reference NODE@SELECTOR to a sealed version."),
-        FROM,
+        replace(NODE, kind=Kind.REF, help="The series, a reference NODE@SELECTOR to a sealed version, or pin:NAME."),
+        START,
         END,
-        Parameter("as_of", "Read what was known then: a time, seq:N or sha256:….", Kind.TIME, metavar="T"),
+        Parameter("as_of", "Read what was known then: a time, seq:N, sha256:… or lock.", Kind.TIME, metavar="T"),
         Parameter("domain", "What the data are for.", Kind.WORD, words=_domains),
         Parameter("strategy", "What to do about gaps.", Kind.WORD, words=_strategies),
         Parameter("sla", "Budgets, by the name of a preset.", metavar="PRESET", words=_sla_presets),
@@ -93,6 +93,7 @@ FETCH = Command(
         "fetch ohlcv:binance:BTC/USDT:1h --start 2024-03 --json",
         "fetch ohlcv:binance:ETH/USDT:1m --start -7d --end now --domain live --max-lag 3m",
         "fetch ohlcv:binance:BTC/USDT:1m@latest --start 2024-01 --out january.parquet",
+        "fetch pin:btc",
     ),
     fetch,
 )

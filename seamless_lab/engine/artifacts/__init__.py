@@ -1,5 +1,6 @@
 """The sealed store: versions of series as commits, trees and segments in an object store. Synchronous, thread-safe."""
 
+from seamless_lab.engine.artifacts.audit import Audit, Damage
 from seamless_lab.engine.artifacts.diff import Difference
 from seamless_lab.engine.artifacts.merge import Candidate
 from seamless_lab.engine.artifacts.publish import Published
@@ -11,7 +12,10 @@ from seamless_lab.engine.artifacts.sweep import Swept
 from seamless_lab.engine.artifacts.verify import Offender, Verification
 
 __all__ = [
+    "Audit",
+    "Belief",
     "Candidate",
+    "Damage",
     "Difference",
     "Evidence",
     "NoSegmentCache",

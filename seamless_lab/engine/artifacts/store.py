@@ -9,6 +9,7 @@ from seamless_lab.core.identity import NodeId
 from seamless_lab.core.reference import AsOf, Fingerprint, Latest, Selector, Seq
 from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import Commit, Version
+from seamless_lab.engine.artifacts.audit import Audit, audit
 from seamless_lab.engine.artifacts.compact import compact
 from seamless_lab.engine.artifacts.diff import Difference, Side, diff
 from seamless_lab.engine.artifacts.load import Loader
@@ -175,6 +176,14 @@ class SealedStore:
                 raise self._resolver.nothing(node)
             return found
         return verify(self._loader, node, self._resolver.select(node, selector))
+
+    def audit(self, version: Version, window: TimeRange) -> Audit:
+        """Hash the bars of a window again, from every file that holds some of them.
+
+        Damage is listed, not raised. In a store that has just been opened, without a segment cache, nothing that was
+        remembered is trusted.
+        """
+        return audit(self._loader, version, window)
 
     def compact(self, node: NodeId) -> tuple[str, ...]:
         """Fold leaf files of the newest version's finished packs into one file each; returns the paths written.

@@ -1,0 +1,100 @@
+"""Checking the lockfile: every pinned bar is read and hashed again, and compared with what was pinned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from seamless_lab.app.lock_results import Checked, Finding, LockCheck, PinCheck, slots_text
+from seamless_lab.app.lockfile import Lockfile, Pin
+from seamless_lab.app.pinning import engines
+from seamless_lab.app.pins import Pins, located
+from seamless_lab.app.wiring import Wiring
+from seamless_lab.core.time import format_time
+from seamless_lab.core.version import Version
+from seamless_lab.engine.artifacts import Damage, SealedStore
+from seamless_lab.errors import DataError, NotFound
+
+
+def check(wiring: Wiring, pins: Pins, names: Sequence[str] = ()) -> LockCheck:
+    """Read what the pins name (by default all of them) and compare it with the lockfile.
+
+    Nothing that was remembered is trusted: files are opened, decoded and hashed, whichever cache knows them.
+
+    Raises
+    ------
+    ConfigError
+        If there is no lockfile, or it cannot be read.
+    InvalidReference
+        For a name that is not pinned.
+    """
+    lock, chosen = chosen_pins(pins, names)
+    stores: dict[str, SealedStore] = {}
+    found = tuple(_checked(wiring, pins, pin, stores) for pin in chosen)
+    return LockCheck(found, engine_notes(lock.engines), str(pins.path))
+
+
+def chosen_pins(pins: Pins, names: Sequence[str]) -> tuple[Lockfile, Sequence[Pin]]:
+    """The lock, and the pins of some names in the order of the lockfile; without names all."""
+    lock = pins.lock()
+    wanted = {pins.named(name.removeprefix("pin:")).name for name in names}
+    return lock, [pin for name, pin in sorted(lock.pins.items()) if not wanted or name in wanted]
+
+
+def engine_notes(written: Mapping[str, str]) -> tuple[str, ...]:
+    """What is said about engines of other versions than the pins were made with."""
+    here = engines()
+    return tuple(
+        f"Pinned with {name} {version}; here is {here.get(name, 'none')}."
+        for name, version in sorted(written.items())
+        if here.get(name) != version
+    )
+
+
+def _checked(wiring: Wiring, pins: Pins, pin: Pin, stores: dict[str, SealedStore]) -> PinCheck:
+    try:
+        known = pins.store(pin)
+        store = stores.setdefault(known.url, wiring.unremembered(known))
+        version = located(store, pin)
+    except NotFound as error:
+        return PinCheck(pin, Checked.UNVERIFIED, (Finding("version", error.message),), hint=error.hint)
+    except DataError as error:
+        expected, found = (str(error.facts.get(name) or "") for name in ("expected", "found"))
+        what = "content" if error.facts.get("pin") else "file"
+        return PinCheck(
+            pin, Checked.DIFFERS, (Finding(what, error.message, expected=expected, found=found),), hint=error.hint
+        )
+    return _audited(store, version, pin)
+
+
+def _audited(store: SealedStore, version: Version, pin: Pin) -> PinCheck:
+    """What hashing the pinned bars again shows."""
+    audit = store.audit(version, pin.window)
+    findings = [_damaged(store, damage) for damage in audit.damages]
+    hint = ""
+    if audit.damages:
+        first, last = audit.damages[0].slots, audit.damages[-1].slots
+        hint = (
+            "Restore the files from a copy or from version control, or ask the exchange again: seamless backfill "
+            f"{pin.node} --start {format_time(first.start)} --end {format_time(last.end)} --refresh"
+        )
+    elif audit.content != pin.content:  # the tree says so and the bars do not: nothing that a store writes
+        said = (
+            f"the bars have the content sha256:{audit.content[:16]}, and the lockfile says sha256:{pin.content[:16]}."
+        )
+        findings.append(Finding("content", said, str(pin.window), pin.content, audit.content))
+    elif audit.rows != pin.rows:
+        said = f"{audit.rows:,} bars have the pinned content, and the lockfile says {pin.rows:,}."
+        findings.append(Finding("rows", said, str(pin.window), str(pin.rows), str(audit.rows)))
+        hint = f"Restore the lockfile from version control, or pin again: seamless pin {pin.name} REF --replace"
+    notes: tuple[str, ...] = ()
+    if version.tree.fingerprint != pin.fingerprint:
+        here, there = version.tree.fingerprint[:16], pin.fingerprint[:16]
+        notes = (f"pinned in sha256:{there}, found in sha256:{here}; histories differ, these bars do not.",)
+    return PinCheck(pin, Checked.DIFFERS if findings else Checked.VERIFIED, tuple(findings), hint, notes)
+
+
+def _damaged(store: SealedStore, damage: Damage) -> Finding:
+    where = slots_text(damage.slots)
+    return Finding(
+        "bars", f"{where}: {store.url}/{damage.path} {damage.problem}.", where, damage.expected, damage.found
+    )

@@ -1,0 +1,162 @@
+"""Checking the lockfile against the exchanges: its bars are acquired again, into a home that is deleted afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import polars as pl
+
+from seamless_lab.app.door import Door
+from seamless_lab.app.home import Home
+from seamless_lab.app.lock_check import engine_notes
+from seamless_lab.app.lock_results import Changed, Checked, Finding, LockCheck, PinCheck
+from seamless_lab.app.lockfile import Lockfile, Pin
+from seamless_lab.app.pins import Pins, located
+from seamless_lab.app.sandbox_home import is_marked, mark
+from seamless_lab.app.view import plural
+from seamless_lab.app.wiring import Wiring
+from seamless_lab.core.bars import VALUES
+from seamless_lab.core.comparison import Comparison
+from seamless_lab.core.coverage import Cause, Coverage
+from seamless_lab.core.time import format_time
+from seamless_lab.errors import DataError, RequestError, SeamlessError
+
+CHANGES_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Acquired:
+    """What asking the exchange for a pin's bars came to; `error` is what it said instead of an answer."""
+
+    pin: Pin
+    coverage: Coverage | None
+    error: SeamlessError | None = None
+
+
+@contextmanager
+def scratch_of(wiring: Wiring) -> Iterator[Wiring]:
+    """The parts of a home that is empty, configured as another one, and deleted in the end; close its loop's side."""
+    settings = replace(wiring.settings, artifact=replace(wiring.settings.artifact, folder=None))
+    with TemporaryDirectory(prefix="seamless-rebuild-") as folder:
+        place = Path(folder)
+        home = Home(place / "home", None, place / "cache", "a rebuild")
+        if is_marked(wiring.home.root):  # what may not be asked for this home may not be asked for its rebuild
+            mark(home.root)
+        scratch = Wiring(home, settings)
+        scratch.sandboxed = wiring.sandboxed
+        try:
+            yield scratch
+        finally:
+            scratch.close_files()
+            scratch.hashing.shutdown()
+
+
+async def acquire(scratch: Wiring, pins: Sequence[Pin]) -> list[Acquired]:
+    """Ask the exchanges for the bars of some pins; one after the other, as the rate limit is one."""
+    door, found = Door(scratch), []
+    try:
+        for pin in pins:
+            try:
+                done = await scratch.jobs.backfill(door.header(pin.node), pin.window, refresh=False)
+                found.append(Acquired(pin, done.coverage, next(iter(done.outcome.errors), None)))
+            except SeamlessError as error:
+                found.append(Acquired(pin, None, error))
+    finally:
+        await scratch.close()
+    return found
+
+
+def compared(pins: Pins, lock: Lockfile, scratch: Wiring, acquired: Sequence[Acquired]) -> LockCheck:
+    """What the exchanges gave against what was pinned."""
+    found = tuple(_compared(pins, scratch, one) for one in acquired)
+    return LockCheck(found, engine_notes(lock.engines), str(pins.path), rebuilt=True)
+
+
+def _compared(pins: Pins, scratch: Wiring, acquired: Acquired) -> PinCheck:
+    pin, coverage = acquired.pin, acquired.coverage
+    version = scratch.sealed.head(pin.node) if coverage is not None else None
+    content = "" if version is None else scratch.sealed.content(version, pin.window)
+    if content == pin.content:
+        return PinCheck(pin, Checked.VERIFIED)
+    if version is None or coverage is None or not coverage.complete or coverage.slots(Cause.PENDING):
+        return _not_acquired(acquired)
+    said = (
+        f"the exchange gives sha256:{content[:16]} for {pin.window}, and the lockfile says sha256:{pin.content[:16]}."
+    )
+    findings = [Finding("content", said, str(pin.window), pin.content, content)]
+    try:
+        store = pins.store(pin)
+        found = store.diff(located(store, pin), version, pin.window, new_in=scratch.sealed).found
+    except (DataError, RequestError) as error:
+        findings.append(Finding("version", f"which bars differ cannot be said: {error.message}"))
+        return PinCheck(pin, Checked.DIFFERS, tuple(findings), hint=error.hint)
+    findings.append(Finding("bars", _counted(found), *_first(found)))
+    hint = f"See all of it: seamless backfill {pin.node} --start {format_time(pin.window.start)} --end "
+    hint += f"{format_time(pin.window.end)} --refresh, then seamless diff {pin.ref} {pin.node}@latest"
+    return PinCheck(pin, Checked.DIFFERS, tuple(findings), hint, changes=_changes(found))
+
+
+def _not_acquired(acquired: Acquired) -> PinCheck:
+    """The exchange did not answer for all of it, so that nothing is known of whether it differs."""
+    pin, coverage, error = acquired.pin, acquired.coverage, acquired.error
+    if coverage is None and error is not None:
+        said, hint = error.message, error.hint
+    else:
+        open_slots = (
+            0 if coverage is None else coverage.total - coverage.slots(Cause.PRESENT) - coverage.slots(Cause.QUIET)
+        )
+        reason = f": {error.message}" if error is not None else "."
+        said = f"the exchange did not answer for {plural(open_slots, 'bar')} of {pin.window}{reason}"
+        hint = error.hint if error is not None else ""
+    return PinCheck(pin, Checked.UNVERIFIED, (Finding("version", said),), hint or "Try again later.")
+
+
+def _counted(found: Comparison) -> str:
+    parts = (
+        (found.restated.height, "restated"),
+        (len(found.added), "added"),
+        (len(found.removed), "removed"),
+    )
+    said = ", ".join(f"{plural(count, 'bar')} {what}" for count, what in parts if count)
+    return f"{said or 'no bar differs, and other slots have an answer'}; the first at {_first(found)[0]}."
+
+
+def _first(found: Comparison) -> tuple[str]:
+    bounds = found.changed.bounds
+    return ("" if bounds is None else format_time(bounds.start),)
+
+
+def _changes(found: Comparison) -> tuple[Changed, ...]:
+    """The first values that differ, in time order."""
+    empty = pl.lit(None, dtype=pl.Float64)
+    sides = [
+        found.restated,
+        *(
+            bars.frame.head(CHANGES_SHOWN).select(
+                "ts", *(expression for name in VALUES for expression in _pair(name, empty, is_new=is_new))
+            )
+            for bars, is_new in ((found.added, True), (found.removed, False))
+        ),
+    ]
+    long = pl.concat(
+        [
+            pl.concat([side.head(CHANGES_SHOWN) for side in sides]).select(
+                "ts",
+                pl.lit(name).alias("column"),
+                pl.col(f"{name}_old").alias("pinned"),
+                pl.col(f"{name}_new").alias("now"),
+            )
+            for name in VALUES
+        ]
+    )
+    differing = long.filter(pl.col("pinned").ne_missing(pl.col("now"))).sort("ts", maintain_order=True)
+    return tuple(Changed(*row) for row in differing.head(CHANGES_SHOWN).iter_rows())
+
+
+def _pair(name: str, empty: pl.Expr, *, is_new: bool) -> tuple[pl.Expr, pl.Expr]:
+    old, new = (empty, pl.col(name)) if is_new else (pl.col(name), empty)
+    return old.alias(f"{name}_old"), new.alias(f"{name}_new")

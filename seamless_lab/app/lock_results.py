@@ -1,0 +1,288 @@
+"""What checking and updating a lockfile returns."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from seamless_lab.app.lockfile import Pin
+from seamless_lab.app.pin_results import pin_dict
+from seamless_lab.app.results import spelling
+from seamless_lab.app.results.base import Json, Rendered
+from seamless_lab.app.view import Badge, Block, Code, Column, Fact, Facts, Note, Table, Tone, View, plural
+from seamless_lab.core.time import TimeRange, format_time
+
+FINDINGS_SHOWN = 10
+
+
+class Checked(StrEnum):
+    """What is known of a pin after checking it."""
+
+    VERIFIED = "verified"
+    DIFFERS = "differs"
+    UNVERIFIED = "cannot verify"
+
+
+EXIT_CODES = {Checked.VERIFIED: 0, Checked.DIFFERS: 1, Checked.UNVERIFIED: 3}
+_TONES = {Checked.VERIFIED: Tone.GOOD, Checked.DIFFERS: Tone.BAD, Checked.UNVERIFIED: Tone.WARN}
+_WORST = (Checked.DIFFERS, Checked.UNVERIFIED, Checked.VERIFIED)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as pinned.
+
+    `what`: `bars`, `content`, `rows`, `file` or `version`; `said`: a sentence; `where`: the stretch of time it is
+    about, in words; `expected`, `found`: digests or values, empty where there are none.
+    """
+
+    what: str
+    said: str
+    where: str = ""
+    expected: str = ""
+    found: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """One value of one bar, as pinned and as it came now; None where there is no bar."""
+
+    ts: int
+    column: str
+    pinned: float | None
+    now: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PinCheck:
+    """What checking one pin found. `changes`: the first values that differ, where both sides could be read."""
+
+    pin: Pin
+    state: Checked
+    findings: tuple[Finding, ...] = ()
+    hint: str = ""
+    notes: tuple[str, ...] = ()
+    changes: tuple[Changed, ...] = ()
+
+    def to_dict(self) -> Json:
+        """The outcome as JSON values."""
+        return {
+            "pin": self.pin.name,
+            "node": str(self.pin.node),
+            **spelling.window(self.pin.window),
+            "content": self.pin.content,
+            "state": str(self.state),
+            "findings": [
+                {
+                    "what": finding.what,
+                    "said": finding.said,
+                    "where": finding.where or None,
+                    "expected": finding.expected or None,
+                    "found": finding.found or None,
+                }
+                for finding in self.findings
+            ],
+            "changes": [
+                {"time": spelling.moments([one.ts])[0], "column": one.column, "pinned": one.pinned, "now": one.now}
+                for one in self.changes
+            ],
+            "hint": self.hint or None,
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LockCheck(Rendered):
+    """What checking a lockfile found.
+
+    `notes`: what is no failure. `rebuilt`: whether the bars came from the exchanges again, instead of from the stores.
+    """
+
+    pins: tuple[PinCheck, ...]
+    notes: tuple[str, ...]
+    path: str
+    rebuilt: bool = False
+
+    @property
+    def state(self) -> Checked:
+        """The state of the whole: one pin that differs outweighs those that cannot be verified."""
+        states = {check.state for check in self.pins}
+        return next((state for state in _WORST if state in states), Checked.VERIFIED)
+
+    @property
+    def exit_code(self) -> int:
+        """0 when all is verified, 1 when something differs, 3 when something cannot be verified."""
+        return EXIT_CODES[self.state]
+
+    def view(self) -> View:
+        """What is shown, as a value."""
+        if not self.pins:
+            return View("seamless.lock", Badge("no pins"), "", (Note("There is nothing to check."),))
+        rows = tuple(
+            (check.pin.name, str(check.state), f"{check.pin.rows:,}", str(check.pin.node), str(check.pin.window))
+            for check in self.pins
+        )
+        columns = (Column("pin", code=True), Column(""), Column("bars", right=True), Column("series", code=True))
+        blocks: list[Block] = [Table((*columns, Column("window")), rows)]
+        for check in self.pins:
+            blocks += _explained(check)
+        blocks += [Note(note) for note in self.notes]
+        blocks.append(Facts((Fact("lockfile", self.path, volatile=True),)))
+        how = "fetched again from the exchanges" if self.rebuilt else "read and hashed again"
+        bars = plural(sum(check.pin.rows for check in self.pins), "bar")
+        subtitle = f"{plural(len(self.pins), 'pin')}, {bars} {how}"
+        return View("seamless.lock", Badge(str(self.state), _TONES[self.state]), subtitle, tuple(blocks))
+
+    def to_dict(self) -> Json:
+        """The outcome as JSON values."""
+        return {
+            "lockfile": self.path,
+            "state": str(self.state),
+            "rebuilt": self.rebuilt,
+            "pins": [check.to_dict() for check in self.pins],
+            "notes": list(self.notes),
+        }
+
+
+class Move(StrEnum):
+    """What updating does to a pin."""
+
+    SAME = "unchanged"
+    MOVED = "changes"
+    STUCK = "cannot move"
+
+
+@dataclass(frozen=True, slots=True)
+class PinUpdate:
+    """What a pin is and what the newest version of its series makes of it.
+
+    `now` is None when it cannot move, and `said` tells why. `restated`, `added`, `removed`: bars; None when the pinned
+    version is not there to compare with.
+    """
+
+    before: Pin
+    now: Pin | None
+    restated: int | None = None
+    added: int | None = None
+    removed: int | None = None
+    said: str = ""
+    hint: str = ""
+
+    @property
+    def move(self) -> Move:
+        """What happens."""
+        if self.now is None:
+            return Move.STUCK
+        return Move.SAME if self.now == self.before else Move.MOVED
+
+    def to_dict(self) -> Json:
+        """The change as JSON values."""
+        return {
+            "pin": self.before.name,
+            "move": str(self.move),
+            "before": pin_dict(self.before),
+            "now": None if self.now is None else pin_dict(self.now),
+            "restated": self.restated,
+            "added": self.added,
+            "removed": self.removed,
+            "said": self.said or None,
+            "hint": self.hint or None,
+        }
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LockUpdate(Rendered):
+    """What an update changes in the lockfile, or would; `written` says which. `again`: the command that does it."""
+
+    pins: tuple[PinUpdate, ...]
+    path: str
+    written: bool
+    again: str
+
+    @property
+    def exit_code(self) -> int:
+        """0 unless a pin cannot move."""
+        return 1 if any(update.move is Move.STUCK for update in self.pins) else 0
+
+    def view(self) -> View:
+        """What is shown, as a value."""
+        moved = [update for update in self.pins if update.move is Move.MOVED]
+        columns = (
+            Column("pin", code=True),
+            Column(""),
+            Column("bars"),
+            Column("restated", right=True),
+            Column("added", right=True),
+            Column("removed", right=True),
+            Column("content", code=True),
+        )
+        blocks: list[Block] = [Table(columns, tuple(_update_row(update) for update in self.pins))] if self.pins else []
+        for update in self.pins:
+            if update.move is Move.STUCK:
+                blocks.append(Note(update.said, Tone.WARN))
+                blocks.append(Note(update.hint))
+        if moved and not self.written:
+            blocks += [Note("Nothing is written yet. What changes can be seen bar by bar with diff; to write it:")]
+            blocks.append(Code((self.again,), command=True))
+        blocks.append(Facts((Fact("lockfile", self.path, volatile=True),)))
+        if not moved:
+            badge = Badge("nothing to update", Tone.PLAIN)
+        elif self.written:
+            badge = Badge("updated", Tone.GOOD)
+        else:
+            badge = Badge("would change", Tone.WARN)
+        return View("seamless.lock", badge, f"{plural(len(moved), 'pin')} of {len(self.pins)}", tuple(blocks))
+
+    def to_dict(self) -> Json:
+        """The changes as JSON values."""
+        return {
+            "lockfile": self.path,
+            "written": self.written,
+            "pins": [update.to_dict() for update in self.pins],
+        }
+
+
+def slots_text(slots: TimeRange) -> str:
+    """A cell of the calendar in its shortest form: `2024-06-03`, `2024-06`, `2024`; else its first and last moment."""
+    start, end = (dt.datetime.fromtimestamp(at, dt.UTC) for at in (slots.start, slots.end))
+    if start.hour or start.minute or end.hour or end.minute:
+        return f"{format_time(slots.start)} to {format_time(slots.end)}"
+    if slots.seconds == 86_400:
+        return start.strftime("%Y-%m-%d")
+    if start.day == end.day == 1 and (start + dt.timedelta(days=32)).replace(day=1) == end:
+        return start.strftime("%Y-%m")
+    if (start.month, start.day, end.month, end.day) == (1, 1, 1, 1) and end.year == start.year + 1:
+        return start.strftime("%Y")
+    return f"{start:%Y-%m-%d} to {end:%Y-%m-%d}"
+
+
+def _explained(check: PinCheck) -> Sequence[Block]:
+    tone = _TONES[check.state]
+    blocks: list[Block] = [
+        Note(f"{check.pin.ref}: {finding.said}", tone) for finding in check.findings[:FINDINGS_SHOWN]
+    ]
+    if more := len(check.findings) - FINDINGS_SHOWN:
+        blocks += [Note(f"… and {more} more, which --json lists.")] if more > 0 else []
+    if check.changes:
+        columns = (Column("bar"), Column("value"), Column("pinned", right=True), Column("now", right=True))
+        rows = tuple((format_time(one.ts), one.column, _value(one.pinned), _value(one.now)) for one in check.changes)
+        blocks.append(Table(columns, rows))
+    if check.hint:
+        blocks.append(Note(check.hint))
+    return [*blocks, *(Note(f"{check.pin.ref}: {note}") for note in check.notes)]
+
+
+def _update_row(update: PinUpdate) -> tuple[str, ...]:
+    before, now = update.before, update.now
+    counts = (update.restated, update.added, update.removed)
+    known = tuple("?" if count is None else f"{count:,}" for count in counts)
+    if update.move is not Move.MOVED or now is None:
+        return (before.name, str(update.move), f"{before.rows:,}", "", "", "", f"{before.content[:12]}")
+    bars = f"{before.rows:,}" if before.rows == now.rows else f"{before.rows:,} → {now.rows:,}"
+    return (before.name, str(update.move), bars, *known, f"{before.content[:12]} → {now.content[:12]}")
+
+
+def _value(value: float | None) -> str:
+    return "no bar" if value is None else f"{value!r}"

@@ -1,0 +1,72 @@
+"""Moving pins to the newest versions of their series, after saying what that changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from seamless_lab.app.door import Door
+from seamless_lab.app.lock_check import chosen_pins
+from seamless_lab.app.lock_results import LockUpdate, PinUpdate
+from seamless_lab.app.lockfile import Lockfile, Pin
+from seamless_lab.app.lockfile_disk import edit
+from seamless_lab.app.pinning import engines, pin_of, refuse_gaps
+from seamless_lab.app.pins import Pins, getting, located
+from seamless_lab.app.sealed_reads import resolve_sealed
+from seamless_lab.app.wiring import Wiring
+from seamless_lab.core.policy import Domain
+from seamless_lab.engine.artifacts import SealedStore
+from seamless_lab.errors import DataError, SeamlessError
+
+
+def update(wiring: Wiring, door: Door, pins: Pins, names: Sequence[str] = (), *, write: bool = False) -> LockUpdate:
+    """What the newest versions make of the pins (by default all); with `write`, pinned at once.
+
+    A pin keeps its name, series, window and store. It moves only if the bars of its window are others by now, and only
+    to a version that has an answer for all of the window.
+
+    Raises
+    ------
+    ConfigError
+        If there is no lockfile, or it cannot be read.
+    InvalidReference
+        For a name that is not pinned.
+    """
+    _, chosen = chosen_pins(pins, names)
+    found = tuple(_updated(wiring, door, pins, pin) for pin in chosen)
+    moved = {one.before: one.now for one in found if one.now is not None and one.now != one.before}
+    if write and moved:
+
+        def put(lock: Lockfile) -> Lockfile:
+            # A pin that somebody else has changed meanwhile is theirs.
+            mine = [now for before, now in moved.items() if lock.pins.get(before.name) == before]
+            return lock.with_pins(mine, engines()) if mine else lock
+
+        edit(pins.path, put)
+    listed = " ".join(pin.name for pin in chosen) if names else ""
+    again = " ".join(part for part in ("seamless lock --update", listed, "--yes") if part)
+    return LockUpdate(found, str(pins.path), write and bool(moved), again)
+
+
+def _updated(wiring: Wiring, door: Door, pins: Pins, pin: Pin) -> PinUpdate:
+    try:
+        store = pins.store(pin)
+        start, end = pin.window.start, pin.window.end
+        target = resolve_sealed(wiring, door, str(pin.node), start, end, domain=Domain.DRYRUN, store=store)
+        now = pin_of(pin.name, target, pin.store)
+        if now.content == pin.content:
+            return PinUpdate(pin, pin, 0, 0, 0)
+        refuse_gaps(target)
+    except SeamlessError as error:
+        return PinUpdate(pin, None, said=f"{pin.ref}: {error.message}", hint=error.hint or f"Get it: {getting(pin)}")
+    return PinUpdate(pin, now, *_counts(store, pin, now))
+
+
+def _counts(store: SealedStore, before: Pin, now: Pin) -> tuple[int | None, int | None, int | None]:
+    """Bars that were restated, added and removed; None when the pinned version cannot be read."""
+    try:
+        old = located(store, before)
+        new = store.resolve(now.node, fingerprint=now.fingerprint)
+        found = store.diff(old, new, before.window).found
+    except DataError:
+        return None, None, None
+    return found.restated.height, len(found.added), len(found.removed)

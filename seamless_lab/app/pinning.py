@@ -1,0 +1,164 @@
+"""Pinning: giving bars a name in the lockfile, and taking it away."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path, PurePath
+
+from seamless_lab.app.door import Door
+from seamless_lab.app.home import FOLDER
+from seamless_lab.app.lockfile import Lockfile, Pin
+from seamless_lab.app.lockfile_disk import edit
+from seamless_lab.app.pin_results import Pinned, Unpinned
+from seamless_lab.app.pins import Pins
+from seamless_lab.app.sealed_reads import SealedTarget, resolve_sealed
+from seamless_lab.app.wiring import Wiring
+from seamless_lab.core.digest import CONFORMANCE_VERSION
+from seamless_lab.core.policy import Domain
+from seamless_lab.core.ranges import Ranges
+from seamless_lab.core.reference import parse_pin_name
+from seamless_lab.core.time import TimeLike, format_time
+from seamless_lab.errors import GapsRefused, RequestError
+
+_ENGINES = (("duckdb", "duckdb"), ("polars", "polars"), ("seamless_lab", "seamless-lab"))
+
+
+@dataclass(frozen=True, slots=True)
+class PinWish:
+    """What to pin, as users write it.
+
+    `store`: folder of the store to read from, the home's by default. `replace`: whether a name may get other data;
+    `allow_gaps`: whether slots without an answer may be pinned as such.
+    """
+
+    name: str
+    ref: str
+    start: TimeLike | None = None
+    end: TimeLike | None = None
+    store: str | None = None
+    replace: bool = False
+    allow_gaps: bool = False
+
+
+def pin(wiring: Wiring, door: Door, pins: Pins, wish: PinWish) -> Pinned:
+    """Write a pin into the lockfile.
+
+    A name that has the same bars already stays as it is, whichever version they were found in this time.
+
+    Raises
+    ------
+    RequestError
+        If the name stands for other data and `replace` is not set; nothing is written.
+    GapsRefused
+        If the window has slots that the version has no answer for and `allow_gaps` is not set.
+    SeamlessError
+        As `resolve_sealed`, `edit`.
+    """
+    name = parse_pin_name(wish.name)
+    store = None if wish.store is None else wiring.store_in(Path(wish.store))
+    target = resolve_sealed(wiring, door, wish.ref, wish.start, wish.end, domain=Domain.DRYRUN, store=store)
+    made = pin_of(name, target, _store_beside(wiring, pins.path, target.store.url))
+    if not wish.allow_gaps:
+        refuse_gaps(target)
+
+    def put(lock: Lockfile) -> Lockfile:
+        before = lock.pins.get(name)
+        if before is not None and _same_data(before, made):
+            return lock
+        if before is not None and not wish.replace:
+            raise RequestError(
+                f"{before.ref} stands for other data: {before.node} {before.window}, sha256:{before.content[:16]}; "
+                f"now it would be {made.node} {made.window}, sha256:{made.content[:16]}.",
+                hint="Add --replace to pin the new data under this name, or choose another name.",
+                pin=name,
+                before=before.content,
+                now=made.content,
+            )
+        return lock.with_pins([made], engines())
+
+    was, now = edit(pins.path, put)
+    return Pinned(now.pins[name], was.pins.get(name), str(pins.path))
+
+
+def unpin(pins: Pins, name: str) -> Unpinned:
+    """Take a pin out of the lockfile; the sealed data stay.
+
+    Raises
+    ------
+    InvalidReference
+        If there is no such pin.
+    ConfigError
+        If there is no lockfile.
+    """
+    gone = pins.named(parse_pin_name(name))
+    edit(pins.path, lambda lock: lock.without(gone.name))
+    return Unpinned(gone, str(pins.path))
+
+
+def engines() -> dict[str, str]:
+    """The versions of what gives bars their digests and results their digits, as far as it is installed."""
+    found = {"conformance": CONFORMANCE_VERSION}
+    for name, package in _ENGINES:
+        try:
+            found[name] = version(package)
+        except PackageNotFoundError:  # DuckDB is an extra
+            continue
+    return found
+
+
+def pin_of(name: str, target: SealedTarget, store: str) -> Pin:
+    """The pin of what a target holds now; reads its bars."""
+    commit, sealed = target.version.commit, target.store.read(target.version, target.window)
+    return Pin(
+        name=name,
+        node=target.node,
+        window=target.window,
+        content=sealed.content,
+        fingerprint=commit.fingerprint,
+        seq=commit.seq,
+        as_of_ms=commit.as_of_ms,
+        rows=len(sealed.bars),
+        store=store,
+    )
+
+
+def _store_beside(wiring: Wiring, lockfile: Path, url: str) -> str:
+    """What a pin says about its store: its folder beside the lockfile, or nothing when it is the home's."""
+    folder, beside = PurePath(os.path.realpath(url)), PurePath(os.path.realpath(lockfile.parent))
+    if folder in (beside / "artifacts", beside / FOLDER / "artifacts"):  # where a home beside the lockfile has it
+        return ""
+    if folder.is_relative_to(beside):
+        return folder.relative_to(beside).as_posix()
+    if str(folder) == os.path.realpath(wiring.sealed.url):
+        return ""
+    raise RequestError(
+        f"The store {folder} is not below {beside}, where the lockfile is, so that others would not find it.",
+        hint="Put the store into the project's folder, or pin in the home that it belongs to: --home FOLDER.",
+        store=str(folder),
+        lockfile=str(lockfile),
+    )
+
+
+def refuse_gaps(target: SealedTarget) -> None:
+    """Refuse to pin slots that a version has no answer for. Raises `GapsRefused`."""
+    open_slots = Ranges.single(target.window) - target.version.tree.answered
+    bounds = open_slots.bounds
+    if bounds is None:
+        return
+    first_end = int(open_slots.ends[0])
+    slots = open_slots.seconds // target.version.header.grid.step_s
+    raise GapsRefused(
+        f"{target.ref} has {len(open_slots)} gap{'s' if len(open_slots) > 1 else ''} ({slots:,} bars) in "
+        f"{target.window}; the first is [{format_time(bounds.start)}, {format_time(first_end)}).",
+        hint=f"Fill them and pin the new version: seamless backfill {target.node} --start {format_time(bounds.start)} "
+        f"--end {format_time(bounds.end)}. Or pin the gaps with the rest: --allow-gaps",
+        node=str(target.node),
+        gaps=len(open_slots),
+        slots=slots,
+    )
+
+
+def _same_data(one: Pin, other: Pin) -> bool:
+    return (one.node, one.window, one.content, one.store) == (other.node, other.window, other.content, other.store)

@@ -1,0 +1,119 @@
+"""Reading the bars of a window again, from every file that holds some of them, against the digests of a version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from seamless_lab.core.cells import leaf_cells, pack_cells
+from seamless_lab.core.digest import Header, Leaf
+from seamless_lab.core.ranges import Ranges
+from seamless_lab.core.time import TimeRange
+from seamless_lab.core.version import PackRef, Version
+from seamless_lab.engine.artifacts.documents import data_path, tree_path
+from seamless_lab.engine.artifacts.load import Loader
+from seamless_lab.engine.artifacts.read import content, refs_in
+from seamless_lab.engine.artifacts.rows import cut, leaves_in, mismatches
+from seamless_lab.errors import Corrupted, NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A file that is missing, unreadable or holds other bars than its digest says, in the cell `slots`."""
+
+    path: str
+    slots: TimeRange
+    problem: str
+    expected: str = ""
+    found: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Audit:
+    """What a version really holds of a window: of undamaged files the bars, the answered slots and their digest."""
+
+    rows: int
+    answered: Ranges
+    content: str
+    damages: tuple[Damage, ...]
+
+
+def audit(loader: Loader, version: Version, window: TimeRange) -> Audit:
+    """Hash all bars of a window again. With a loader that holds nothing, nothing that is remembered is trusted."""
+    header = version.header
+    window = header.grid.snap_outward(window)
+    refs = refs_in(version.tree, window)
+    parts = list(loader.executor.map(lambda ref: _Pack(loader, header, ref, window).read(), refs))
+    damages = tuple(damage for _, _, found in parts for damage in found)
+    answered = Ranges.empty()
+    for leaves, _, _ in parts:
+        for leaf in leaves:
+            answered |= leaf.answered
+    return Audit(
+        rows=sum(rows for _, rows, _ in parts),
+        answered=answered.clip(window),
+        content="" if damages else content(loader, version, window),
+        damages=damages,
+    )
+
+
+_Found = tuple[Sequence[Leaf], int, list[Damage]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pack:
+    """One pack of a version, as far as it lies in a window."""
+
+    loader: Loader
+    header: Header
+    ref: PackRef
+    window: TimeRange
+
+    def read(self) -> _Found:
+        """The leaves in the window, how many of their bars open in it, and what is damaged."""
+        cell = pack_cells(self.header.grid).slots(self.ref.cell)
+        try:
+            pack = self.loader.read_pack(self.header, self.ref.digest)
+        except Corrupted as error:
+            return (), 0, [_damage(tree_path(self.header.node, self.ref.digest), cell, error)]
+        leaves = leaves_in(self.header, pack.leaves, self.window)
+        damages: list[Damage] = []
+        whole = self._file(self.ref.digest, pack.leaves, damages) if self.ref.rows else None
+        parts = [(leaf, self._file(leaf.digest, (leaf,), damages)) for leaf in leaves if leaf.rows]
+        if whole is None and not damages:
+            damages += [self._missing(leaf) for leaf, part in parts if part is None]
+        frames = [whole] if whole is not None else [part for _, part in parts if part is not None]
+        return leaves, sum(cut(frame, self.window).height for frame in frames), damages
+
+    def _file(self, digest: str, leaves: Sequence[Leaf], damages: list[Damage]) -> pl.DataFrame | None:
+        """The rows of a file, None when there is none."""
+        path = data_path(self.header.node, digest)
+        try:
+            frame = self.loader.codec.decode(self.loader.objects.read(path), path=path)
+        except NotFound:
+            return None
+        except Corrupted as error:
+            damages.append(_damage(path, self._slots(leaves), error))
+            return None
+        damages += self._wrong(path, frame, leaves)
+        return frame
+
+    def _wrong(self, path: str, frame: pl.DataFrame, leaves: Sequence[Leaf]) -> Iterator[Damage]:
+        for leaf, found in mismatches(self.header, frame, leaves):
+            yield Damage(path, self._slots((leaf,)), "does not hold the bars it is named for", leaf.digest, found)
+
+    def _missing(self, leaf: Leaf) -> Damage:
+        path = data_path(self.header.node, leaf.digest)
+        return Damage(path, self._slots((leaf,)), f"is missing, and so is {self.ref.digest}.parquet", leaf.digest)
+
+    def _slots(self, leaves: Sequence[Leaf]) -> TimeRange:
+        cells = leaf_cells(self.header.grid)
+        return TimeRange(cells.slots(leaves[0].cell).start, cells.slots(leaves[-1].cell).end)
+
+
+def _damage(path: str, slots: TimeRange, error: Corrupted) -> Damage:
+    expected, found = (error.facts.get(name) for name in ("expected", "found"))
+    problem = error.message.removeprefix(path).strip().removesuffix(".")
+    return Damage(path, slots, problem, str(expected or ""), str(found or ""))
