@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from seamless_lab.core.policy import BackfillPolicy
+
 KEY_TEMPLATE = "ccxt:{exchange}:{account?}"
 _OPTIONAL = re.compile(r":?\{(\w+)\?\}")
 _REQUIRED = re.compile(r"\{(\w+)\}")
+_PATIENCE = BackfillPolicy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +54,9 @@ class CcxtSettings:
     test_network: bool = False
     timeout_ms: int = 10_000
     concurrent_requests: int = 8
-    max_attempts: int = 5
-    retry_backoff_ms: int = 500
-    jitter_ratio: float = 0.25
+    max_attempts: int = _PATIENCE.max_attempts
+    retry_backoff_ms: int = _PATIENCE.retry_backoff_ms
+    jitter_ratio: float = _PATIENCE.jitter_ratio
     penalty_backoff_ms: int = 5_000
     longest_wait_s: float = 120.0
 

@@ -49,8 +49,6 @@ class BarApi:
         return SourceTraits(
             page_bars=self.page_bars,
             request_weight=self.request_weight,
-            forward_complete=self.since_honoured and self.open_ended,
-            since_honoured=self.since_honoured,
             history_bars=self.history_bars,
             listed_s=listed_s,
         )

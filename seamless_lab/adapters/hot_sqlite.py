@@ -125,10 +125,11 @@ class SqliteHotStore:
                     (before - decided.won) | (write.before_listing & decided.won),
                 )
 
-    def record_attempt(self, attempt: Attempt) -> None:
-        """Record an ask that brought nothing."""
+    def record_attempts(self, attempts: Sequence[Attempt]) -> None:
+        """Record asks that brought nothing, all or none of them."""
         with self._file.writing() as connection:
-            self._record(connection, attempt, attempt.asked_at_ms, Ranges.empty())
+            for attempt in attempts:
+                self._record(connection, attempt, attempt.asked_at_ms, Ranges.empty())
 
     def bounds(self, header: Header) -> TimeRange | None:
         """From the first to the last answered slot held, or None."""

@@ -142,8 +142,8 @@ class BackfillPolicy:
 
     `window_bars`: size of the grid-aligned blocks that are leased and asked for. `single_flight_ttl_ms`: how long one
     task waits for the same block asked by another. `distributed_lease_ttl_ms`: lease of a coordinator service; the
-    embedded one uses `embedded_lease_ttl_ms`, renewed every `embedded_renew_ms`. `jitter_ratio`: retries wait
-    `retry_backoff_ms * 2**n`, give or take this ratio.
+    embedded one uses `embedded_lease_ttl_ms`, renewed every `embedded_renew_ms`. `max_attempts`: requests for one page;
+    the n-th repetition waits `retry_backoff_ms * 2**(n-1)`, lengthened by up to `jitter_ratio` of it at random.
     """
 
     mode: BackfillMode = BackfillMode.BACKGROUND

@@ -219,12 +219,11 @@ class Backfiller:
         self, header: Header, gaps: Ranges, outcome_name: str, error: SeamlessError, outcome: FillOutcome
     ) -> None:
         """Record that some gaps cannot be filled, without asking for them one by one."""
-        now_ms = self._ports.clock.now_ms()
+        now_ms, said = self._ports.clock.now_ms(), f"{error.code}: {error.message}"
+        node, source = header.node, header.node.exchange
+        attempts = [Attempt(node, gap, now_ms, outcome_name, 0, 0, said, source) for gap in gaps]
+        await asyncio.to_thread(self._ports.hot.record_attempts, attempts)
         for gap in gaps:
-            attempt = Attempt(
-                header.node, gap, now_ms, outcome_name, 0, 0, f"{error.code}: {error.message}", header.node.exchange
-            )
-            await asyncio.to_thread(self._ports.hot.record_attempt, attempt)
             self._emit("seamless.backfill.fail", header, gap, lease_key="", error=error.code, message=error.message)
         outcome.errors.append(error)
 
@@ -259,9 +258,7 @@ class Backfiller:
             nonlocal held
             while True:
                 await asyncio.sleep(self._policy.embedded_renew_ms / 1000)
-                with suppress(
-                    CoordinatorUnavailable
-                ):  # tried again at the next turn; the lease outlives one missed renewal
+                with suppress(CoordinatorUnavailable):  # tried again next turn; a lease outlives one missed renewal
                     held = await self._ports.coordinator.renew(held)
 
         keeper = asyncio.create_task(keep())
@@ -318,7 +315,7 @@ class Backfiller:
             attempt = Attempt(
                 header.node, gap, asked_at_ms, outcome, 0, 0, f"{error.code}: {error.message}", header.node.exchange
             )
-            await asyncio.to_thread(hot.record_attempt, attempt)
+            await asyncio.to_thread(hot.record_attempts, (attempt,))
             self._emit(
                 "seamless.backfill.fail", header, gap, lease_key=str(lease.key), error=error.code, message=error.message
             )

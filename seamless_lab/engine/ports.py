@@ -41,16 +41,12 @@ class SourceTraits:
     """What is known about asking one source for one node.
 
     `page_bars` rows a request gives at most; `request_weight` what one costs in the rate limiter's tokens;
-    `forward_complete`: a short page proves that nothing more exists up to the server's time; `since_honoured`: a page
-    starts at the first bar at or after what was asked, so that leading slots without a row are proven empty;
     `history_bars` how many of its latest bars the source serves at all, None for all; `listed_s` when the market
     opened, if the source says so.
     """
 
     page_bars: int
     request_weight: float = 1.0
-    forward_complete: bool = True
-    since_honoured: bool = True
     history_bars: int | None = None
     listed_s: int | None = None
 
@@ -283,8 +279,8 @@ class HotStore(Protocol):
         """
         ...
 
-    def record_attempt(self, attempt: Attempt) -> None:
-        """Record an ask that brought nothing."""
+    def record_attempts(self, attempts: Sequence[Attempt]) -> None:
+        """Record asks that brought nothing, all or none of them."""
         ...
 
     def bounds(self, header: Header) -> TimeRange | None:

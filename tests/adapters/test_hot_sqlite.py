@@ -70,9 +70,9 @@ def test_forgetting_old_asks_never_changes_what_stands_as_failed(
 
 def test_old_asks_are_forgotten(tmp_path: Path) -> None:
     store = SqliteHotStore(SqliteFile(tmp_path / "hot.db"), attempts_kept=16)
-    store.record_attempt(failing(minutes(0, 100), 1, error="timed out"))
+    store.record_attempts([failing(minutes(0, 100), 1, error="timed out")])
     for place in range(200):
-        store.record_attempt(Attempt(NODE, minutes(10, 20), 10 + place, "answered", 0, 1))
+        store.record_attempts([Attempt(NODE, minutes(10, 20), 10 + place, "answered", 0, 1)])
     state = store.load(HEADER, DAY)
     assert state.attempts.height <= 16 + 2 + 2
     assert state.attempts.rows()[:2] == [

@@ -173,4 +173,4 @@ def apply(store: HotStore, step: Step) -> None:
     if isinstance(step, HotWrite):
         store.write(step)
     else:
-        store.record_attempt(step)
+        store.record_attempts([step])

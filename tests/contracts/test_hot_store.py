@@ -1,6 +1,7 @@
 """What every hot store must do."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +73,7 @@ def test_a_write_is_read_back_exactly(store: HotStore) -> None:
 
 def test_a_load_is_cut_to_its_window(store: HotStore) -> None:
     store.write(written(minutes(0, 2_000), bars({5: 1.0, 10: 2.0, 20: 3.0}), 1_000))
-    store.record_attempt(failing(minutes(5_000, 5_001), 1))
+    store.record_attempts([failing(minutes(5_000, 5_001), 1)])
     state = store.load(HEADER, minutes(6, 20))
     assert state.bars.frame["open"].to_list() == [2.0]
     assert state.observed.runs() == [[T0 + 360, T0 + 1_200, 1_000]]
@@ -118,16 +119,25 @@ def test_writing_the_same_again_changes_nothing(store: HotStore) -> None:
     assert after.attempts.equals(before.attempts)
 
 
+def test_asks_that_brought_nothing_are_recorded_all_or_none(store: HotStore) -> None:
+    broken = replace(failing(minutes(4, 6), 1_000), error=object())
+    with pytest.raises(Exception, match="object"):
+        store.record_attempts([failing(minutes(0, 2), 1_000), broken])
+    assert store.load(HEADER, minutes(0, 10)).attempts.is_empty()
+    store.record_attempts([failing(minutes(0, 2), 1_000), failing(minutes(4, 6), 1_000)])
+    assert store.load(HEADER, minutes(0, 10)).failed == Ranges.of([minutes(0, 2), minutes(4, 6)])
+
+
 def test_a_slot_is_failed_while_its_latest_ask_failed(store: HotStore) -> None:
-    store.record_attempt(failing(minutes(0, 10), 1_000))
+    store.record_attempts([failing(minutes(0, 10), 1_000)])
     assert store.load(HEADER, DAY).failed == Ranges.single(minutes(0, 10))
     assert store.load(HEADER, minutes(5, 20)).failed == Ranges.single(minutes(5, 10))
     store.write(written(minutes(0, 4), bars({0: 1.0}), 1_000))
     assert store.load(HEADER, DAY).failed == Ranges.single(minutes(4, 10))
-    store.record_attempt(Attempt(NODE, minutes(4, 6), 1_001, "answered", 0, 1))  # came back, proved nothing
+    store.record_attempts([Attempt(NODE, minutes(4, 6), 1_001, "answered", 0, 1)])  # came back, proved nothing
     assert store.load(HEADER, DAY).failed == Ranges.single(minutes(6, 10))
-    store.record_attempt(failing(minutes(8, 9), 2_000, "rejected"))
-    store.record_attempt(Attempt(NODE, minutes(6, 10), 1_500, "answered", 0, 1))
+    store.record_attempts([failing(minutes(8, 9), 2_000, "rejected")])
+    store.record_attempts([Attempt(NODE, minutes(6, 10), 1_500, "answered", 0, 1)])
     assert store.load(HEADER, DAY).failed == Ranges.single(minutes(8, 9))
 
 
