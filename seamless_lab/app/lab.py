@@ -14,7 +14,6 @@ from seamless_lab.app import inspect, lock_check, lock_rebuild, lock_update, pin
 from seamless_lab.app.backtest import BacktestResult, PinsLike, StrategyLike, Trading, backtest
 from seamless_lab.app.door import AskedFetch, Door, FetchOptions
 from seamless_lab.app.lock_results import LockCheck, LockUpdate
-from seamless_lab.app.notebook_check import NotebookCheck
 from seamless_lab.app.pin_results import LockShown, Pinned, Unpinned
 from seamless_lab.app.pinning import PinWish
 from seamless_lab.app.portal import Portal
