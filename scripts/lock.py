@@ -1,4 +1,4 @@
-"""Resolve `pyproject.toml` into `requirements/dev.txt`, and the bootstrap's uv into `requirements/uv.txt`.
+"""Resolve `pyproject.toml` into `requirements/dev.txt`, and `uv.in` (the bootstrap) and `bench.in` (the peers) beside it.
 
 Pinned, hashed, for every supported platform and Python at once, and naming no package index: where packages come from
 is the installing machine's setting. Pins stay unless they contradict `pyproject.toml`; `--upgrade` raises them.
@@ -17,7 +17,7 @@ ONE_VERSION = ["--fork-strategy", "fewest"]
 
 
 def main() -> int:
-    """Write both files and return the exit code."""
+    """Write the three files and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--upgrade", action="store_true", help="raise the pins to the newest versions allowed")
     upgrade = ["--upgrade"] if parser.parse_args().upgrade else []
@@ -26,7 +26,8 @@ def main() -> int:
     compile_ = [uv, "pip", "compile", *OPTIONS, *NO_HOSTS, *upgrade]
     run([*compile_, *ONE_VERSION, "--python-version", "3.11", "--all-extras", "pyproject.toml", "-o", out / "dev.txt"])
     run([*compile_, "--python-version", "3.8", out / "uv.in", "-o", out / "uv.txt"])
-    for path in (out / "dev.txt", out / "uv.txt"):
+    run([*compile_, "--python-version", "3.11", out / "bench.in", "-o", out / "bench.txt"])
+    for path in (out / "dev.txt", out / "uv.txt", out / "bench.txt"):
         pins = sum("==" in line for line in path.read_text().splitlines())
         print(f"{Path(path).relative_to(ROOT)}: {pins} packages")
     return 0

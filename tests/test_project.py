@@ -113,6 +113,13 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert not HEAVY & set(loaded)
 
 
+def test_make_lock_compiles_every_set_of_requirements() -> None:
+    script = (ROOT / "scripts" / "lock.py").read_text()
+    for given in (ROOT / "requirements").glob("*.in"):
+        assert f'"{given.name}"' in script, f"nothing writes {given.with_suffix('.txt').name}"
+        assert given.with_suffix(".txt").is_file()
+
+
 def test_every_broad_except_gives_its_reason() -> None:
     broad = re.compile(r"\bexcept\s*(:|\(?.*\b(Base)?Exception\b)")
     lines = [(path, line) for path in package_sources() for line in path.read_text().splitlines() if broad.search(line)]
