@@ -2,6 +2,7 @@
 
 from seamless_lab.engine.artifacts.audit import Audit, Damage
 from seamless_lab.engine.artifacts.diff import Difference
+from seamless_lab.engine.artifacts.history import Belief, WindowChange
 from seamless_lab.engine.artifacts.merge import Candidate
 from seamless_lab.engine.artifacts.publish import Published
 from seamless_lab.engine.artifacts.read import Sealed
@@ -27,4 +28,5 @@ __all__ = [
     "SegmentCodec",
     "Swept",
     "Verification",
+    "WindowChange",
 ]

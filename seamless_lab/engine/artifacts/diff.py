@@ -86,6 +86,47 @@ def diff(old: Side, new: Side, window: TimeRange | None = None) -> Difference:
     return Difference(old.version, new.version, window, found, len(changed))
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many bars were added, restated and removed, and how many slots are newly or no longer answered."""
+
+    added: int
+    restated: int
+    removed: int
+    answered: int
+    unanswered: int
+
+
+def count_changes(old: Side, new: Side, window: TimeRange) -> Counts:
+    """The differences between two versions of one series in numbers.
+
+    Leaves that only one version has, and that lie in the window, are counted without being opened.
+    """
+    step_s = new.version.header.grid.step_s
+    before, after = _differing_packs(old.version, new.version, window)
+    was, now = _leaves(old, before, window), _leaves(new, after, window)
+    changed = {cell for cell in was.keys() | now.keys() if _digest(was, cell) != _digest(now, cell)}
+    gone, come = _alone(was, now, window), _alone(now, was, window)
+    rest = changed - gone.keys() - come.keys()
+    found = compare(*_state(old, was, rest, window), *_state(new, now, rest, window))
+    return Counts(
+        added=len(found.added) + sum(leaf.rows for leaf in come.values()),
+        restated=found.restated.height,
+        removed=len(found.removed) + sum(leaf.rows for leaf in gone.values()),
+        answered=(found.answered.seconds + sum(leaf.answered.seconds for leaf in come.values())) // step_s,
+        unanswered=(found.unanswered.seconds + sum(leaf.answered.seconds for leaf in gone.values())) // step_s,
+    )
+
+
+def _alone(mine: dict[int, Leaf], theirs: dict[int, Leaf], window: TimeRange) -> dict[int, Leaf]:
+    """The leaves that only one side has and that lie in the window with all they answer."""
+    return {
+        cell: leaf
+        for cell, leaf in mine.items()
+        if cell not in theirs and (bounds := leaf.answered.bounds) is not None and window.contains(bounds)
+    }
+
+
 def _one_header(old: Header, new: Header) -> Header:
     if old.node != new.node:
         raise RequestError(

@@ -12,6 +12,7 @@ from seamless_lab.core.version import Commit, Version
 from seamless_lab.engine.artifacts.audit import Audit, audit
 from seamless_lab.engine.artifacts.compact import compact
 from seamless_lab.engine.artifacts.diff import Difference, Side, diff
+from seamless_lab.engine.artifacts.history import Belief, WindowChange, beliefs, changes
 from seamless_lab.engine.artifacts.load import Loader
 from seamless_lab.engine.artifacts.merge import Candidate
 from seamless_lab.engine.artifacts.publish import Published, publish
@@ -159,6 +160,30 @@ class SealedStore:
             If something of `target` that the newest version does not have cannot be read.
         """
         return restore(self._loader, self._resolver, target, evidence or Evidence(), self._clock)
+
+    def beliefs(self, node: NodeId, at_s: int) -> list[Belief]:
+        """What was believed about the bar of the slot that holds a moment, oldest first: one entry a distinct belief.
+
+        Reads about `2 * log2(n)` commits for each time that what is known about the slot has moved on, of n.
+
+        Raises
+        ------
+        NotFound
+            If the node has no version.
+        """
+        return beliefs(self._loader, self._resolver, node, at_s)
+
+    def changes(self, node: NodeId, window: TimeRange | None = None) -> Iterator[WindowChange]:
+        """The commits that changed what was believed about a window (by default about anything), oldest first.
+
+        Read as they are asked for. Opens bars only where some were restated, or where the window cuts a leaf.
+
+        Raises
+        ------
+        NotFound
+            If the node has no version.
+        """
+        return changes(self._loader, self._resolver, node, window)
 
     def verify(self, node: NodeId, selector: Selector | None = None) -> Verification:
         """Read one version (by default all of a node's) again and check every byte, whatever was remembered.
