@@ -72,6 +72,8 @@ def cuts(name: str, rows: int, symbols: int) -> Iterator[int]:
 
 def first_difference(whole: pl.Series, again: pl.Series) -> int | None:
     """The first place at which two runs differ, or None. A null is equal to a null only."""
+    if whole.equals(again, null_equal=True):
+        return None
     left, right = _numbers(whole), _numbers(again)
     differs = ~((left == right) | (np.abs(left - right) <= TOLERANCE) | (np.isnan(left) & np.isnan(right)))
     return int(np.argmax(differs)) if differs.any() else None

@@ -41,6 +41,11 @@ class Strategy(Protocol):
         """What makes it again, as JSON values; None when only its author can."""
         ...
 
+    @property
+    def proved_causal(self) -> bool:
+        """Whether tests of this package prove that it does not look ahead, so that no run has to."""
+        ...
+
     def positions(self, name: str, bars: pl.DataFrame) -> pl.Series:
         """One position a bar; `bars` in canonical columns, `name` its symbol's, for messages."""
         ...
@@ -73,6 +78,11 @@ class Shipped:
             "short": self.crossover.short,
         }
 
+    @property
+    def proved_causal(self) -> bool:
+        """Yes."""
+        return True
+
     def positions(self, name: str, bars: pl.DataFrame) -> pl.Series:
         """Exact, on ticks."""
         return self.crossover.positions(bars)
@@ -104,6 +114,11 @@ class FromPolars:
     def recipe(self) -> None:
         """None: a function is code, not a value."""
         return
+
+    @property
+    def proved_causal(self) -> bool:
+        """No."""
+        return False
 
     def positions(self, name: str, bars: pl.DataFrame) -> pl.Series:
         """Call it. What it raises is its author's to see, with the symbol added."""

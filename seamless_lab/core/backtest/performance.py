@@ -189,7 +189,9 @@ class Course:
 
 def peaks_of(equity: Floats, capital: float) -> Floats:
     """The highest equity up to each close, the initial capital included."""
-    return np.maximum(np.maximum.accumulate(equity), capital)
+    peaks = equity.copy()
+    peaks[:1] = np.maximum(peaks[:1], capital)
+    return np.maximum.accumulate(peaks, out=peaks)
 
 
 def returns_of(equity: Floats, capital: float) -> Floats:

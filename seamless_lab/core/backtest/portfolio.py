@@ -46,8 +46,8 @@ class Calendar:
 
     def at_days(self, equity: Floats, capital: float) -> Floats:
         """Equity at the end of each of `days`, from that of every slot: of the last close not after midnight."""
-        closed = (self.days + DAY_S - self.window.start) // self.grid.step_s
-        return np.concatenate((np.array([capital]), equity))[np.minimum(closed, self.slots)]
+        last = np.minimum((self.days + DAY_S - self.window.start) // self.grid.step_s, self.slots) - 1
+        return np.where(last >= 0, equity[np.maximum(last, 0)], capital)
 
     def course(self, spread: Floats, capital: float) -> Course:
         """Equity at every slot, with its days."""

@@ -146,10 +146,11 @@ def targets_of(positions: pl.Series, ts: pl.Series, symbol: str) -> Floats:
             f"The strategy gave positions of type {positions.dtype}; they are numbers from -1 (short) to 1 (long).",
             hint="Cast them: .cast(pl.Float64).",
         )
-    numbers = positions.cast(pl.Float64)
-    if numbers.null_count():
-        numbers = numbers.fill_null(strategy="forward").fill_null(0.0)
-    targets = numbers.to_numpy()
+    warm_up = positions.null_count()  # most often, the nulls are those of the first bars
+    if positions.slice(warm_up).null_count():
+        positions, warm_up = positions.fill_null(strategy="forward").fill_null(0), 0
+    targets = np.zeros(positions.len())
+    targets[warm_up:] = positions.slice(warm_up).cast(pl.Float64).to_numpy()
     if targets.size and not (targets.min() >= -1 and targets.max() <= 1):  # NaN fails as well
         place = int(np.argmin((targets >= -1) & (targets <= 1)))
         raise RequestError(

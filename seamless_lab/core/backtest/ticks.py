@@ -30,24 +30,37 @@ def ticks_of(prices: Floats) -> tuple[Ints, int]:
         return np.empty(0, dtype=np.int64), 0
     sample = prices[:: max(1, prices.size // _SAMPLE)]
     for decimals in range(MOST_DECIMALS + 1):
-        if not _whole(sample, decimals)[1].all():
+        if not _are_whole(sample, _scaled(sample, decimals), decimals):
             continue  # a few prices rule out most numbers of decimals
-        scaled, whole = _whole(prices, decimals)
-        if whole.all():
+        scaled = _scaled(prices, decimals)
+        if _are_whole(prices, scaled, decimals):
             return scaled.astype(np.int64), decimals
-    alone = np.logical_or.reduce([_whole(prices, decimals)[1] for decimals in range(MOST_DECIMALS + 1)])
+    raise _no_ticks(prices)
+
+
+def _scaled(prices: Floats, decimals: int) -> Floats:
+    scaled = prices * float(10**decimals)  # exact: powers of ten are floats up to 10 ** 22
+    return np.rint(scaled, out=scaled)
+
+
+def _are_whole(prices: Floats, scaled: Floats, decimals: int) -> bool:
+    # dividing two exact floats rounds once, as reading the decimal text does
+    small = scaled.max() <= _LARGEST and scaled.min() >= -_LARGEST
+    return bool(small and (scaled / float(10**decimals) == prices).all())
+
+
+def _no_ticks(prices: Floats) -> DataError:
+    alone = np.logical_or.reduce(
+        [
+            (_scaled(prices, n) / float(10**n) == prices) & (np.abs(_scaled(prices, n)) <= _LARGEST)
+            for n in range(MOST_DECIMALS + 1)
+        ]
+    )
     if alone.all():
         problem = f"Prices from {float(prices.min())!r} to {float(prices.max())!r} have no tick in common"
     else:
         problem = f"The price {float(prices[np.argmin(alone)])!r} is no decimal number of up to 15 digits"
-    raise DataError(
+    return DataError(
         f"{problem}, so they cannot be compared exactly.",
         hint="Write the strategy as a polars function, which computes in floats.",
     )
-
-
-def _whole(prices: Floats, decimals: int) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    scale = float(10**decimals)  # exact: powers of ten are floats up to 10 ** 22
-    scaled = np.rint(prices * scale)
-    # dividing two exact floats rounds once, as reading the decimal text does
-    return scaled, (scaled / scale == prices) & (np.abs(scaled) <= _LARGEST)
