@@ -21,7 +21,7 @@ from seamless_lab.app.results import Json, Rendered
 from seamless_lab.app.settings import resolve_settings, validate_settings
 from seamless_lab.app.view import Badge, Block, Column, Fact, Facts, Note, Table, Tone, View
 from seamless_lab.engine.artifacts import NoSegmentCache, SealedStore
-from seamless_lab.errors import DataError, RequestError
+from seamless_lab.errors import DataError, RequestError, SeamlessError
 
 _TONES = {Level.ERROR: Tone.BAD, Level.UNHEALTHY: Tone.BAD, Level.WARNING: Tone.WARN}
 
@@ -106,27 +106,37 @@ def validated(place: Place, environment: Mapping[str, str]) -> ConfigChecked:
 
 def examined(place: Place, environment: Mapping[str, str]) -> Doctor:
     """What the doctor sees at that place."""
-    home, _ = _find(place, environment)
+    home, file = _find(place, environment)
+    artifacts = _artifacts(home, file, place, environment)
     return examine(
         Surroundings(
             home=home,
             config=validated(place, environment).report,
-            objects=FolderObjects(home.artifacts),
+            objects=FolderObjects(artifacts),
             open_hot=lambda: open_sqlite(home.hot),
             now_ms=SystemClock().now_ms(),
-            newest_as_of_ms=_newest_as_of_ms(home),
+            newest_as_of_ms=_newest_as_of_ms(artifacts),
         )
     )
 
 
-def _newest_as_of_ms(home: Home) -> int | None:
+def _artifacts(home: Home, file: Path | None, place: Place, environment: Mapping[str, str]) -> Path:
+    """The folder of sealed versions; the home's own for settings that are wrong, which another check reports."""
+    try:
+        settings = resolve_settings(config_file=file, env=environment, overrides=place.overrides())
+    except SeamlessError:
+        return home.artifacts
+    return settings.artifact.folder or home.artifacts
+
+
+def _newest_as_of_ms(artifacts: Path) -> int | None:
     """Knowledge time of the newest commit; None without any, or when the store cannot be read, which verify reports."""
-    if not home.artifacts.exists():
+    if not artifacts.exists():
         return None
     clock = SystemClock()
     with ThreadPoolExecutor(1) as executor:
         store = SealedStore(
-            FolderObjects(home.artifacts), ParquetSegments(), NoSegmentCache(), clock=clock, executor=executor
+            FolderObjects(artifacts), ParquetSegments(), NoSegmentCache(), clock=clock, executor=executor
         )
         try:
             heads = [store.head_commit(node) for node in store.nodes()]

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from seamless_lab.adapters.objects_folder import FolderObjects
+from seamless_lab.app.command import Place
 from seamless_lab.app.doctor import Check, Status, Surroundings, examine, open_sqlite
 from seamless_lab.app.home import Home
 from seamless_lab.app.installed import parse_requirements, requirements_of
 from seamless_lab.app.settings import validate_settings
+from seamless_lab.app.setup_results import examined
 from seamless_lab.errors import SourceUnavailable
 
 NOW_MS = 1_760_000_000_000
@@ -201,3 +203,13 @@ def test_this_installation_meets_its_own_requirements(fit: Surroundings) -> None
     assert check_of("python", here).status is Status.OK
     assert check_of("packages", here).status is Status.OK
     assert check_of("sqlite", here).status is Status.OK
+
+
+@pytest.mark.parametrize(
+    "text, said", [("{artifact: {object_store_uri: team}}", "team"), ("{strategy: FASTEST}", "home")]
+)
+def test_the_store_of_the_settings_is_examined_if_they_are_right(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "lab.yaml"
+    file.write_text(f"seamless: {text}\n")
+    checks = {check.name: check for check in examined(Place(str(tmp_path / "home"), str(file)), {}).checks}
+    assert str(tmp_path / said) in checks["artifact store"].message
