@@ -1,7 +1,7 @@
 """The sealed store: versions of series as commits, trees and segments in an object store. Synchronous, thread-safe."""
 
 from seamless_lab.engine.artifacts.audit import Audit, Damage
-from seamless_lab.engine.artifacts.diff import Difference
+from seamless_lab.engine.artifacts.diff import Counts, Difference
 from seamless_lab.engine.artifacts.history import Belief, WindowChange
 from seamless_lab.engine.artifacts.merge import Candidate
 from seamless_lab.engine.artifacts.publish import Published
@@ -16,6 +16,7 @@ __all__ = [
     "Audit",
     "Belief",
     "Candidate",
+    "Counts",
     "Damage",
     "Difference",
     "Evidence",

@@ -97,18 +97,18 @@ class Counts:
     unanswered: int
 
 
-def count_changes(old: Side, new: Side, window: TimeRange) -> Counts:
-    """The differences between two versions of one series in numbers.
+def count_changes(old: Side | None, new: Side, window: TimeRange) -> Counts:
+    """The differences between two versions of one series in numbers; without an old one, all that the new one says.
 
     Leaves that only one version has, and that lie in the window, are counted without being opened.
     """
-    step_s = new.version.header.grid.step_s
-    before, after = _differing_packs(old.version, new.version, window)
-    was, now = _leaves(old, before, window), _leaves(new, after, window)
+    step_s, earlier = new.version.header.grid.step_s, old or new
+    before, after = _differing_packs(None if old is None else old.version, new.version, window)
+    was, now = _leaves(earlier, before, window), _leaves(new, after, window)
     changed = {cell for cell in was.keys() | now.keys() if _digest(was, cell) != _digest(now, cell)}
     gone, come = _alone(was, now, window), _alone(now, was, window)
     rest = changed - gone.keys() - come.keys()
-    found = compare(*_state(old, was, rest, window), *_state(new, now, rest, window))
+    found = compare(*_state(earlier, was, rest, window), *_state(new, now, rest, window))
     return Counts(
         added=len(found.added) + sum(leaf.rows for leaf in come.values()),
         restated=found.restated.height,
@@ -151,10 +151,10 @@ def _kind(header: Header) -> str:
 
 
 def _differing_packs(
-    old: Version, new: Version, window: TimeRange | None
+    old: Version | None, new: Version, window: TimeRange | None
 ) -> tuple[dict[int, PackRef], dict[int, PackRef]]:
     """The packs of each version that touch the window and that the other one does not have."""
-    before = {ref.cell: ref for ref in refs_in(old.tree, window)}
+    before = {} if old is None else {ref.cell: ref for ref in refs_in(old.tree, window)}
     after = {ref.cell: ref for ref in refs_in(new.tree, window)}
     same = {cell for cell in before.keys() & after.keys() if before[cell].digest == after[cell].digest}
     return (

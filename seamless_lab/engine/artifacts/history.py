@@ -13,13 +13,14 @@ from seamless_lab.core.comparison import State
 from seamless_lab.core.identity import NodeId
 from seamless_lab.core.time import EARLIEST_S, LATEST_S, TimeRange
 from seamless_lab.core.version import Commit, Version
-from seamless_lab.engine.artifacts.diff import Side, count_changes
+from seamless_lab.engine.artifacts.diff import Counts, Side, count_changes
 from seamless_lab.engine.artifacts.load import Loader
-from seamless_lab.engine.artifacts.read import refs_in, sized
+from seamless_lab.engine.artifacts.read import content, refs_in
 from seamless_lab.engine.artifacts.resolve import FIRST_SEQ, Resolver
 from seamless_lab.engine.artifacts.rows import joined, leaves_in
 
 _ALWAYS = TimeRange(EARLIEST_S, LATEST_S)
+_NOTHING = Counts(0, 0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,18 +43,14 @@ class Belief:
 class WindowChange:
     """A commit that changed what was believed about a window.
 
-    `content` and `rows`: digest and number of bars of the window from then on. `added`, `restated`, `removed`: bars
-    that differ from the belief before; `answered`, `unanswered`: slots that had no answer before, or have none now.
+    `content` and `rows`: digest and number of bars of the window from then on. `counts`: what differs from the belief
+    before.
     """
 
     commit: Commit
     content: str
     rows: int
-    added: int
-    restated: int
-    removed: int
-    answered: int
-    unanswered: int
+    counts: Counts
 
 
 def beliefs(loader: Loader, resolver: Resolver, node: NodeId, at_s: int) -> list[Belief]:
@@ -81,16 +78,16 @@ def changes(loader: Loader, resolver: Resolver, node: NodeId, window: TimeRange 
     """The commits that changed what was believed about a window, oldest first; see `SealedStore.changes`."""
     grid = loader.version(node, _head(resolver, node).seq).header.grid
     window = _ALWAYS if window is None else grid.snap_outward(window)
-    commits = _touching(loader, resolver, node, window)
-    last = next(commits)
-    first = _change(loader, None, last, node, window)
-    if first.answered:
-        yield first
-    for commit in commits:
-        change = _appended(last, commit, window, grid.step_s) or _change(loader, last, commit, node, window)
-        last = commit
-        if change.added or change.restated or change.removed or change.answered or change.unanswered:
-            yield change
+    last: Commit | None = None
+    rows = 0
+    for commit in _touching(loader, resolver, node, window):
+        whole = commit.bounds is not None and window.contains(commit.bounds)
+        appended = _appended(last, commit, grid.step_s) if whole and last is not None else None
+        counts = appended or _change(loader, last, commit, node, window)
+        last, rows = commit, rows + counts.added - counts.removed
+        if counts != _NOTHING:
+            said = commit.fingerprint if whole else content(loader, loader.version(node, commit.seq), window)
+            yield WindowChange(commit, said, rows, counts)
 
 
 def _touching(loader: Loader, resolver: Resolver, node: NodeId, window: TimeRange) -> Iterator[Commit]:
@@ -160,26 +157,18 @@ def _belief(loader: Loader, version: Version, slot: TimeRange) -> Belief:
     return Belief(state, bar, version.commit, None, at_ms if at_ms >= 0 else None)
 
 
-def _appended(before: Commit, commit: Commit, window: TimeRange, step_s: int) -> WindowChange | None:
-    """The change that a commit made, where all it did was to answer slots, and the window holds all there is.
+def _appended(before: Commit, commit: Commit, step_s: int) -> Counts | None:
+    """The change between two commits, where all that it did was to answer slots: then they say it all.
 
-    Then the two commits say it all. None where documents have to be opened.
+    None where documents have to be opened.
     """
-    if commit.bounds is None or not window.contains(commit.bounds):
-        return None
     known = before.observed.answered
     if len(commit.withdrawn) or len(before.withdrawn) or commit.observed.within(known) != before.observed:
         return None
     answered = (commit.observed.answered - known).seconds // step_s
-    return WindowChange(commit, commit.fingerprint, commit.rows, commit.rows - before.rows, 0, 0, answered, 0)
+    return Counts(added=commit.rows - before.rows, restated=0, removed=0, answered=answered, unanswered=0)
 
 
-def _change(loader: Loader, before: Commit | None, commit: Commit, node: NodeId, window: TimeRange) -> WindowChange:
-    version = loader.version(node, commit.seq)
-    size = sized(loader, version, window)
-    if before is None:
-        answered = version.tree.answered.clip(window).seconds // version.header.grid.step_s
-        return WindowChange(commit, size.content, size.rows, size.rows, 0, 0, answered, 0)
-    found = count_changes(Side(loader, loader.version(node, before.seq)), Side(loader, version), window)
-    counted = (found.added, found.restated, found.removed, found.answered, found.unanswered)
-    return WindowChange(commit, size.content, size.rows, *counted)
+def _change(loader: Loader, before: Commit | None, commit: Commit, node: NodeId, window: TimeRange) -> Counts:
+    old = None if before is None else Side(loader, loader.version(node, before.seq))
+    return count_changes(old, Side(loader, loader.version(node, commit.seq)), window)

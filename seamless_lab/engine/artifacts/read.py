@@ -75,35 +75,6 @@ def _edges(loader: Loader, tree: Tree, ref: PackRef, window: TimeRange) -> list[
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How many bars a version has in a window, and the digest of what it says there."""
-
-    rows: int
-    content: str
-
-
-def sized(loader: Loader, version: Version, window: TimeRange) -> Size:
-    """The size of a window on the grid; opens the rows of leaves that the window cuts, and of no others."""
-    tree, header = version.tree, version.header
-    children: list[PackRef | Pack] = []
-    for ref in refs_in(tree, window):
-        if _inside(ref.answered, window):
-            children.append(ref)
-            continue
-        leaves: list[Leaf] = []
-        for leaf in leaves_in(header, loader.pack(header, ref.digest).leaves, window):
-            rest = leaf.answered.clip(window)
-            if _inside(leaf.answered, window) or rest.bounds is None:
-                leaves += [leaf] if len(rest) else []
-                continue
-            parts = loader.frames(header, ref, rest.bounds, newest=ref is tree.packs[-1]) if leaf.rows else []
-            leaves += leaves_of(header, Bars(header.node, header.grid, joined(parts)), rest)
-        if leaves:
-            children.append(pack_of(header, ref.cell, tuple(leaves)))
-    return Size(sum(child.rows for child in children), root_of(header, children))
-
-
 def refs_in(tree: Tree, window: TimeRange | None) -> Sequence[PackRef]:
     """The packs whose cell has slots in a window on the grid; decided by cells, which the fingerprint covers."""
     if window is None:

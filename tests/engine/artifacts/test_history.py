@@ -1,6 +1,7 @@
 """What was believed over time, against reading every version, and what it opens."""
 
 import math
+from dataclasses import astuple
 from itertools import count
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from seamless_lab.core.digest import content_of
 from seamless_lab.core.observed import Observed
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange
-from seamless_lab.engine.artifacts import Candidate, Sealed, SealedStore
+from seamless_lab.engine.artifacts import Candidate, Counts, Sealed, SealedStore
 from seamless_lab.errors import NotFound
 from tests.engine.artifacts.making import (
     DAY,
@@ -107,11 +108,7 @@ def test_changes_of_a_window_are_the_differences_of_its_versions(
             change.commit.seq,
             change.content,
             change.rows,
-            change.added,
-            change.restated,
-            change.removed,
-            change.answered,
-            change.unanswered,
+            *astuple(change.counts),
         )
         for change in store.changes(HEADER.node, window)
     ]
@@ -150,8 +147,8 @@ def test_the_history_of_everything_opens_bars_only_where_some_were_restated(tmp_
     objects.clear()
     found = list(open_store(objects).changes(NODE))
     assert [change.commit.seq for change in found] == list(range(1, 92))
-    assert [change.commit.seq for change in found if change.restated] == [52]
-    assert (found[51].restated, found[51].added, found[51].answered) == (4, 0, 0)
+    assert [change.commit.seq for change in found if change.counts.restated] == [52]
+    assert found[51].counts == Counts(added=0, restated=4, removed=0, answered=0, unanswered=0)
     assert (found[-1].rows, found[-1].content) == (90 * 96, found[-1].commit.fingerprint)
     assert sum(path.endswith(".parquet") for path in objects.reads) <= 4  # a day and its month, before and after
 
