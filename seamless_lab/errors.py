@@ -60,6 +60,12 @@ class InvalidReference(RequestError):
     code = "E-REF"
 
 
+class InvalidSql(RequestError):
+    """A query that the engine cannot read, bind or compute; `line` and `column` say where, when it is known."""
+
+    code = "E-SQL"
+
+
 class NotAvailableYet(RequestError):
     """A documented feature that this version does not have."""
 
@@ -172,6 +178,18 @@ class NotRepeatable(PolicyError):
     """A computation gave two answers to the same bars."""
 
     code = "E-REPEAT"
+
+
+class SqlRefused(PolicyError):
+    """A query that reaches for anything but the pinned bars, or whose answer would change by itself."""
+
+    code = "E-SQL-REFUSED"
+
+
+class SqlLimit(PolicyError):
+    """A query that took more time or memory than it was given."""
+
+    code = "E-SQL-LIMIT"
 
 
 class ConformancePipelineError(PolicyError):
