@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 
 from seamless_lab.app.lock_results import Checked, Finding, LockCheck, PinCheck, slots_text
 from seamless_lab.app.lockfile import Lockfile, Pin
@@ -53,17 +54,25 @@ def engine_notes(written: Mapping[str, str]) -> tuple[str, ...]:
 def _checked(wiring: Wiring, pins: Pins, pin: Pin, stores: dict[str, SealedStore]) -> PinCheck:
     try:
         known = pins.store(pin)
+    except NotFound as error:
+        return PinCheck(pin, Checked.UNVERIFIED, (Finding("store", error.message),), hint=error.hint)
+    try:
         store = stores.setdefault(known.url, wiring.unremembered(known))
         version = located(store, pin)
     except NotFound as error:
-        return PinCheck(pin, Checked.UNVERIFIED, (Finding("version", error.message),), hint=error.hint)
+        return PinCheck(pin, Checked.UNVERIFIED, (Finding("version", _without_name(pin, error)),), hint=error.hint)
     except DataError as error:
         expected, found = (str(error.facts.get(name) or "") for name in ("expected", "found"))
-        what = "content" if error.facts.get("pin") else "file"
-        return PinCheck(
-            pin, Checked.DIFFERS, (Finding(what, error.message, expected=expected, found=found),), hint=error.hint
-        )
+        what, path = "content" if error.facts.get("pin") else "file", error.facts.get("path")
+        file = f"{known.url}/{path}" if path else ""
+        finding = Finding(what, _without_name(pin, error), "", expected, found, file)
+        return PinCheck(pin, Checked.DIFFERS, (finding,), hint=error.hint)
     return _audited(store, version, pin)
+
+
+def _without_name(pin: Pin, error: DataError) -> str:
+    """What an error says, whether or not it names the pin, as whoever shows it does."""
+    return error.message.removeprefix(f"{pin.ref}: ")
 
 
 def _audited(store: SealedStore, version: Version, pin: Pin) -> PinCheck:
@@ -94,7 +103,6 @@ def _audited(store: SealedStore, version: Version, pin: Pin) -> PinCheck:
 
 
 def _damaged(store: SealedStore, damage: Damage) -> Finding:
-    where = slots_text(damage.slots)
-    return Finding(
-        "bars", f"{where}: {store.url}/{damage.path} {damage.problem}.", where, damage.expected, damage.found
-    )
+    where, name = slots_text(damage.slots), PurePosixPath(damage.path).name
+    said = f"{where}: {name[:16]}… {damage.problem}."
+    return Finding("bars", said, where, damage.expected, damage.found, f"{store.url}/{damage.path}")

@@ -34,8 +34,8 @@ _WORST = (Checked.DIFFERS, Checked.UNVERIFIED, Checked.VERIFIED)
 class Finding:
     """One thing that is not as pinned.
 
-    `what`: `bars`, `content`, `rows`, `file` or `version`; `said`: a sentence; `where`: the stretch of time it is
-    about, in words; `expected`, `found`: digests or values, empty where there are none.
+    `what`: `bars`, `content`, `rows`, `file`, `version` or `store`; `said`: a sentence; `where`: the stretch of time it
+    is about, in words; `path`: the file; `expected`, `found`: digests or values. Empty where there are none.
     """
 
     what: str
@@ -43,6 +43,7 @@ class Finding:
     where: str = ""
     expected: str = ""
     found: str = ""
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class PinCheck:
                     "what": finding.what,
                     "said": finding.said,
                     "where": finding.where or None,
+                    "path": finding.path or None,
                     "expected": finding.expected or None,
                     "found": finding.found or None,
                 }
@@ -259,10 +261,11 @@ def slots_text(slots: TimeRange) -> str:
 
 
 def _explained(check: PinCheck) -> Sequence[Block]:
-    tone = _TONES[check.state]
-    blocks: list[Block] = [
-        Note(f"{check.pin.ref}: {finding.said}", tone) for finding in check.findings[:FINDINGS_SHOWN]
-    ]
+    tone, shown = _TONES[check.state], check.findings[:FINDINGS_SHOWN]
+    blocks: list[Block] = [Note(f"{check.pin.ref}: {finding.said}", tone) for finding in shown]
+    files = tuple(dict.fromkeys(finding.path for finding in shown if finding.path))
+    if files:
+        blocks.append(Code(files, volatile=True))
     if more := len(check.findings) - FINDINGS_SHOWN:
         blocks += [Note(f"… and {more} more, which --json lists.")] if more > 0 else []
     if check.changes:

@@ -193,7 +193,7 @@ class _Reader:
         line = _line_of(self.text_of_file, table, key)
         return ConfigError(
             f"{self.path}, line {line}: {said}.",
-            hint="Restore the file from version control, or pin again: seamless pin NAME REF --replace",
+            hint="Mend that line, or restore the file from version control.",
             path=self.path,
             line=line,
         )

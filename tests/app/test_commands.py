@@ -122,7 +122,7 @@ def test_a_line_that_cannot_be_read_says_what_to_write(line: str, message: str, 
     assert caught.value.exit_code == 2
 
 
-KNOWN = ["ohlcv:binance:BTC/USDT:1h", NODE, "ohlcv:binance:BTC/USDT:USDT:1m"]
+KNOWN = ["pin:btc", "pin:eth", "ohlcv:binance:BTC/USDT:1h", NODE, "ohlcv:binance:BTC/USDT:USDT:1m"]
 
 
 @pytest.mark.parametrize(
@@ -131,8 +131,13 @@ KNOWN = ["ohlcv:binance:BTC/USDT:1h", NODE, "ohlcv:binance:BTC/USDT:USDT:1m"]
         ("", "ba", ["backfill"]),
         ("fetch", "ohlcv:binance:BTC/USDT:1", ["ohlcv:binance:BTC/USDT:1h", NODE]),
         ("fetch", "ohlcv:kr", ["ohlcv:kraken:"]),
-        ("fetch", f"{NODE}@", [f"{NODE}@latest", f"{NODE}@seq:", f"{NODE}@sha256:"]),
+        ("fetch", f"{NODE}@", [f"{NODE}@latest", f"{NODE}@lock", f"{NODE}@seq:", f"{NODE}@sha256:"]),
         ("gaps", f"{NODE}@", []),
+        ("fetch", "pin:", ["pin:btc", "pin:eth"]),
+        ("fetch", "pin:e", ["pin:eth"]),
+        ("gaps", "pin:", []),
+        ("unpin", "", ["btc", "eth"]),
+        ("lock --check btc", "e", ["eth"]),
         ("fetch", "--st", ["--start", "--strategy"]),
         ("fetch x --domain", "l", ["live"]),
         ("fetch x --strategy", "p", ["PARTIAL_FILL"]),

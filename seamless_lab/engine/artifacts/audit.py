@@ -16,7 +16,7 @@ from seamless_lab.engine.artifacts.documents import data_path, tree_path
 from seamless_lab.engine.artifacts.load import Loader
 from seamless_lab.engine.artifacts.read import content, refs_in
 from seamless_lab.engine.artifacts.rows import cut, leaves_in, mismatches
-from seamless_lab.errors import Corrupted, NotFound
+from seamless_lab.errors import Corrupted, DataError, NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +91,27 @@ class _Pack:
         """The rows of a file, None when there is none."""
         path = data_path(self.header.node, digest)
         try:
-            frame = self.loader.codec.decode(self.loader.objects.read(path), path=path)
+            data = self.loader.objects.read(path)
         except NotFound:
             return None
+        try:
+            frame = self.loader.codec.decode(data, path=path)
         except Corrupted as error:
-            damages.append(_damage(path, self._slots(leaves), error))
+            damages += self._where(path, data, leaves) or [_damage(path, self._slots(leaves), error)]
             return None
         damages += self._wrong(path, frame, leaves)
         return frame
 
+    def _where(self, path: str, data: bytes, leaves: Sequence[Leaf]) -> list[Damage]:
+        """The leaves that damaged bytes no longer hold; none when they hold all or cannot be read at all."""
+        try:
+            return list(self._wrong(path, self.loader.codec.decode(data, path=path, checked=False), leaves))
+        except DataError:
+            return []
+
     def _wrong(self, path: str, frame: pl.DataFrame, leaves: Sequence[Leaf]) -> Iterator[Damage]:
         for leaf, found in mismatches(self.header, frame, leaves):
-            yield Damage(path, self._slots((leaf,)), "does not hold the bars it is named for", leaf.digest, found)
+            yield Damage(path, self._slots((leaf,)), "does not hold the bars that were sealed", leaf.digest, found)
 
     def _missing(self, leaf: Leaf) -> Damage:
         path = data_path(self.header.node, leaf.digest)

@@ -15,8 +15,11 @@ class SegmentCodec(Protocol):
         """The stored form of a frame in the canonical schema of `Bars`."""
         ...
 
-    def decode(self, data: bytes, *, path: str) -> pl.DataFrame:
-        """Inverse of `encode`, in one chunk. Raises `Corrupted`, naming `path`."""
+    def decode(self, data: bytes, *, path: str, checked: bool = True) -> pl.DataFrame:
+        """Inverse of `encode`, in one chunk. Raises `Corrupted`, naming `path`.
+
+        Without `checked`, what can be read of damaged bytes: never to be delivered, but it tells where they differ.
+        """
         ...
 
 
