@@ -9,6 +9,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # opening a lab takes a quarter of a second, and help and completion do without one
+    from seamless_lab.app.cell_journal import Kernel
     from seamless_lab.app.lab import Lab
     from seamless_lab.app.results import Result
     from seamless_lab.app.view import Block, View
@@ -122,6 +123,10 @@ class Call(Protocol):
 
     def tell(self, view: View | str) -> None:
         """Show something while the command runs; a command that answers with JSON alone shows nothing."""
+        ...
+
+    def kernel(self) -> Kernel | None:
+        """The kernel in which the command runs; None in a terminal."""
         ...
 
     def keep(self, exchange: SandboxExchange) -> Block:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 import polars as pl
 
-from seamless_lab.app import inspect, lock_check, lock_rebuild, lock_update, pinning
+from seamless_lab.app import inspect, lock_check, lock_rebuild, lock_update, notebook_check, pinning, sealing
 from seamless_lab.app.backtest import BacktestResult, PinsLike, StrategyLike, Trading, backtest
 from seamless_lab.app.door import AskedFetch, Door, FetchOptions
 from seamless_lab.app.lock_results import LockCheck, LockUpdate
+from seamless_lab.app.notebook_check import NotebookCheck
 from seamless_lab.app.pin_results import LockShown, Pinned, Unpinned
 from seamless_lab.app.pinning import PinWish
 from seamless_lab.app.portal import Portal
@@ -30,6 +32,7 @@ from seamless_lab.app.results import (
     VerifyReport,
     with_time,
 )
+from seamless_lab.app.sealing import SealResult
 from seamless_lab.app.wiring import Wiring, wire
 from seamless_lab.core.backtest.sleeve import Costs
 from seamless_lab.core.bars import Bars
@@ -287,6 +290,29 @@ class Lab:
         """
         trading = Trading(Costs(fee_bps, slippage_bps), capital, allow_gaps, check_lookahead)
         return backtest(self.wiring, self.door, strategy, pins, start, end, trading)
+
+    # -- vouch ----------------------------------------------------------------------------------------------------
+
+    def seal(self, notebook: str | Path) -> SealResult:
+        """Copy the seal that a notebook's outputs carry into its metadata, and into the lockfile.
+
+        The notebook has run, with `%seamless seal` as its last cell, and was saved. Of the file nothing else changes.
+
+        Raises
+        ------
+        NotFound, RequestError
+            If there is no such notebook.
+        NoSeal, SealDamaged
+            If its outputs have no seal, or one that was changed by hand.
+        """
+        return sealing.seal_file(self.wiring, Path(notebook))
+
+    def check_notebook(self, notebook: str | Path) -> NotebookCheck:
+        """What every cell of a sealed notebook would read today, by its references as they are written.
+
+        Raises as `seal` does.
+        """
+        return notebook_check.check_notebook(self.wiring, self.door, Path(notebook))
 
     # -- act ------------------------------------------------------------------------------------------------------
 

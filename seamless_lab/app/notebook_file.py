@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from seamless_lab.app.atomic_file import put
+from seamless_lab.app.cell_journal import source_digest
 from seamless_lab.core.digest import canonical_json
 from seamless_lab.errors import NotFound, RequestError
 
@@ -51,11 +51,6 @@ class NotebookFile:
     def digest(self) -> str:
         """Of the sources of its code cells, in order; what ran, but neither prose nor outputs."""
         return hashlib.sha256(canonical_json([cell.source for cell in self.cells])).hexdigest()
-
-
-def source_digest(source: str) -> str:
-    """The digest of one cell's source."""
-    return hashlib.sha256(source.encode()).hexdigest()
 
 
 def read_notebook(path: Path) -> NotebookFile:
@@ -118,13 +113,6 @@ def write_metadata(notebook: NotebookFile, name: str, value: object) -> bool:
         )
     put(notebook.path, text.encode())
     return True
-
-
-def this_notebook(environment: Mapping[str, str], names: Mapping[str, object]) -> Path | None:
-    """The file of the notebook that this kernel belongs to, as its front end tells; None when it does not tell."""
-    told = names.get("__vsc_ipynb_file__") or environment.get("JPY_SESSION_NAME") or ""
-    path = Path(os.fspath(told)) if isinstance(told, str | os.PathLike) and told else None
-    return path if path is not None and path.suffix == ".ipynb" else None
 
 
 def _code_cells(found: Json) -> tuple[CodeCell, ...]:

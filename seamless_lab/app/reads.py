@@ -6,11 +6,14 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from seamless_lab.core.identity import NodeId
 from seamless_lab.core.policy import Domain
 from seamless_lab.core.time import TimeRange, format_time, format_time_ms
-from seamless_lab.engine.request import Answer
+
+if TYPE_CHECKING:  # a kernel keeps its journal before anything is read
+    from seamless_lab.engine.request import Answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,10 @@ class TerminalCall:
         if not (self._screen.json or self._asked.quiet):
             self._screen.tell(view)
 
+    def kernel(self) -> None:
+        """None: a terminal has no cells."""
+        return
+
     def keep(self, exchange: SandboxExchange) -> Block:
         """Keep an exchange until Ctrl-C."""
         from seamless_lab.app.view import Code

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from seamless_lab.notebook.cells import watch_cells
 from seamless_lab.notebook.magic import SeamlessMagics, documented
 from seamless_lab.notebook.matcher import make_matcher
 from seamless_lab.notebook.session import SESSION
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["lab", "load_ipython_extension", "unload_ipython_extension"]
 
-_loaded: dict[int, SeamlessMagics] = {}
+_loaded: dict[int, tuple[SeamlessMagics, Callable[[], None]]] = {}
 
 
 def lab() -> Lab:
@@ -31,14 +33,15 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     documented()
     shell.register_magics(magics)
     shell.Completer.custom_matchers.append(make_matcher(SESSION.known))
-    _loaded[id(shell)] = magics
+    _loaded[id(shell)] = (magics, watch_cells(shell, SESSION.journal))
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """Take everything away again and close the labs; a no-op when nothing is there."""
-    magics = _loaded.pop(id(shell), None)
-    if magics is None:
+    if id(shell) not in _loaded:
         return
+    magics, unwatch = _loaded.pop(id(shell))
+    unwatch()
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop("seamless", None)
     shell.configurables[:] = [kept for kept in shell.configurables if id(kept) != id(magics)]

@@ -19,9 +19,11 @@ from IPython.display import display
 from traitlets import Bool
 
 from seamless_lab import __version__
+from seamless_lab.app.cell_journal import REPLAY, Kernel
 from seamless_lab.app.command import Place
 from seamless_lab.app.grammar import Invocation, Shown, parse
 from seamless_lab.errors import SeamlessError
+from seamless_lab.notebook.cells import this_notebook
 from seamless_lab.notebook.expand import words
 from seamless_lab.notebook.failure import CommandFailed
 from seamless_lab.notebook.session import Session
@@ -52,10 +54,11 @@ In a notebook
 class NotebookCall:
     """The `Call` of a notebook."""
 
-    def __init__(self, place: Place, session: Session, on_event: Emit | None) -> None:
+    def __init__(self, place: Place, session: Session, kernel: Kernel, on_event: Emit | None) -> None:
         self.place = place
         self.on_event = on_event
         self._session = session
+        self._kernel = kernel
 
     def lab(self) -> Lab:
         """The kernel's lab."""
@@ -71,6 +74,10 @@ class NotebookCall:
         from seamless_lab.app import text
 
         print(view if isinstance(view, str) else text.render(view))  # noqa: T201  # the output of a cell
+
+    def kernel(self) -> Kernel:
+        """The kernel's cells, and the notebook's file."""
+        return self._kernel
 
     def keep(self, exchange: SandboxExchange) -> Block:
         """Move the kernel's lab to the exchange."""
@@ -130,13 +137,18 @@ class SeamlessMagics(Magics):
         self._names[binding["name"]] = result
         return None
 
+    def _kernel(self) -> Kernel:
+        replayed = bool(os.environ.get(REPLAY))
+        return Kernel(self._session.journal, this_notebook(os.environ, self._names), replayed)
+
     def _run(self, asked: Invocation) -> object:
         from seamless_lab.notebook.progress import CellProgress
 
         static = os.environ.get("SEAMLESS_RENDER", "") == "static"
         progress = CellProgress(silent=asked.quiet or static)
         try:
-            result = asked.command.run(NotebookCall(asked.place, self._session, progress.note), **asked.values)
+            call = NotebookCall(asked.place, self._session, self._kernel(), progress.note)
+            result = asked.command.run(call, **asked.values)
         finally:
             progress.end()
         if asked.command.name in _CHANGING:

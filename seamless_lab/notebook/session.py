@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from seamless_lab.app.cell_journal import CellJournal
 from seamless_lab.app.command import Place
 from seamless_lab.app.opening import open_lab
 from seamless_lab.errors import SeamlessError
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """One kernel's labs, opened when first used; all methods may be called from any thread."""
+    """One kernel's labs, opened when first used, and what its cells read; may be used from any thread."""
 
     def __init__(self) -> None:
+        self.journal = CellJournal()
         self._lock = threading.RLock()
         self._labs: dict[Place, Lab] = {}
         self._default = Place()

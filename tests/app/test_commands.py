@@ -26,7 +26,7 @@ def invocation(line: str) -> Invocation:
 def test_the_table_has_the_documented_commands() -> None:
     assert set(NAMES) == {
         "fetch", "coverage", "gaps", "backfill", "publish", "artifacts", "manifest", "verify", "sla", "config",
-        "doctor", "sandbox", "demo",
+        "doctor", "sandbox", "demo", "seal",
         "pin", "unpin", "lock",
     }  # fmt: skip
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seamless_lab.app.notebook_file import read_notebook, this_notebook, with_metadata, write_metadata
+from seamless_lab.app.notebook_file import read_notebook, with_metadata, write_metadata
 from seamless_lab.errors import NotFound, RequestError
 
 
@@ -99,11 +99,3 @@ def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
         read_notebook(tmp_path / "n.ipynb")
     with pytest.raises(RequestError, match="cannot be read"):
         read_notebook(tmp_path)
-
-
-def test_the_front_end_tells_which_notebook_this_is() -> None:
-    jupyter = {"JPY_SESSION_NAME": "/books/a.ipynb"}
-    assert this_notebook(jupyter, {}) == Path("/books/a.ipynb")
-    assert this_notebook(jupyter, {"__vsc_ipynb_file__": "/books/b.ipynb"}) == Path("/books/b.ipynb")
-    assert this_notebook({"JPY_SESSION_NAME": "console-1"}, {}) is None
-    assert this_notebook({}, {"__vsc_ipynb_file__": 7}) is None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from seamless_lab.app.command import Call, Command, Kind, Parameter
 from seamless_lab.app.commands.parameters import END, REF, START, needs_start
+from seamless_lab.app.commands.sealing import check_notebooks
 from seamless_lab.errors import RequestError
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def lock(call: Call, *, names: tuple[str, ...], check: bool, rebuild: bool, upda
     if yes and not update:
         raise RequestError("--yes writes an update, and none was asked for.", hint="Write lock --update --yes.")
     lab = call.lab()
+    if check and any(name.endswith(".ipynb") for name in names):
+        return check_notebooks(lab, names, rebuild=rebuild)
     if check:
         return lab.check_lock(names, rebuild=rebuild, on_event=call.on_event)
     if update:
@@ -104,13 +107,20 @@ PIN = (
         "--rebuild the bars come from the exchanges again. --update says what the newest versions would change and "
         "writes nothing without --yes: what moves is not a program's version but the ground under results.",
         (
-            Parameter("names", "Pins; by default all.", Kind.PIN, positional=True, repeated=True, metavar="NAME"),
+            Parameter("names", "Pins, by default all; or, with --check, sealed notebooks: which cells would read other "
+                      "data today.", Kind.PIN, positional=True, repeated=True, metavar="NAME"),
             Parameter("check", "Read and hash the pinned bars again.", Kind.FLAG),
             Parameter("rebuild", "With --check: acquire them from the exchanges again, elsewhere.", Kind.FLAG),
             Parameter("update", "Say what the newest versions would change.", Kind.FLAG),
             Parameter("yes", "With --update: write it.", Kind.FLAG),
         ),
-        ("lock", "lock --check", "lock --check --rebuild btc", "lock --update --yes"),
+        (
+            "lock",
+            "lock --check",
+            "lock --check notebooks/study.ipynb",
+            "lock --check --rebuild btc",
+            "lock --update --yes",
+        ),
         lock,
     ),
 )  # fmt: skip
