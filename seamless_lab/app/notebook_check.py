@@ -1,0 +1,242 @@
+"""What the cells of a sealed notebook would read today, against what they read when it was sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from seamless_lab.app import seal_views
+from seamless_lab.app.door import Door
+from seamless_lab.app.notebook_cells import CellPlace, FoundSeal, place_of, seal_in
+from seamless_lab.app.notebook_file import read_notebook
+from seamless_lab.app.notebook_seal import Seal
+from seamless_lab.app.reads import ReadRecord
+from seamless_lab.app.results import Json, Rendered
+from seamless_lab.app.results.spelling import moments, window
+from seamless_lab.app.sealed_reads import resolve_sealed
+from seamless_lab.app.sealing import locked_cells, name_in_lock, no_seal
+from seamless_lab.app.view import Badge, Block, Note, Tone, View, plural
+from seamless_lab.app.wiring import Wiring
+from seamless_lab.core.reference import Latest
+from seamless_lab.core.version import Version
+from seamless_lab.engine.artifacts import SealedStore
+from seamless_lab.engine.artifacts.diff import Difference
+from seamless_lab.errors import ConfigError, InvalidReference, NotFound, SeamlessError, StoreBusy, StoreUnavailable
+
+
+class State(StrEnum):
+    """What a read would be today."""
+
+    SAME = "same"
+    DIFFERS = "differs"
+    UNKNOWN = "unknown"
+    """Nobody can say: the store, the version or the pin is not there."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadCheck:
+    """One read of one cell today.
+
+    `content`: the digest of what the reference gives today, empty when it gives nothing; `why`: what stands against it,
+    empty when it is the same; `difference`: from what was read to what would be, where both versions are there.
+    """
+
+    place: CellPlace
+    read: ReadRecord
+    state: State
+    content: str = ""
+    why: str = ""
+    difference: Difference | None = None
+
+
+class FreshStores:
+    """Stores opened once more, so that nothing that was verified before is trusted; each once."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._wiring = wiring
+        self._opened: dict[str, SealedStore] = {}
+
+    def of(self, store: SealedStore) -> SealedStore:
+        """The same store, remembering nothing."""
+        if store.url not in self._opened:
+            self._opened[store.url] = self._wiring.unremembered(store)
+        return self._opened[store.url]
+
+
+_NOT_THERE = (NotFound, ConfigError, InvalidReference, StoreBusy, StoreUnavailable)
+
+
+def check_reads(wiring: Wiring, door: Door, cells: Sequence[tuple[CellPlace, Sequence[ReadRecord]]]) -> list[ReadCheck]:
+    """Read and hash again what each cell read, by its reference as written, in the window of then."""
+    fresh = FreshStores(wiring)
+    return [_checked(wiring, door, fresh, place, read) for place, reads in cells for read in reads]
+
+
+def _checked(wiring: Wiring, door: Door, fresh: FreshStores, place: CellPlace, read: ReadRecord) -> ReadCheck:
+    try:
+        store, version = _today(wiring, door, read)
+        found = fresh.of(store).audit(version, read.window)
+    except _NOT_THERE as error:
+        return ReadCheck(place, read, State.UNKNOWN, why=error.message)
+    except SeamlessError as error:  # damaged, or refused by the lockfile: the cell would fail
+        return ReadCheck(place, read, State.DIFFERS, why=error.message)
+    if found.damages:
+        damage = found.damages[0]
+        return ReadCheck(place, read, State.DIFFERS, why=f"{store.url}/{damage.path} {damage.problem}")
+    if found.content == read.content:
+        return ReadCheck(place, read, State.SAME, found.content)
+    why = "other bars" if version.tree.fingerprint != read.fingerprint else "the version has another digest than sealed"
+    return ReadCheck(place, read, State.DIFFERS, found.content, why, _difference(store, read, version))
+
+
+def _today(wiring: Wiring, door: Door, read: ReadRecord) -> tuple[SealedStore, Version]:
+    """The version that the reference names today, with the refusals that the cell would meet."""
+    if read.domain.sealed:
+        target = resolve_sealed(wiring, door, read.written, read.window.start, read.window.end, domain=read.domain)
+        return target.store, target.version
+    asked = door.asked(read.written)
+    return asked.store, asked.version or asked.store.select(asked.node, asked.selector or Latest())
+
+
+def _difference(store: SealedStore, read: ReadRecord, today: Version) -> Difference | None:
+    try:
+        then = store.resolve(read.node, fingerprint=read.fingerprint)
+        found = store.diff(then, today, read.window)
+    except SeamlessError:  # the digests differ for sure; which bars do is more than this store can tell
+        return None
+    return None if found.empty else found
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class NotebookCheck(Rendered):
+    """What every cell of a sealed notebook would read today.
+
+    `stale`: what can no longer be said, because cells changed after the seal.
+    """
+
+    notebook: str
+    sealed_in: str
+    checks: Sequence[ReadCheck]
+    stale: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """0 all the same, 1 something differs, 3 something cannot be said."""
+        states = {each.state for each in self.checks}
+        if State.DIFFERS in states:
+            return 1
+        return 3 if State.UNKNOWN in states or self.stale else 0
+
+    def view(self) -> View:
+        """What is shown, as a value."""
+        different = [each for each in self.checks if each.state is State.DIFFERS]
+        unknown = [each for each in self.checks if each.state is State.UNKNOWN]
+        blocks: list[Block] = []
+        for each in different:
+            said = each.why if each.difference is None else seal_views.change_counts(each.difference)
+            heading = f"{each.place} would read other data of {each.read.written}: {said.removesuffix('.')}."
+            blocks.append(Note(heading, Tone.BAD))
+            if each.difference is not None:
+                blocks.append(seal_views.changes(each.difference, ""))
+        blocks += [Note(f"{each.place} {each.read.written}: {each.why}", Tone.WARN) for each in unknown]
+        blocks += [Note(note, Tone.WARN) for note in self.stale]
+        blocks.append(seal_views.table(seal_views.CHECKED, seal_views.check_rows(self.checks)))
+        return View(self.notebook, self._badge(len({id(each.place) for each in different})), "", tuple(blocks))
+
+    def _badge(self, cells: int) -> Badge:
+        match self.exit_code:
+            case 0:
+                return Badge(f"{plural(len(self.checks), 'read')} as sealed", Tone.GOOD)
+            case 1:
+                return Badge(f"{plural(cells, 'cell')} would read other data", Tone.BAD)
+        return Badge("cannot be verified", Tone.WARN)
+
+    def to_dict(self) -> Json:
+        """Every read with what it is today."""
+        return {
+            "notebook": self.notebook,
+            "sealed_in": self.sealed_in,
+            "reads": [_check_json(each) for each in self.checks],
+            "stale": list(self.stale),
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class NotebookChecks(Rendered):
+    """Several notebooks."""
+
+    notebooks: Sequence[NotebookCheck]
+
+    @property
+    def exit_code(self) -> int:
+        """0 all the same, 1 something differs, 3 something cannot be said."""
+        codes = {each.exit_code for each in self.notebooks}
+        return next((code for code in (1, 3) if code in codes), 0)
+
+    def view(self) -> View:
+        """One after the other."""
+        views = [(each, each.view()) for each in self.notebooks]
+        blocks: list[Block] = []
+        for each, view in views:
+            badge = "" if view.badge is None else view.badge.text
+            blocks.append(Note(f"{each.notebook}: {badge}", Tone.GOOD if each.exit_code == 0 else Tone.BAD))
+            blocks += view.blocks if each.exit_code else ()
+        good = sum(each.exit_code == 0 for each in self.notebooks)
+        tone = Tone.GOOD if good == len(views) else Tone.BAD
+        return View("notebooks", Badge(f"{good} of {len(views)} as sealed", tone), "", tuple(blocks))
+
+    def to_dict(self) -> Json:
+        """Each of them."""
+        return {"notebooks": [each.to_dict() for each in self.notebooks]}
+
+
+def _check_json(each: ReadCheck) -> Json:
+    place, read, found = each.place, each.read, each.difference
+    changed: Json | None = None
+    if found is not None:
+        changed = {
+            "restated": found.restated.height,
+            "added": len(found.added),
+            "removed": len(found.removed),
+            "first": moments([min(found.found.changed.starts.tolist())])[0] if len(found.found.changed) else None,
+        }
+    return {
+        "cell": place.number,
+        "execution_count": place.count,
+        "id": place.id or None,
+        "written": read.written,
+        "node": str(read.node),
+        **window(read.window),
+        "state": str(each.state),
+        "sealed": read.content,
+        "today": each.content or None,
+        "changed": changed,
+        "why": each.why or None,
+    }
+
+
+def check_notebook(wiring: Wiring, door: Door, path: Path) -> NotebookCheck:
+    """Check a notebook by its seal: that of its outputs, else that of its metadata, else what the lock has of it.
+
+    Raises
+    ------
+    NotFound, RequestError
+        If there is no such notebook.
+    NoSeal
+        If it was never sealed.
+    SealDamaged
+        If its seal was changed by hand.
+    """
+    notebook = read_notebook(path)
+    found = seal_in(notebook)
+    name = name_in_lock(wiring.home.lockfile, path) or path.name
+    if found is None:
+        cells = locked_cells(wiring, name)
+        if not cells:
+            raise no_seal(path)
+        found = FoundSeal(Seal(cells), "lock")
+    placed = [(place_of(cell, notebook), cell.reads) for cell in found.seal.cells]
+    stale = tuple(f"{place} {place.since}: run the notebook again, and seal it." for place, _ in placed if place.since)
+    return NotebookCheck(name, found.where, check_reads(wiring, door, placed), stale)

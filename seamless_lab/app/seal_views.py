@@ -1,0 +1,162 @@
+"""What a seal, its check, a receipt and its verification show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from seamless_lab.app.view import Badge, Block, Column, Fact, Facts, Note, Table, Tone, View, plural
+from seamless_lab.core.bars import VALUES
+from seamless_lab.core.time import format_time
+
+if TYPE_CHECKING:  # results import this module to show themselves; here they are names only
+    from seamless_lab.app.notebook_cells import CellPlace
+    from seamless_lab.app.notebook_check import ReadCheck
+    from seamless_lab.app.reads import ReadRecord
+    from seamless_lab.app.sealing import SealResult
+    from seamless_lab.core.time import TimeRange
+    from seamless_lab.engine.artifacts.diff import Difference
+
+ROWS, BARS, DIGITS = 40, 5, 12
+
+_READ = (
+    Column("cell"),
+    Column("ref", code=True),
+    Column("node", code=True),
+    Column("from"),
+    Column("to"),
+    Column("bars", right=True),
+    Column("content", code=True),
+)
+
+
+def sealed(result: SealResult) -> View:
+    """Which cell read what, and what was made of it."""
+    seal = result.seal
+    rows = [
+        (place_name(place), *read_row(read))
+        for place, cell in zip(result.places, seal.cells, strict=True)
+        for read in cell.reads
+    ]
+    made = [
+        (place_name(place), each.kind, ", ".join(one.name for one in each.inputs), each.digest[:DIGITS])
+        for place, cell in zip(result.places, seal.cells, strict=True)
+        for each in cell.results
+    ]
+    blocks: list[Block] = [table(_READ, rows)] if rows else [Note("No cell of this notebook has read sealed bars yet.")]
+    if made:
+        columns = (Column("cell"), Column("made"), Column("from", wrap=True), Column("digest", code=True))
+        blocks.append(table(columns, made, "results"))
+    blocks += [Note(note, Tone.WARN) for note in result.notes]
+    blocks.append(Facts((Fact("seal", f"sha256:{seal.digest}", code=True), Fact("kept in", _kept(result)))))
+    cells = sum(bool(cell.reads) for cell in seal.cells)
+    badge = Badge(f"{plural(len(seal.reads), 'read')} in {plural(cells, 'cell')}", Tone.GOOD if rows else Tone.WARN)
+    return View(result.notebook or "seal", badge, "", tuple(blocks))
+
+
+def _kept(result: SealResult) -> str:
+    words = {"output": "this cell's output", "metadata": "the notebook's metadata", "lock": "seamless.lock"}
+    return ", ".join(words[place] for place in result.stored)
+
+
+def read_row(read: ReadRecord) -> tuple[str, ...]:
+    """Reference, node where the reference does not say it, window, bars and content of a read."""
+    node = "" if read.written.startswith(str(read.node)) else str(read.node)
+    return (short_ref(read.written), node, *ends(read.window), f"{read.rows:,}", read.content[:DIGITS])
+
+
+def short_ref(ref: str) -> str:
+    """A reference with no more of a fingerprint than tells versions apart."""
+    head, mark, digits = ref.partition("@sha256:")
+    return f"{head}{mark}{digits[:DIGITS]}"
+
+
+def ends(window: TimeRange) -> tuple[str, str]:
+    """The two ends of a window, midnight left out."""
+    return (_day(window.start), _day(window.end))
+
+
+def place_name(place: CellPlace) -> str:
+    """How a person finds a cell: its number in brackets, and its id."""
+    return f"{place.name} {place.id[:8]}".rstrip()
+
+
+def table(columns: Sequence[Column], rows: Sequence[tuple[str, ...]], title: str = "") -> Table:
+    """A table that does not flood a screen."""
+    return Table(tuple(columns), tuple(rows[:ROWS]), title, max(0, len(rows) - ROWS))
+
+
+def check_rows(checks: Iterable[ReadCheck]) -> list[tuple[str, ...]]:
+    """Cell, reference, window, what was read and what would be."""
+    return [
+        (
+            place_name(each.place),
+            short_ref(each.read.written),
+            *ends(each.read.window),
+            each.read.content[:DIGITS],
+            "the same" if each.content == each.read.content else each.content[:DIGITS] or "–",
+        )
+        for each in checks
+    ]
+
+
+CHECKED = (
+    Column("cell"),
+    Column("ref", code=True),
+    Column("from"),
+    Column("to"),
+    Column("sealed", code=True),
+    Column("today", code=True),
+)
+
+
+def changes(found: Difference, title: str) -> Table:
+    """The first bars that differ, each with the values that do."""
+    restated, added, removed = found.restated, found.added.frame, found.removed.frame
+    lines = [*_restated(restated.head(BARS)), *_bars(added.head(BARS), "added"), *_bars(removed.head(BARS), "removed")]
+    rows = sorted(lines)[:BARS]
+    total = restated.height + added.height + removed.height
+    shown = tuple((format_time(ts), what, said) for ts, what, said in rows)
+    return Table(
+        (Column("bar", code=True), Column(""), Column("sealed → today", wrap=True)), shown, title, total - len(shown)
+    )
+
+
+def change_counts(found: Difference) -> str:
+    """How many bars were restated, added and removed, in words."""
+    counts = (
+        (found.restated.height, "restated"),
+        (len(found.added), "added"),
+        (len(found.removed), "removed"),
+    )
+    said = ", ".join(f"{plural(count, 'bar')} {what}" for count, what in counts if count)
+    return said or "other slots answered, no bar changed"
+
+
+def _restated(frame: pl.DataFrame) -> list[tuple[int, str, str]]:
+    return [
+        (
+            row["ts"],
+            "restated",
+            ", ".join(
+                f"{name} {_number(row[f'{name}_old'])} → {_number(row[f'{name}_new'])}"
+                for name in VALUES
+                if row[f"{name}_old"] != row[f"{name}_new"]
+            ),
+        )
+        for row in frame.iter_rows(named=True)
+    ]
+
+
+def _bars(frame: pl.DataFrame, what: str) -> list[tuple[int, str, str]]:
+    return [(row["ts"], what, f"close {_number(row['close'])}") for row in frame.iter_rows(named=True)]
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.10g}"
+
+
+def _day(moment: int) -> str:
+    return format_time(moment).removesuffix("T00:00Z")

@@ -1,0 +1,182 @@
+"""Sealing a notebook: from its kernel, and from its file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from seamless_lab.app import seal_views
+from seamless_lab.app.cell_journal import Kernel, SealedCell
+from seamless_lab.app.lockfile import NotebookRead
+from seamless_lab.app.lockfile_disk import edit
+from seamless_lab.app.notebook_cells import CellPlace, NoSeal, Since, place_of, seal_in
+from seamless_lab.app.notebook_file import read_notebook, write_metadata
+from seamless_lab.app.notebook_seal import MIME, Seal
+from seamless_lab.app.reads import NO_CELL, Cell, ReadRecord
+from seamless_lab.app.record_json import read_json, result_json
+from seamless_lab.app.results import Json, Rendered
+from seamless_lab.app.software import versions
+from seamless_lab.app.view import View
+from seamless_lab.app.wiring import Wiring
+from seamless_lab.core.policy import Domain
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SealResult(Rendered):
+    """What a notebook depends on, cell by cell, and where that was written.
+
+    `places`: where each sealed cell is; `notebook`: its path beside the lockfile, empty when it is not known; `stored`:
+    `output`, `metadata`, `lock`; `notes`: what to do about what was not.
+    """
+
+    seal: Seal
+    places: Sequence[CellPlace]
+    notebook: str
+    stored: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    exit_code: int = 0
+
+    def view(self) -> View:
+        """What is shown, as a value."""
+        return seal_views.sealed(self)
+
+    def to_dict(self) -> Json:
+        """The reads and results, each with its cell."""
+        return {
+            "notebook": self.notebook or None,
+            "seal": self.seal.digest,
+            "stored": list(self.stored),
+            "reads": [
+                {**place_json(place), **read_json(read)} for place, cell in self._placed() for read in cell.reads
+            ],
+            "results": [
+                {**place_json(place), **result_json(made)} for place, cell in self._placed() for made in cell.results
+            ],
+            "software": dict(self.seal.software),
+            "notes": list(self.notes),
+        }
+
+    def _placed(self) -> list[tuple[CellPlace, SealedCell]]:
+        return list(zip(self.places, self.seal.cells, strict=True))
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Json:
+        """The seal itself, for the output of the cell; text and HTML come from the other methods."""
+        return {MIME: self.seal.to_json()}
+
+
+def place_json(place: CellPlace) -> Json:
+    """The keys that name a cell."""
+    return {"cell": place.number, "execution_count": place.count, "id": place.id or None}
+
+
+def seal_kernel(wiring: Wiring, kernel: Kernel, notebook: str | None) -> SealResult:
+    """Seal what a kernel knows: shown with its bundle, and written to the lock when the notebook's file is known.
+
+    Parameters
+    ----------
+    notebook
+        The notebook's file, where the front end does not tell it.
+
+    Raises
+    ------
+    NotFound, RequestError
+        If `notebook` names no notebook.
+    """
+    seal = Seal(kernel.journal.cells(), versions())
+    path = kernel.path if notebook is None else Path(notebook)
+    # The file is the editor's, and may be older than what ran: it serves to name cells, and says nothing against them.
+    file = None if path is None or (notebook is None and not path.is_file()) else read_notebook(path)
+    places = [_running(cell, place_of(cell, file)) for cell in seal.cells]
+    if path is None or kernel.replayed:
+        return SealResult(seal, places, "", ("output",), (_UNNAMED,) if seal.reads and path is None else ())
+    name, notes = _locked(wiring, path, seal, places)
+    return SealResult(seal, places, name or path.name, ("output", *(("lock",) if name else ())), notes)
+
+
+def seal_file(wiring: Wiring, path: Path) -> SealResult:
+    """Copy the seal that a notebook's outputs carry into its metadata and into the lock.
+
+    Raises
+    ------
+    NotFound, RequestError
+        If there is no such notebook.
+    NoSeal
+        If it carries none.
+    SealDamaged
+        If it was changed by hand.
+    """
+    notebook = read_notebook(path)
+    found = seal_in(notebook)
+    if found is None:
+        raise no_seal(path)
+    entry = notebook.metadata.get("seamless")
+    write_metadata(notebook, "seamless", {**(entry if isinstance(entry, dict) else {}), "seal": found.seal.to_json()})
+    places = [place_of(cell, notebook) for cell in found.seal.cells]
+    name, notes = _locked(wiring, path, found.seal, places)
+    stale = tuple(f"{place} {place.since}." for place in places if place.since)
+    return SealResult(
+        found.seal, places, name or path.name, ("metadata", *(("lock",) if name else ())), (*stale, *notes)
+    )
+
+
+def no_seal(path: Path) -> NoSeal:
+    """The error of a notebook that was never sealed."""
+    return NoSeal(
+        f"{path} has no seal.",
+        hint="Put %seamless seal into its last cell, run all cells, and save it.",
+        path=str(path),
+    )
+
+
+def _running(cell: SealedCell, place: CellPlace) -> CellPlace:
+    """The place of a cell of this kernel, which knows better than the file what it ran."""
+    if place.since in (Since.GONE, Since.EDITED):
+        return CellPlace(None, place.count, cell.cell.id)
+    return replace(place, since=Since.NOTHING)
+
+
+def _locked(wiring: Wiring, path: Path, seal: Seal, places: Sequence[CellPlace]) -> tuple[str, tuple[str, ...]]:
+    """The notebook's name in the lock, after its reads were written there; empty when it lies elsewhere."""
+    lockfile = wiring.home.lockfile
+    name = name_in_lock(lockfile, path)
+    if not name:
+        return "", (f"Not written to the lock: {path.name} is not in the folder of {lockfile.name}.",)
+    reads = tuple(
+        NotebookRead(place.id or place.name, read.written, read.node, read.window, read.content, read.fingerprint)
+        for place, cell in zip(places, seal.cells, strict=True)
+        for read in cell.reads
+    )
+    edit(lockfile, lambda lock: lock.with_notebook(name, tuple(dict.fromkeys(reads))))
+    return name, ()
+
+
+def name_in_lock(lockfile: Path, path: Path) -> str:
+    """How a lockfile names a notebook: its path from there, with `/`; empty when it lies outside."""
+    folder, place = lockfile.resolve().parent, path.resolve()
+    return place.relative_to(folder).as_posix() if place.is_relative_to(folder) else ""
+
+
+_UNNAMED = "The notebook's path is not known here, so the lock was not written: %seamless seal NOTEBOOK.ipynb"
+
+
+def locked_cells(wiring: Wiring, name: str) -> tuple[SealedCell, ...]:
+    """What the lock has of a notebook; digests only, no versions' numbers."""
+    lock = wiring.pins.found()
+    reads: dict[str, list[ReadRecord]] = {}
+    for each in () if lock is None else lock.notebooks.get(name, ()):
+        pin = each.ref.removeprefix("pin:") if each.ref.startswith("pin:") else ""
+        ref = f"{each.node}@sha256:{each.fingerprint[:16]}"
+        domain = Domain.RESEARCH if pin or "@" in each.ref else Domain.DRYRUN
+        reads.setdefault(each.cell, []).append(
+            ReadRecord(
+                NO_CELL, each.ref, ref, each.node, each.window, each.content, each.fingerprint, 0, 0, 0, pin, domain
+            )
+        )
+    return tuple(SealedCell(_cell(cell), "", tuple(found)) for cell, found in reads.items())
+
+
+def _cell(text: str) -> Cell:
+    """A cell as the lock names it: by its id, or by its number in brackets."""
+    number = text.removeprefix("[").removesuffix("]")
+    return Cell("", int(number)) if text.startswith("[") and number.isdigit() else Cell(text, None)

@@ -1,0 +1,184 @@
+"""What cells read, of each its latest run; the seal as JSON, and every change to it noticed."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seamless_lab.app.cell_journal import CellJournal, SealedCell
+from seamless_lab.app.notebook_seal import Seal, SealDamaged, seal_from
+from seamless_lab.app.reads import NO_CELL, Cell, ReadRecord
+from seamless_lab.app.result_records import ResultInput, ResultRecord
+from seamless_lab.core.identity import parse_node
+from seamless_lab.core.policy import Domain
+from seamless_lab.core.time import TimeRange
+
+NODE = parse_node("ohlcv:binance:BTC/USDT:1m")
+WINDOW = TimeRange(1_704_067_200, 1_704_153_600)
+
+
+def read(cell: Cell = NO_CELL, number: int = 1) -> ReadRecord:
+    digest = f"{number:064x}"
+    return ReadRecord(
+        cell, f"{NODE}@latest", f"{NODE}@sha256:{digest[:16]}", NODE, WINDOW, digest, digest, number, 1_704_153_600_123,
+        1440, "", Domain.DRYRUN,
+    )  # fmt: skip
+
+
+def made(cell: Cell = NO_CELL, number: int = 1) -> ResultRecord:
+    given = ResultInput("btc", f"{NODE}@sha256:0123456789abcdef", WINDOW, f"{number:064x}")
+    return ResultRecord("sql", f"{number:064x}", (given,), {"query": "SELECT 1", "timeout_s": 1.5}, cell=cell)
+
+
+def content(journal: CellJournal) -> list[tuple[str, int | None, list[int], list[int]]]:
+    return [
+        (
+            each.cell.id,
+            each.cell.execution_count,
+            [r.seq for r in each.reads],
+            [int(m.digest, 16) for m in each.results],
+        )
+        for each in journal.cells()
+    ]
+
+
+def test_a_cell_that_runs_again_supersedes_what_it_read() -> None:
+    journal = CellJournal()
+    journal.begin(first := Cell("a", 1), "s")
+    journal.read(read(first, 1))
+    journal.made(made(first, 1))
+    journal.begin(again := Cell("a", 2), "s")
+    assert content(journal) == []
+    journal.read(read(again, 2))
+    journal.read(read(again, 2))
+    assert content(journal) == [("a", 2, [2], [])]
+    journal.read(read(first, 3))
+    assert content(journal) == [("a", 2, [2], [])], "a late read of a run that is over does not come back"
+
+
+def test_cells_stand_in_the_order_in_which_they_last_ran() -> None:
+    journal = CellJournal()
+    for name, count in (("b", 1), ("a", 2), ("b", 3)):
+        journal.begin(cell := Cell(name, count), name)
+        journal.read(read(cell, count))
+    assert [(name, count) for name, count, _, _ in content(journal)] == [("a", 2), ("b", 3)]
+
+
+def test_without_ids_every_run_is_a_cell_of_its_own() -> None:
+    journal = CellJournal()
+    for count in (1, 2):
+        journal.begin(cell := Cell("", count), "the same source")
+        journal.read(read(cell, count))
+    assert content(journal) == [("", 1, [1], []), ("", 2, [2], [])]
+
+
+def test_a_thread_that_knows_no_cell_reads_for_the_one_that_runs() -> None:
+    journal = CellJournal()
+    journal.begin(Cell("a", 1), "s")
+    journal.read(read(NO_CELL, 1))
+    journal.made(made(NO_CELL, 2))
+    assert content(journal) == [("a", 1, [1], [2])]
+
+
+runs = st.lists(st.tuples(st.sampled_from("abc"), st.lists(st.integers(1, 5), max_size=4)), max_size=12)
+
+
+@given(runs)
+def test_the_journal_holds_the_latest_run_of_each_cell_as_a_naive_model_does(runs: list[tuple[str, list[int]]]) -> None:
+    journal, model = CellJournal(), {}
+    for count, (name, numbers) in enumerate(runs, 1):
+        journal.begin(cell := Cell(name, count), name)
+        model.pop(name, None)
+        for number in numbers:
+            journal.read(read(cell, number))
+        if numbers:
+            model[name] = (name, count, list(dict.fromkeys(numbers)), [])
+    assert content(journal) == list(model.values())
+
+
+def sealed() -> Seal:
+    cells = (
+        SealedCell(Cell("a", 3), "f" * 64, (read(), read(number=2)), ()),
+        SealedCell(Cell("", None), "", (), (made(),)),
+    )
+    return Seal(cells, {"python": "3.11", "polars": "2.1.0"})
+
+
+def test_a_seal_read_back_is_the_same() -> None:
+    written = json.loads(json.dumps(sealed().to_json()))
+    again = seal_from(written, "there")
+    assert again.to_json() == written
+    assert again.reads == sealed().reads
+    assert again.digest == sealed().digest
+
+
+def leaves(value: object, path: tuple[object, ...] = ()) -> Iterator[tuple[object, ...]]:
+    """The path of every scalar."""
+    match value:
+        case dict():
+            for key, inner in value.items():
+                yield from leaves(inner, (*path, key))
+        case list():
+            for at, inner in enumerate(value):
+                yield from leaves(inner, (*path, at))
+        case _:
+            yield path
+
+
+def changed(document: dict, path: tuple[object, ...], value: object) -> dict:
+    """A document with another value in one place."""
+    document = copy.deepcopy(document)
+    inner = document
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    return document
+
+
+def other(value: object) -> list[object]:
+    """Values of the same kind, and none."""
+    match value:
+        case bool() | None:
+            return [not value, 7]
+        case int():
+            return [value + 1, None]
+        case float():
+            return [value + 1e-12]
+        case str():
+            swapped = value[:-1] + ("0" if not value.endswith("0") else "1")
+            return [swapped, "", None]
+    raise AssertionError(value)
+
+
+def test_any_value_that_is_changed_is_noticed() -> None:
+    document = json.loads(json.dumps(sealed().to_json()))
+    tried = 0
+    for path in leaves(document):
+        value = document
+        for key in path:
+            value = value[key]
+        for each in other(value):
+            if each != value:
+                tried += 1
+                with pytest.raises(SealDamaged, match="was changed after it was written"):
+                    seal_from(changed(document, path, each), "there")
+    assert tried > 100
+
+
+@pytest.mark.parametrize("found", [None, [], "x", {}, {"format": "seamless.seal/2"}, {"cells": 1}])
+def test_what_is_no_seal_is_refused(found: object) -> None:
+    with pytest.raises(SealDamaged):
+        seal_from(found, "there")
+
+
+def test_a_cell_left_out_is_noticed() -> None:
+    document = sealed().to_json()
+    with pytest.raises(SealDamaged):
+        seal_from({**document, "cells": document["cells"][:1]}, "there")
+    with pytest.raises(SealDamaged, match="unknown"):
+        seal_from({**document, "more": 1}, "there")

@@ -1,0 +1,301 @@
+"""Sealing and checking notebooks that ran in a real kernel, over a real project."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from seamless_lab.app.lockfile_disk import load
+from seamless_lab.app.notebook_cells import NoSeal
+from seamless_lab.app.notebook_check import State
+from seamless_lab.app.notebook_seal import MIME, SealDamaged
+from seamless_lab.cli import main
+from seamless_lab.errors import NotFound
+from tests.notebook.kernels import CellFailed, Editor, shown
+from tests.notebook.projects import BTC, ETH, head, minute, new_project, opened, restate
+
+LOAD = "%load_ext seamless_lab"
+
+
+def fetch(name: str, ref: str, day: str, *options: str) -> str:
+    return f"{name} = %seamless fetch {ref} --start {day} {' '.join(options)}"
+
+
+def reads(cell: nbformat.NotebookNode) -> list[tuple[str, str, str]]:
+    """Cell id, reference and first day of each read that a seal lists."""
+    [output] = cell.outputs
+    seal = output.data[MIME]
+    return [(each["id"], read["written"], read["start"][:10]) for each in seal["cells"] for read in each["reads"]]
+
+
+@pytest.fixture(scope="module")
+def editor(tmp_path_factory) -> Iterator[Editor]:
+    with Editor(new_project(tmp_path_factory.mktemp("project")) / "study.ipynb") as opened_editor:
+        opened_editor.run("load", LOAD)
+        yield opened_editor
+
+
+def test_a_seal_has_the_latest_run_of_each_cell(editor: Editor) -> None:
+    editor.run("btc", fetch("btc", BTC, "2024-01-01"))
+    editor.run("eth", fetch("eth", ETH, "2024-01-01"))
+    assert reads(editor.run("seal", "%seamless seal")) == [("btc", BTC, "2024-01-01"), ("eth", ETH, "2024-01-01")]
+    editor.run("btc", fetch("btc", BTC, "2024-01-02"))
+    assert reads(editor.run("seal")) == [("eth", ETH, "2024-01-01"), ("btc", BTC, "2024-01-02")]
+    editor.run("eth", "eth = None")
+    assert reads(editor.run("seal")) == [("btc", BTC, "2024-01-02")]
+    with pytest.raises(CellFailed):
+        editor.run("btc", "1/0")
+    sealed = editor.run("seal")
+    assert reads(sealed) == []
+    assert "No cell of this notebook has read sealed bars" in shown(sealed)
+
+
+def test_labs_of_one_s_own_threads_and_tasks_belong_to_their_cell(editor: Editor) -> None:
+    editor.run(
+        "own",
+        "import asyncio, threading\nfrom seamless_lab import Lab\n"
+        f"with Lab() as own:\n    own.fetch('{BTC}', '2024-01-01')\n"
+        "import seamless_lab\nlab = seamless_lab.lab()\n"
+        f"worker = threading.Thread(target=lab.fetch, args=('{ETH}', '2024-01-02'))\nworker.start(); worker.join()\n"
+        f"await lab.afetch('{BTC}', '2024-01-03')",
+    )
+    found = reads(editor.run("seal", "%seamless seal"))
+    assert found == [("own", BTC, "2024-01-01"), ("own", ETH, "2024-01-02"), ("own", BTC, "2024-01-03")]
+    editor.run("own", "pass")
+
+
+def test_what_a_cell_runs_by_itself_is_part_of_that_cell(editor: Editor) -> None:
+    editor.run("outer", f"get_ipython().run_cell({fetch('x', BTC, '2024-01-01')!r})\n{fetch('y', ETH, '2024-01-01')}")
+    assert {cell for cell, _, _ in reads(editor.run("seal", "%seamless seal"))} == {"outer"}
+    editor.run("outer", "pass")
+
+
+def test_the_seal_is_shown_kept_in_the_output_and_written_to_the_lock(editor: Editor) -> None:
+    editor.run("btc", fetch("btc", BTC, "2024-01-01"))
+    cell = editor.run("seal", "%seamless seal")
+    [output] = cell.outputs
+    assert {MIME, "text/plain", "text/html"} == set(output.data)
+    assert "<script" not in output.data["text/html"]
+    for part in (f"[{editor_count(editor, 'btc')}] btc", BTC, "2024-01-02", "1,440", "study.ipynb  1 read in 1 cell"):
+        assert part in shown(cell), part
+    lock = load(editor.path.parent / "seamless.lock")
+    assert lock is not None
+    [kept] = lock.notebooks["study.ipynb"]
+    assert (kept.cell, kept.ref, str(kept.node)) == ("btc", BTC, BTC)
+    assert kept.content == output.data[MIME]["cells"][0]["reads"][0]["content"]
+
+
+def editor_count(editor: Editor, name: str) -> int:
+    return next(cell.execution_count for cell in editor.notebook.cells if cell.id == name)
+
+
+def test_the_cell_that_loads_the_extension_is_watched_too(tmp_path: Path) -> None:
+    with Editor(new_project(tmp_path / "p") / "n.ipynb", named=False) as fresh:
+        fresh.run("all", f"{LOAD}\n{fetch('x', BTC, '2024-01-01')}")
+        sealed = fresh.run("seal", "%seamless seal")
+        assert reads(sealed) == [("all", BTC, "2024-01-01")]
+        assert "path is not known" in shown(sealed)
+        assert not (tmp_path / "p" / "seamless.lock").exists()
+        fresh.save()
+        fresh.run("seal", "%seamless seal n.ipynb")
+        assert (tmp_path / "p" / "seamless.lock").exists()
+
+
+# -- a notebook that ran without an editor ----------------------------------------------------------------------------
+
+
+def study(folder: Path, *sources: str, name: str = "study.ipynb") -> Path:
+    """A notebook that nbclient ran in a project, and saved."""
+    cells = [nbformat.v4.new_code_cell(source) for source in (LOAD, *sources, "%seamless seal")]
+    for number, cell in enumerate(cells):
+        cell.id = f"cell-{number}"
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(folder)}}).execute()
+    nbformat.write(notebook, folder / name)
+    return folder / name
+
+
+@pytest.fixture(scope="module")
+def sealed_study(tmp_path_factory) -> Path:
+    project = new_project(tmp_path_factory.mktemp("studied"))
+    return study(
+        project,
+        fetch("head", BTC, "2024-01-01"),
+        fetch("fixed", head(project), "2024-01-01", "--domain research"),
+        fetch("other", ETH, "2024-01-02"),
+    )
+
+
+@pytest.fixture
+def project(sealed_study: Path, tmp_path: Path, monkeypatch) -> Path:
+    """A copy of the project that a test may change, and in which it is."""
+    shutil.copytree(sealed_study.parent, tmp_path / "copy", copy_function=shutil.copy2)
+    monkeypatch.chdir(tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def test_nothing_differs_right_after_sealing(project: Path) -> None:
+    with opened(project) as lab:
+        found = lab.check_notebook(project / "study.ipynb")
+    assert (found.exit_code, found.sealed_in, len(found.checks)) == (0, "outputs", 3)
+    assert {each.state for each in found.checks} == {State.SAME}
+    assert "3 reads as sealed" in repr(found)
+
+
+@pytest.mark.parametrize("number", [0, 719, 1439])
+def test_one_price_one_tick_away_names_the_cell_and_the_bar(project: Path, number: int) -> None:
+    restate(project, minute(0, number))
+    with opened(project) as lab:
+        found = lab.check_notebook(project / "study.ipynb")
+    assert found.exit_code == 1
+    [different] = [each for each in found.checks if each.state is State.DIFFERS]
+    assert (different.place.id, different.place.number, different.place.name) == ("cell-1", 2, "[2]")
+    assert different.difference is not None
+    assert different.difference.restated["ts"].to_list() == [minute(0, number)]
+    said = repr(found)
+    assert "cell 2 [2] cell-1 would read other data" in said
+    assert "1 bar restated" in said
+    assert "close" in said
+    facts = found.to_dict()
+    assert [each["state"] for each in facts["reads"]] == ["differs", "same", "same"]
+    assert facts["reads"][0]["changed"] | {"first": None} == {"restated": 1, "added": 0, "removed": 0, "first": None}
+    assert json.loads(json.dumps(facts)) == facts
+
+
+def test_a_bar_outside_every_window_differs_nowhere(project: Path) -> None:
+    restate(project, minute(2, 5))
+    restate(project, minute(0, 5), symbol="ETH/USDT")
+    with opened(project) as lab:
+        assert lab.check_notebook(project / "study.ipynb").exit_code == 0
+
+
+def test_damage_on_the_disk_is_found_though_it_was_verified_before(project: Path) -> None:
+    with opened(project) as lab:
+        lab.fetch(BTC, "2024-01-01")
+        path = next((project / ".seamless").rglob("*.parquet"))
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.chmod(0o644)
+        path.write_bytes(data)
+        assert lab.check_notebook(project / "study.ipynb").exit_code == 1
+
+
+def test_a_store_that_is_gone_cannot_be_verified(project: Path) -> None:
+    shutil.rmtree(project / ".seamless" / "artifacts")
+    with opened(project) as lab:
+        found = lab.check_notebook(project / "study.ipynb")
+    assert found.exit_code == 3
+    assert {each.state for each in found.checks} == {State.UNKNOWN}
+    assert "cannot be verified" in repr(found)
+
+
+def test_the_terminal_copies_the_seal_into_the_metadata_and_changes_nothing_else(project: Path) -> None:
+    path = project / "study.ipynb"
+    before = json.loads(path.read_text())
+    ran = seamless(project, "seal", "study.ipynb")
+    assert ran.returncode == 0, ran.stderr
+    after = json.loads(path.read_text())
+    seal = after["metadata"].pop("seamless")["seal"]
+    assert after == before
+    assert seal == before["cells"][-1]["outputs"][0]["data"][MIME]
+    lock = load(project / "seamless.lock")
+    assert lock is not None
+    assert [read.cell for read in lock.notebooks["study.ipynb"]] == ["cell-1", "cell-2", "cell-3"]
+    again = path.read_bytes()
+    assert seamless(project, "seal", "study.ipynb").returncode == 0
+    assert path.read_bytes() == again
+    nbformat.write(nbformat.read(path, as_version=4), path)
+    assert path.read_bytes() == again, "written as nbformat writes"
+
+
+def stripped(path: Path, *, metadata: bool) -> None:
+    """Take the outputs away, as many do before they commit; `metadata`: that too."""
+    notebook = json.loads(path.read_text())
+    for cell in notebook["cells"]:
+        cell["outputs"], cell["execution_count"] = [], None
+    if metadata:
+        notebook["metadata"] = {}
+    path.write_text(json.dumps(notebook))
+
+
+@pytest.mark.parametrize("metadata, where", [(False, "metadata"), (True, "lock")])
+def test_a_seal_outlives_the_outputs(project: Path, metadata: bool, where: str) -> None:
+    seamless(project, "seal", "study.ipynb")
+    stripped(project / "study.ipynb", metadata=metadata)
+    restate(project, minute(0, 9))
+    with opened(project) as lab:
+        found = lab.check_notebook(project / "study.ipynb")
+    assert (found.sealed_in, found.exit_code) == (where, 1)
+    assert [each.place.id for each in found.checks if each.state is State.DIFFERS] == ["cell-1"]
+
+
+def test_cells_that_changed_after_the_seal_cannot_be_vouched_for(project: Path) -> None:
+    path = project / "study.ipynb"
+    notebook = json.loads(path.read_text())
+    notebook["cells"][1]["source"] = fetch("head", BTC, "2024-01-02")
+    path.write_text(json.dumps(notebook))
+    with opened(project) as lab:
+        found = lab.check_notebook(path)
+    assert found.exit_code == 3
+    assert "cell 2 [2] cell-1 was edited since it was sealed" in repr(found)
+    del notebook["cells"][1]
+    path.write_text(json.dumps(notebook))
+    with opened(project) as lab:
+        assert "is not in the notebook any more" in repr(lab.check_notebook(path))
+
+
+def test_a_notebook_without_a_seal_and_one_with_a_forged_one_are_told_apart(project: Path) -> None:
+    path = project / "study.ipynb"
+    with opened(project) as lab:
+        notebook = json.loads(path.read_text())
+        notebook["cells"][-1]["outputs"][0]["data"][MIME]["cells"][0]["reads"][0]["rows"] += 1
+        path.write_text(json.dumps(notebook))
+        with pytest.raises(SealDamaged, match="was changed after it was written"):
+            lab.check_notebook(path)
+        stripped(path, metadata=True)
+        for refused in (lab.check_notebook, lab.seal):
+            with pytest.raises(NoSeal, match="has no seal") as caught:
+                refused(path)
+            assert "%seamless seal" in caught.value.hint
+        with pytest.raises(NotFound):
+            lab.check_notebook(project / "nothing.ipynb")
+
+
+def seamless(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """The terminal command in a folder, in this process: starting one takes longer than what it does."""
+    out, err = io.StringIO(), io.StringIO()
+    with chdir(folder), redirect_stdout(out), redirect_stderr(err):
+        code = main(words)
+    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
+
+
+def test_a_terminal_without_a_notebook_says_what_to_do(tmp_path: Path) -> None:
+    ran = seamless(tmp_path, "seal")
+    assert ran.returncode == 2
+    assert "%seamless seal" in ran.stderr
+    assert "seamless seal NOTEBOOK.ipynb" in ran.stderr
+
+
+def test_lock_check_takes_notebooks(project: Path) -> None:
+    shutil.copy(project / "study.ipynb", project / "twin.ipynb")
+    assert seamless(project, "lock", "--check", "study.ipynb").returncode == 0
+    restate(project, minute(0, 9))
+    ran = seamless(project, "lock", "--check", "study.ipynb", "twin.ipynb", "--json")
+    assert ran.returncode == 1
+    both = json.loads(ran.stdout)["notebooks"]
+    assert [each["reads"][0]["state"] for each in both] == ["differs", "differs"]
+    assert "0 of 2 as sealed" in seamless(project, "lock", "--check", "study.ipynb", "twin.ipynb").stdout
+    stripped(project / "study.ipynb", metadata=True)
+    ran = seamless(project, "lock", "--check", "study.ipynb")
+    assert (ran.returncode, ran.stderr.splitlines()[0]) == (3, "error[E-NO-SEAL]: study.ipynb has no seal.")
+    for words in (("study.ipynb", "btc"), ("study.ipynb", "--rebuild")):
+        assert seamless(project, "lock", "--check", *words).returncode == 2
