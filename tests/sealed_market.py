@@ -47,6 +47,7 @@ def seal(
     timeframe: str = "1h",
     slots: int | None = None,
     unanswered: Iterable[tuple[int, int]] = (),
+    at_ms: int = SEALED_AT_MS,
 ) -> str:
     """Publish bars and return `NODE@sha256:…`; every slot is answered but those of `unanswered` (ranges of numbers)."""
     header = Header(parse_node(f"ohlcv:binance:{symbol}:{timeframe}"), grid_of("binance", timeframe))
@@ -56,5 +57,5 @@ def seal(
     answered = Ranges.single(whole) - holes
     bars = Bars.validated(header.node, header.grid, frame).within(answered)
     with Lab(str(home)) as lab:
-        published = lab.wiring.sealed.publish(Candidate(header, bars, Observed.at(answered, SEALED_AT_MS)))
+        published = lab.wiring.sealed.publish(Candidate(header, bars, Observed.at(answered, at_ms)))
         return f"{header.node}@sha256:{published.version.tree.fingerprint[:16]}"
