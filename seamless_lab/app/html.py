@@ -16,18 +16,21 @@ from seamless_lab.app.view import (
     Column,
     CoverageBar,
     Facts,
+    Layer,
     Look,
     Note,
     Table,
+    Timeline,
     Tone,
     View,
     answered,
     cells,
+    front_layers,
     legend,
     visible,
 )
 from seamless_lab.core.coverage import Cause
-from seamless_lab.core.time import format_time
+from seamless_lab.core.time import TimeRange, format_time
 
 BAR_CELLS = 240
 """Cells of a coverage bar: a gap of one slot is at least this part of it, about three pixels."""
@@ -43,6 +46,12 @@ _CAUSES = {
     Cause.MISSING: "var(--jp-warn-color1,#f57c00)",
     Cause.FAILED: "var(--jp-error-color1,#d32f2f)",
     Cause.PENDING: "var(--jp-layout-color4,#9e9e9e)",
+}
+_LAYERS = {
+    Tone.PLAIN: "var(--jp-brand-color3,#bbdefb)",
+    Tone.GOOD: "var(--jp-brand-color1,#1976d2)",
+    Tone.WARN: "var(--jp-warn-color1,#f57c00)",
+    Tone.BAD: "var(--jp-error-color1,#d32f2f)",
 }
 _TONES = {
     Tone.PLAIN: _FAINT,
@@ -82,6 +91,8 @@ def _block(block: Block) -> str:
             return _facts(block)
         case CoverageBar():
             return _bar(block)
+        case Timeline():
+            return _timeline(block)
         case Table():
             return _table(block)
         case Note():
@@ -117,31 +128,46 @@ def _row(body: str) -> str:
 def _bar(block: CoverageBar) -> str:
     coverage = block.coverage
     parts = "".join(
-        _stretch(cause, len(list(run)) * 100 / BAR_CELLS) for cause, run in groupby(cells(coverage, BAR_CELLS))
+        _stretch(cause, _CAUSES[cause], len(list(run)) * 100 / BAR_CELLS)
+        for cause, run in groupby(cells(coverage, BAR_CELLS))
     )
-    sample = "display:inline-block;width:10px;height:10px;margin-right:5px;background:"
-    key = "".join(
-        _tag(
-            "span",
-            "margin-right:14px;white-space:nowrap",
-            _tag("span", f"{sample}{_CAUSES[cause]}", "") + f"{cause} {count:,}",
-        )
-        for cause, count in legend(coverage)
+    total = _tag("span", "margin-right:14px", answered(coverage))
+    key = "".join(_key(_CAUSES[cause], f"{cause} {count:,}") for cause, count in legend(coverage))
+    return _strip(parts, coverage.window, total + key)
+
+
+def _timeline(block: Timeline) -> str:
+    parts = "".join(
+        _stretch("unchanged" if layer is None else layer.name, _layer_color(layer), len(list(run)) * 100 / BAR_CELLS)
+        for layer, run in groupby(front_layers(block, BAR_CELLS))
     )
-    ends = "".join(f"<span>{format_time(moment)}</span>" for moment in (coverage.window.start, coverage.window.end))
-    total = answered(coverage)
+    key = "".join(_key(_layer_color(layer), f"{layer.name} {layer.count:,}") for layer in block.layers if layer.count)
+    return _strip(parts, block.window, key)
+
+
+def _layer_color(layer: Layer | None) -> str:
+    return "transparent" if layer is None else _LAYERS[layer.tone]
+
+
+def _key(color: str, words: str) -> str:
+    sample = _tag("span", f"display:inline-block;width:10px;height:10px;margin-right:5px;background:{color}", "")
+    return _tag("span", "margin-right:14px;white-space:nowrap", sample + words)
+
+
+def _strip(parts: str, window: TimeRange, key: str) -> str:
+    ends = "".join(f"<span>{format_time(moment)}</span>" for moment in (window.start, window.end))
     return _tag(
         "div",
         "margin:6px 0 8px",
         _tag("div", f"display:flex;border:1px solid {_LINE}", parts)
         + _tag("div", f"display:flex;justify-content:space-between;{_MONO};font-size:11px;color:{_FAINT}", ends)
-        + _tag("div", "font-size:12px", _tag("span", "margin-right:14px", total) + key),
+        + (_tag("div", "font-size:12px", key) if key else ""),
     )
 
 
-def _stretch(cause: Cause, width_percent: float) -> str:
-    style = f"width:{width_percent:.4f}%;height:14px;background:{_CAUSES[cause]}"
-    return f'<div title="{cause}" style="{style}"></div>'
+def _stretch(title: str, color: str, width_percent: float) -> str:
+    style = f"width:{width_percent:.4f}%;height:14px;background:{color}"
+    return f'<div title="{escape(title)}" style="{style}"></div>'
 
 
 def _table(block: Table) -> str:

@@ -13,13 +13,16 @@ from seamless_lab.app.view import (
     Column,
     CoverageBar,
     Facts,
+    Layer,
     Look,
     Note,
     Table,
+    Timeline,
     Tone,
     View,
     answered,
     cells,
+    front_layers,
     legend,
     visible,
 )
@@ -32,6 +35,7 @@ _TO_ASCII = str.maketrans({"·": "-", "…": "...", "–": "-", "×": "x", "→"
 _CAUSE_COLOR = {Cause.PRESENT: "36", Cause.QUIET: "34", Cause.MISSING: "33", Cause.FAILED: "31", Cause.PENDING: "90"}
 _TONE_COLOR = {Tone.PLAIN: "", Tone.GOOD: "32", Tone.WARN: "33", Tone.BAD: "31"}
 _DIM, _BOLD = "90", "1"
+_NOTHING = {True: "─", False: "."}
 _MARKS = {Tone.PLAIN: "", Tone.GOOD: "ok ", Tone.WARN: "! ", Tone.BAD: "! "}
 
 
@@ -66,6 +70,8 @@ def _block(block: Block, look: Look) -> list[str]:
             return _facts(block, look)
         case CoverageBar():
             return _bar(block, look)
+        case Timeline():
+            return _timeline(block, look)
         case Table():
             return _table(block, look)
         case Note():
@@ -90,6 +96,22 @@ def _bar(block: CoverageBar, look: Look) -> list[str]:
     bar = "".join(paint(signs[cause] * length, _CAUSE_COLOR[cause], look) for cause, length in runs)
     key = [f"{paint(signs[cause], _CAUSE_COLOR[cause], look)} {cause} {count:,}" for cause, count in legend(coverage)]
     return [f"  {start} {bar} {end}", f"  {answered(coverage)}:  {'  '.join(key)}"]
+
+
+def _timeline(block: Timeline, look: Look) -> list[str]:
+    start, end = format_time(block.window.start), format_time(block.window.end)
+    width = max(20, min(look.width, 120) - len(start) - len(end) - 4)
+    runs = [(layer, len(list(run))) for layer, run in groupby(front_layers(block, width))]
+    line = "".join(
+        paint(_NOTHING[look.unicode] * length, _DIM, look) if layer is None else _sign(layer, look, length)
+        for layer, length in runs
+    )
+    key = [f"{_sign(layer, look)} {layer.name} {layer.count:,}" for layer in block.layers if layer.count]
+    return [f"  {start} {line} {end}", *([f"  {'  '.join(key)}"] if key else [])]
+
+
+def _sign(layer: Layer, look: Look, length: int = 1) -> str:
+    return paint(layer.signs[0 if look.unicode else 1] * length, _TONE_COLOR[layer.tone], look)
 
 
 def _table(block: Table, look: Look) -> list[str]:

@@ -10,6 +10,8 @@ from enum import StrEnum
 import numpy as np
 
 from seamless_lab.core.coverage import Cause, Coverage
+from seamless_lab.core.ranges import Ranges
+from seamless_lab.core.time import TimeRange
 
 
 class Tone(StrEnum):
@@ -53,6 +55,25 @@ class CoverageBar:
     coverage: Coverage
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer:
+    """One kind of thing on a timeline: its name, where it is, how many there are, and its sign, also in ASCII."""
+
+    name: str
+    slots: Ranges
+    count: int
+    tone: Tone
+    signs: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Timeline:
+    """Where in a window things are, with a legend; later layers hide earlier ones."""
+
+    window: TimeRange
+    layers: tuple[Layer, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column of a table. `wrap`: long texts may be broken where the medium can; `volatile` as in `Fact`."""
@@ -92,7 +113,7 @@ class Code:
     volatile: bool = False
 
 
-Block = Facts | CoverageBar | Table | Note | Code
+Block = Facts | CoverageBar | Timeline | Table | Note | Code
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +192,17 @@ def cells(coverage: Coverage, count: int) -> list[Cause]:
 
 _CAUSES = list(Cause)
 _PRESENT, _QUIET, _MISSING, _FAILED, _PENDING = range(len(_CAUSES))
+
+
+def front_layers(timeline: Timeline, count: int) -> list[Layer | None]:
+    """The window cut into `count` equal cells, each with the last layer that has anything in it, or None."""
+    window = timeline.window
+    edges = window.start + np.arange(count + 1, dtype=np.int64) * window.seconds // count
+    chosen = np.full(count, -1, dtype=np.int64)
+    for number, layer in enumerate(timeline.layers):
+        inside = np.diff(layer.slots.seconds_before(edges)) > 0
+        chosen = np.where(inside, number, chosen)
+    return [timeline.layers[number] if number >= 0 else None for number in chosen.tolist()]
 
 
 def percent(ratio: float) -> str:
