@@ -48,16 +48,20 @@ class Sizes:
     ranges: tuple[int, ...] = (1_000, 100_000, 1_000_000)
     commits: tuple[int, ...] = (10, 1_000, 10_000)
     nodes: int = 10_000
+    symbols: int = 100
     calls: int = 100
     seconds: float = 10.0
     rounds: int = 7
 
 
 QUICK = Sizes(
-    days=366, bars=200_000, year_days=60, ranges=(1_000, 100_000), commits=(10, 1_000), nodes=1_000, calls=30,
-    seconds=3.0, rounds=4,
+    days=366, bars=200_000, year_days=60, ranges=(1_000, 100_000), commits=(10, 1_000), nodes=1_000, symbols=20,
+    calls=30, seconds=3.0, rounds=4,
 )  # fmt: skip
-TINY = Sizes(days=35, bars=3_000, year_days=3, ranges=(100,), commits=(5, 20), nodes=12, calls=3, seconds=0.3, rounds=1)
+TINY = Sizes(
+    days=35, bars=3_000, year_days=3, ranges=(100,), commits=(5, 20), nodes=12, symbols=3, calls=3, seconds=0.3,
+    rounds=1,
+)  # fmt: skip
 
 
 KEEPERS: tuple[tuple[str, str, dict[str, str]], ...] = (

@@ -54,6 +54,20 @@ def fetch_sealing(home: str, start: int, end: int) -> Told:
     return told
 
 
+def backtest(home: str, nodes: list[str], fast: int, slow: int) -> Told:
+    """A crossover backtest over sealed nodes."""
+    from seamless_lab import Lab, crossover
+
+    told: Told = {}
+    with Lab(home) as lab:
+        refs = {node: lab.manifest(node).ref for node in nodes}
+        with clocked(told):
+            result = lab.backtest(crossover(fast, slow), pins=refs, fee_bps=10)
+        told["trades"] = result.metrics.trades
+        told["digest"] = result.digest
+    return told
+
+
 def pinned_read(home: str, start: int, end: int) -> Told:
     """Resident memory around a pinned read, every byte touched."""
     from seamless_lab.app.lab import Lab

@@ -1,0 +1,160 @@
+"""Research on sealed bars: backtests over many symbols."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmarks.bench import T0, Bench, row, walk
+from benchmarks.child import in_child
+from benchmarks.measure import Row, floor, local, ours, race
+from seamless_lab import crossover
+from seamless_lab.app.lab import Lab
+from seamless_lab.core.bars import Bars
+from seamless_lab.core.digest import Header
+from seamless_lab.core.grid import DAY, grid_of
+from seamless_lab.core.identity import parse_node
+from seamless_lab.core.observed import Observed
+from seamless_lab.core.ranges import Ranges
+from seamless_lab.core.time import TimeRange
+from seamless_lab.engine.artifacts import Candidate, NoSegmentCache
+
+FAST, SLOW, FEE_BPS = 20, 100, 10.0
+
+
+@row("backtest-crossover")
+def backtest_crossover(bench: Bench) -> Row:
+    """A moving-average crossover over many symbols, each a year of minutes."""
+    names, days = [f"S{number:03d}" for number in range(bench.sizes.symbols)], bench.sizes.year_days
+    found = Row(
+        "backtest-crossover",
+        f"crossover backtest with fees, {len(names)} symbols × {days} days of 1m: {len(names) * days * 1_440:,} bars",
+    )
+    home = _universe(bench, names, days)
+    files = {name: _files(home, name) for name in names}
+    with _own_cache(bench), Lab(str(home)) as lab:
+        refs = {name: lab.manifest(_node(name)).ref for name in names}
+        test = partial(lab.backtest, crossover(FAST, SLOW), pins=refs, fee_bps=FEE_BPS)
+        trades = test().metrics.trades  # writes the segments
+        contenders = [
+            ours("ours: lab.backtest", test, lab.wiring.sealed.forget),
+            ours(
+                "ours: lab.backtest, unchecked for look-ahead",
+                partial(test, check_lookahead=False),
+                lab.wiring.sealed.forget,
+            ),
+            local("polars per symbol, Parquet", lambda: [_by_polars(files[name]) for name in names]),
+            local("numpy per symbol, Parquet", lambda: [_by_numpy(files[name]) for name in names]),
+            local("pandas per symbol, Parquet", lambda: [_by_pandas(files[name]) for name in names]),
+            floor("read closes from Parquet", lambda: [_closes(files[name]).height for name in names]),
+        ]
+        found.measures = race(contenders, max(2, bench.sizes.rounds - 3))
+    found.against("ours: lab.backtest", "polars per symbol, Parquet", 1.2, "≤ 1.2 × polars per symbol")
+    found.against("ours: lab.backtest", "polars per symbol, Parquet", 1.0, "warm cache: faster than polars")
+    found.notes.append(
+        f"Ours: {trades:,} closed trades, decided exactly, next-bar fills, equity of every bar, metrics, digest. "
+        "Polars, numpy and pandas: positions, close-to-close returns less fees, and their product."
+    )
+    return found
+
+
+@row("backtest-memory")
+def backtest_memory(bench: Bench) -> Row:
+    """Peak memory of the same with few and with many symbols, in a process of its own."""
+    most, days = bench.sizes.symbols, bench.sizes.year_days
+    few = max(1, most // 10)
+    found = Row("backtest-memory", f"peak memory of the backtest with {few} and with {most} symbols of {days} days")
+    names = [f"S{number:03d}" for number in range(most)]
+    home = _universe(bench, names, days)
+    peaks = {}
+    for count in (few, most):
+        nodes = [_node(name) for name in names[:count]]
+        with _own_cache(bench):  # the first of the two fills it
+            told = [in_child("backtest", home=str(home), nodes=nodes, fast=FAST, slow=SLOW) for _ in range(2)]
+        peaks[count] = min(one["peak_mb"] for one in told)
+        found.notes.append(
+            f"{count} symbols: {peaks[count]:,.0f} MB at most, {told[0]['trades']:,} trades in the result."
+        )
+    found.at_most(f"{most} symbols' peak over {few} symbols'", peaks[most] / peaks[few], 1.25, "×")
+    found.notes.append("Mapped files count as long as they are mapped; a lab keeps up to 256 MiB of them at hand.")
+    return found
+
+
+def _node(name: str) -> str:
+    return f"ohlcv:binance:{name}/USDT:1m"
+
+
+def _universe(bench: Bench, names: Sequence[str], days: int) -> Path:
+    """A home with a sealed year of minutes for each name."""
+    home = bench.folder / f"universe-{len(names)}-{days}"
+    if not home.exists():
+        store = bench.open_store(home / "artifacts", NoSegmentCache())
+        window = TimeRange(T0, T0 + days * DAY)
+        for seed, name in enumerate(names):
+            header = Header(parse_node(_node(name)), grid_of("binance", "1m"))
+            bars = Bars(header.node, header.grid, walk(T0, days * 1_440, seed))
+            store.publish(Candidate(header, bars, Observed.at(Ranges.single(window), 1_735_700_000_000)))
+            store.compact(header.node)
+            store.forget()
+    return home
+
+
+@contextmanager
+def _own_cache(bench: Bench) -> Iterator[None]:
+    """Segments of these homes beside them, and not among the user's."""
+    before = os.environ.get("SEAMLESS_CACHE_DIR")
+    os.environ["SEAMLESS_CACHE_DIR"] = str(bench.folder / "cache")
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["SEAMLESS_CACHE_DIR"]
+        else:
+            os.environ["SEAMLESS_CACHE_DIR"] = before
+
+
+def _files(home: Path, name: str) -> list[str]:
+    folder = home / "artifacts" / parse_node(_node(name)).path / "data"
+    return sorted(
+        (str(path) for path in folder.glob("*.parquet")), key=lambda path: pq.read_table(path)["ts"][0].as_py()
+    )
+
+
+def _closes(files: Sequence[str]) -> pl.DataFrame:
+    return pl.scan_parquet(files).select("close").collect()
+
+
+def _by_polars(files: Sequence[str]) -> float:
+    close, held = pl.col("close"), pl.col("held")
+    above = (close.rolling_mean(FAST) > close.rolling_mean(SLOW)).cast(pl.Float64)
+    frame = _closes(files).select("close", held=above.fill_null(0.0).shift(1, fill_value=0.0))
+    growth = 1 + held * close.pct_change().fill_null(0.0) - held.diff().abs().fill_null(0.0) * (FEE_BPS / 10_000)
+    return float(frame.select(equity=growth.cum_prod())["equity"][-1])
+
+
+def _by_numpy(files: Sequence[str]) -> float:
+    table = pa.concat_tables([pq.read_table(path, columns=["close"]) for path in files])
+    close = table["close"].to_numpy()
+    sums = np.concatenate((np.zeros(1), np.cumsum(close)))
+    held = np.zeros(close.size)
+    fast = (sums[SLOW:] - sums[SLOW - FAST : -FAST]) / FAST
+    held[SLOW:] = (fast > (sums[SLOW:] - sums[:-SLOW]) / SLOW)[:-1]
+    growth = 1 + held[1:] * (close[1:] / close[:-1] - 1) - np.abs(np.diff(held)) * (FEE_BPS / 10_000)
+    return float(np.cumprod(growth)[-1])
+
+
+def _by_pandas(files: Sequence[str]) -> float:
+    import pandas as pd
+
+    close = pd.concat([pd.read_parquet(path, columns=["close"]) for path in files])["close"].reset_index(drop=True)
+    held = (close.rolling(FAST).mean() > close.rolling(SLOW).mean()).astype(float).shift(1, fill_value=0.0)
+    growth = 1 + held * close.pct_change().fillna(0.0) - held.diff().abs().fillna(0.0) * (FEE_BPS / 10_000)
+    return float(growth.cumprod().iloc[-1])
