@@ -90,6 +90,14 @@ def _is_local(host: str, *, may_be_any_number: bool) -> bool:
     return may_be_any_number or address.is_loopback or address.is_unspecified
 
 
+@pytest.fixture(autouse=True, scope="session")
+def outside_of_the_repository() -> None:
+    """Work in an empty folder: the repository has a lockfile of its own, which would be every lab's project."""
+    folder = HOME / "cwd"
+    folder.mkdir(exist_ok=True)
+    os.chdir(folder)
+
+
 @pytest.fixture(autouse=True)
 def outside_attempts() -> Iterator[list[str]]:
     """Fail the test whose code reached out, also where a background task swallowed the refusal."""

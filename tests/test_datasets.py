@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import pytest
 from scripts.make_datasets import RESTATED, STORE, SYMBOLS, make
 from seamless_lab import Lab
 
+ROOT = STORE.parent.parent
 README = STORE.parent / "README.md"
 SOL = f"ohlcv:binance:{RESTATED}:1h"
 
@@ -64,3 +68,13 @@ def test_july_was_restated_after_the_year_was_sealed(lab: Lab) -> None:
     assert before.join(after, on="ts", how="anti").is_empty()
     july = pl.from_epoch(pl.concat([absent["ts"], closed_early["ts"]])).dt.strftime("%Y-%m")
     assert set(july) == {"2024-07"}
+
+
+@pytest.mark.parametrize("folder", [".", "notebooks"])
+def test_the_lockfile_of_the_repository_agrees_with_the_store(folder: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "seamless_lab.cli", "lock", "--check", "--json", "--home", str(tmp_path)]
+    ran = subprocess.run(command, cwd=ROOT / folder, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    pins = tomllib.loads((ROOT / "seamless.lock").read_text())["pin"]
+    assert {pin["store"] for pin in pins.values()} == {"datasets/store"}
+    assert {pin["node"] for pin in pins.values()} == {f"ohlcv:binance:{symbol}:1h" for symbol in SYMBOLS}
