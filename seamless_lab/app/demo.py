@@ -7,9 +7,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from seamless_lab.app.command import Call
+from seamless_lab.app.command import Call, Place
 from seamless_lab.app.lab import Lab
 from seamless_lab.app.local_exchange import LocalExchange
+from seamless_lab.app.placing import placed, placed_view
 from seamless_lab.app.results import BackfillResult, FetchResult, Json, Rendered
 from seamless_lab.app.sandbox_home import mark
 from seamless_lab.app.view import Badge, Code, Fact, Facts, Note, Tone, View
@@ -70,9 +71,10 @@ class DemoResult(Rendered):
             Fact("second home", "same bytes" if self.same_bytes else f"differs: {self.again.content}"),
             Fact("took", f"{self.seconds:.0f} s", volatile=True),
         )
-        command = f"seamless manifest '{self.pinned.ref}' --home {self.home}"
+        place = Place(home=self.home).options()
+        commands = (f"seamless artifacts {place}", f"seamless manifest {self.pinned.ref} {place}")
         verdict = Badge("sealed", Tone.GOOD) if self.exit_code == 0 else Badge("failed", Tone.BAD)
-        return View("demo", verdict, "", (Facts(facts), Note("It is yours to look at:"), Code((command,))))
+        return View("demo", verdict, "", (Facts(facts), Note("It is yours to look at:"), Code(commands, command=True)))
 
 
 def run_demo(call: Call) -> DemoResult:
@@ -94,7 +96,7 @@ def run_demo(call: Call) -> DemoResult:
         exchange.set_faults(seed=1, rates=BAD_DAY, routes=["klines"], max_consecutive=None)
         with Lab(str(home), overrides={**exchange.overrides(), **PATIENCE}) as lab:
             call.watch(lab)
-            first, repaired, pinned = _story(call, lab, exchange)
+            first, repaired, pinned = _story(call, lab, exchange, Place(home=str(home)).options())
         call.tell(
             "\n7. Somebody else, in another order, without faults: do they get the same?\n"
             "   A second, empty home fetches the year from its end to its start, month by month.\n"
@@ -108,33 +110,35 @@ def run_demo(call: Call) -> DemoResult:
     return DemoResult(first, repaired, pinned, again, str(home), time.monotonic() - begun)
 
 
-def _story(call: Call, lab: Lab, exchange: LocalExchange) -> tuple[FetchResult, BackfillResult, FetchResult]:
-    """The fetch, its gaps, the refusal, the repair and the pinned read."""
-    window = f"--start {START} --end {END}"
+def _story(
+    call: Call, lab: Lab, exchange: LocalExchange, place: str
+) -> tuple[FetchResult, BackfillResult, FetchResult]:
+    """The fetch, its gaps, the refusal, the repair and the pinned read; every command shown names the `place`."""
+    window = f"--start {START} --end {END} {place}"
     call.tell(f"2. A year of one-minute bars\n   $ seamless fetch {NODE} {window}\n")
     first = lab.fetch(NODE, START, END)
-    call.tell(first.view())
+    call.tell(placed_view(first.view(), place))
     call.tell(f"\n3. What is missing, and why\n   $ seamless gaps {NODE} {window}\n")
-    call.tell(lab.gaps(NODE, START, END).view())
+    call.tell(placed_view(lab.gaps(NODE, START, END).view(), place))
     call.tell(f"\n4. Research reads sealed versions only\n   $ seamless fetch {NODE} {window} --domain research\n")
     try:
         lab.fetch(NODE, START, END, domain="research")
     except NotSealed as error:
-        call.tell(f"error[{error.code}]: {error.message}\nhint: {error.hint}")
+        call.tell(f"error[{error.code}]: {error.message}\nhint: {placed(error.hint, place)}")
     exchange.set_faults()
     call.tell(
         "\n5. The exchange recovers; the repair asks for what is missing and nothing else\n"
         f"   $ seamless backfill {NODE} {window}\n"
     )
     repaired = lab.backfill(NODE, START, END)
-    call.tell(repaired.view())
+    call.tell(placed_view(repaired.view(), place))
     ref = lab.manifest(NODE).ref
     call.tell(
         "\n6. Sealed: this reference gives these bytes, for ever\n"
-        f"   $ seamless fetch '{ref}' {window} --domain research\n"
+        f"   $ seamless fetch {ref} {window} --domain research\n"
     )
     pinned = lab.fetch(ref, START, END, domain="research")
-    call.tell(pinned.view())
+    call.tell(placed_view(pinned.view(), place))
     return first, repaired, pinned
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import orjson
 
-from seamless_lab.cli.placing import placed, placed_json, placed_view
+from seamless_lab.app.placing import placed, placed_json, placed_view
 from seamless_lab.errors import Fact
 
 if TYPE_CHECKING:

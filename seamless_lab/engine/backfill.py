@@ -134,7 +134,7 @@ class Backfiller:
         provisional: bool = False,
         outcome: FillOutcome | None = None,
     ) -> FillOutcome:
-        """Ask the source for `gaps` and keep what it answers.
+        """Ask the source for `gaps` and keep what it answers; without any, nobody is asked.
 
         Parameters
         ----------
@@ -157,6 +157,8 @@ class Backfiller:
             The source does not have the node. Errors of single blocks are in the outcome instead.
         """
         outcome = outcome if outcome is not None else FillOutcome()
+        if not len(gaps):
+            return outcome
         try:
             traits = await self._ports.fetcher.traits(header.node)
         except SourceUnavailable as error:

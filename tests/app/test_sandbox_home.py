@@ -47,6 +47,7 @@ def test_a_home_remembers_its_sandbox_and_reads_without_it(tmp_path: Path, url: 
             next(iter(lab.live(NODE, limit=1)))
         assert lab.fetch(NODE, "2024-03").content == sealed.content
         assert lab.fetch(sealed.ref, "2024-03", domain="research").content == sealed.content
+        assert lab.backfill(NODE, "2024-03").exit_code == 0, "nothing is missing, so nobody is asked"
         assert lab.gaps(NODE).exit_code == 0
         assert lab.verify().exit_code == 0
 

@@ -30,7 +30,7 @@ def placed(text: str, place: str) -> str:
 
 def placed_view(view: View, place: str) -> View:
     """A view with its commands so."""
-    from seamless_lab.app.view import Code, Note
+    from seamless_lab.app.view import Code, Note  # imports numpy, and help does without
 
     blocks = tuple(
         replace(block, lines=tuple(placed(line, place) for line in block.lines))
