@@ -47,7 +47,7 @@ def load(path: Path) -> Lockfile | None:
     return parse(text, path=str(path))
 
 
-def edit(path: Path, change: Callable[[Lockfile], Lockfile]) -> tuple[Lockfile, Lockfile]:
+def edit(path: Path, change: Callable[[Lockfile], Lockfile], *, wait_s: float = WAIT_S) -> tuple[Lockfile, Lockfile]:
     """Replace a lock by `change` of it, atomically and durably; returns what was and what is.
 
     Writers of one folder take turns, so that none loses what another wrote; readers see the old text or the new one.
@@ -58,14 +58,14 @@ def edit(path: Path, change: Callable[[Lockfile], Lockfile]) -> tuple[Lockfile, 
     ConfigError
         If the file is no lockfile; it is left as it is.
     StoreBusy
-        If other writers hold it for longer than `WAIT_S`.
+        If other writers hold it for longer than `wait_s`.
     StoreUnavailable
         If the folder cannot be written.
     """
     place = Path(os.path.realpath(path))  # a link stays one
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        with _turn(place):
+        with _turn(place, wait_s):
             before = load(place)
             was = Lockfile() if before is None else before
             now = change(was)
@@ -81,18 +81,18 @@ def edit(path: Path, change: Callable[[Lockfile], Lockfile]) -> tuple[Lockfile, 
 
 
 @contextmanager
-def _turn(place: Path) -> Iterator[None]:
+def _turn(place: Path, wait_s: float) -> Iterator[None]:
     """Hold the lock of the lockfile's folder, which leaves no file behind and ends with the process."""
     folder = os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        _lock(folder, place)
+        _lock(folder, place, wait_s)
         yield
     finally:
         os.close(folder)
 
 
-def _lock(folder: int, place: Path) -> None:
-    last_s = time.monotonic() + WAIT_S
+def _lock(folder: int, place: Path, wait_s: float) -> None:
+    last_s = time.monotonic() + wait_s
     while True:
         try:
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -102,7 +102,7 @@ def _lock(folder: int, place: Path) -> None:
                 raise
         if time.monotonic() > last_s:
             raise StoreBusy(
-                f"{place} has been held by another writer for {WAIT_S:g} s.",
+                f"{place} has been held by another writer for {wait_s:g} s.",
                 hint="Look for a seamless command that hangs, then try again.",
                 path=str(place),
             )
