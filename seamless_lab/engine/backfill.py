@@ -159,6 +159,10 @@ class Backfiller:
         outcome = outcome if outcome is not None else FillOutcome()
         if not len(gaps):
             return outcome
+        # Told before the source is opened, which takes a while the first time: people see at once what is asked for.
+        blocks = plan_blocks(gaps, header.grid, window_bars=self._policy.window_bars)
+        slots = gaps.seconds // header.grid.step_s
+        self._emit("seamless.backfill.plan", header, gaps.bounds, blocks=len(blocks), slots=slots)
         try:
             traits = await self._ports.fetcher.traits(header.node)
         except SourceUnavailable as error:
@@ -166,11 +170,8 @@ class Backfiller:
             return outcome
         if (lost := gaps & self._forgotten(header, traits)) and not provisional:
             await self._give_up(header, lost, "rejected", _not_served(header, lost, traits), outcome)
-            gaps = gaps - lost
-        blocks = plan_blocks(gaps, header.grid, window_bars=self._policy.window_bars)
+            blocks = plan_blocks(gaps - lost, header.grid, window_bars=self._policy.window_bars)
         run = _Run(header, sealed, withdrawn, refresh, provisional, outcome, len(blocks))
-        slots = gaps.seconds // header.grid.step_s
-        self._emit("seamless.backfill.plan", header, gaps.bounds, blocks=len(blocks), slots=slots)
         queue = iter(blocks)
         try:
             async with asyncio.TaskGroup() as tasks:

@@ -15,7 +15,7 @@ from seamless_lab.core.identity import NodeId, parse_node
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange
 from seamless_lab.engine.backfill import Backfiller
-from seamless_lab.engine.ports import Claimed, Coordinator, Fetched, HeldElsewhere, LeaseKey
+from seamless_lab.engine.ports import Claimed, Coordinator, Fetched, HeldElsewhere, LeaseKey, SourceTraits
 from seamless_lab.errors import CoordinatorUnavailable, LeaseLost, SourceRejected, SourceUnavailable, UnknownMarket
 from seamless_lab.sandbox import FaultPlan, SandboxConfig, SandboxExchange
 from seamless_lab.sandbox.market import Restatement, Stretch
@@ -237,6 +237,21 @@ def test_a_plan_knows_the_pace_of_its_exchange(tmp_path, exchange) -> None:
     with open_lab(tmp_path, exchange.url, **settings) as lab:
         plan = lab.plan(NODE, START, START + 90 * DAY).prediction
         assert plan.seconds == pytest.approx((plan.weight - 1) / 10.0)
+
+
+def test_what_is_asked_for_is_told_before_the_source_is_opened(tmp_path) -> None:
+    clock, heard, before = ManualClock(NOW_MS), Heard(), []
+
+    class Opening(ScriptedSource):
+        async def traits(self, node: NodeId) -> SourceTraits:
+            before.extend(heard.names())  # ccxt takes half a second to import
+            return await super().traits(node)
+
+    with scripted_lab(tmp_path, clock, Opening(clock)) as lab:
+        lab.add_sink(heard)
+        lab.backfill(NODE, START, START + DAY)
+    assert before == ["seamless.backfill.plan"]
+    assert heard.names().count("seamless.backfill.plan") == 1
 
 
 # -- behind -----------------------------------------------------------------------------------------------------------
