@@ -31,8 +31,8 @@ class Trading:
     def to_dict(self) -> Json:
         """Plain JSON values."""
         return {
-            "fee_bps": self.costs.fee_bps,
-            "slippage_bps": self.costs.slippage_bps,
-            "capital": self.capital,
+            "fee_bps": float(self.costs.fee_bps),  # 10 and 10.0 are one number, and one digest
+            "slippage_bps": float(self.costs.slippage_bps),
+            "capital": float(self.capital),
             "allow_gaps": self.allow_gaps,
         }

@@ -21,6 +21,7 @@ PolarsFunction = Callable[[pl.DataFrame], PositionsLike]
 StrategyLike = Crossover | PolarsFunction | str
 
 POSITION = "position"
+_RAISED = "The strategy"
 
 
 class Strategy(Protocol):
@@ -128,7 +129,7 @@ class FromPolars:
             if isinstance(found, pl.Expr):
                 return _evaluated(frame, found)
         except Exception as error:  # whatever its author raises goes on to them
-            error.add_note(f"The strategy {self.label} raised this on {name}, {bars.height:,} bars.")
+            error.add_note(f"{_RAISED} {self.label} raised this on {name}, {bars.height:,} bars.")
             raise
         if isinstance(found, pl.DataFrame):
             return aligned(name, bars, found)
@@ -163,6 +164,11 @@ def strategy_of(given: StrategyLike) -> Strategy:
         f"{given!r:.80} is no strategy.",
         hint="Give crossover(20, 100), a function of a polars frame of bars, or SQL text that selects ts and position.",
     )
+
+
+def raised_by_strategy(error: Exception) -> str:
+    """Which strategy an error comes from, and on which bars; empty when it comes from elsewhere."""
+    return next((note for note in getattr(error, "__notes__", ()) if note.startswith(_RAISED)), "")
 
 
 def aligned(name: str, bars: pl.DataFrame, found: pl.DataFrame) -> pl.Series:

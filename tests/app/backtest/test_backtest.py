@@ -343,7 +343,7 @@ def scaled(bars, factor, *, window):
 def test_the_digest_is_that_of_the_bars_the_code_and_the_options(lab, home):
     pins = three(lab)
     first = lab.backtest(crossover(10, 40), pins=pins, fee_bps=5).digest
-    assert lab.backtest(crossover(10, 40), pins=dict(reversed(pins.items())), fee_bps=5).digest == first
+    assert lab.backtest(crossover(10, 40), pins=dict(reversed(pins.items())), fee_bps=5.0).digest == first
     with Lab(str(home)) as other:
         assert other.backtest(crossover(10, 40), pins=pins, fee_bps=5).digest == first
     others = [

@@ -1,0 +1,130 @@
+"""`seamless backtest` as typed: strategies by name and from files, and what is said about mistakes in them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from seamless_lab import Lab, crossover
+from seamless_lab.app.backtest.recipes import from_recipe, strategy_named
+from seamless_lab.cli import main
+from seamless_lab.errors import RequestError
+from tests.sealed_market import seal, walk
+
+FILE = """
+import polars as pl
+
+BACK = 24
+
+
+def momentum(bars):
+    return pl.col("close") > pl.col("close").shift(BACK)
+
+
+def leak(bars):
+    return pl.col("close").shift(-1) > pl.col("close")
+
+
+def broken(bars):
+    return bars["clos"]
+"""
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")
+    refs = [seal(home, f"{name}/USDT", walk(600, 3_600, seed)) for seed, name in enumerate(("BTC", "ETH"))]
+    with Lab(str(home)) as lab:
+        for name, ref in zip(("btc", "eth"), refs, strict=True):
+            lab.pin(name, ref)
+    return home
+
+
+@pytest.fixture
+def seamless(ready, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "strategies.py").write_text(FILE)
+
+    def run(*words):
+        code = main([*words, "--home", str(ready)])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+def test_a_crossover_of_two_pins_is_what_the_lab_gives(seamless, ready):
+    code, out, _ = seamless("backtest", "crossover:10:40", "pin:btc", "pin:eth", "--fee-bps", "10", "--json")
+    with Lab(str(ready)) as lab:
+        result = lab.backtest(crossover(10, 40), pins=["pin:btc", "pin:eth"], fee_bps=10)
+    assert code == 0
+    assert json.loads(out) == json.loads(json.dumps(result.to_dict()))
+    code, out, _ = seamless("backtest", "crossover:10:40:short", "pin:btc")
+    assert (code, "crossover(10, 40, short=True)" in out) == (0, True)
+
+
+def test_a_function_in_a_file_has_its_source_in_the_digest(seamless, tmp_path):
+    def digest():
+        code, out, _ = seamless("backtest", "strategies.py:momentum", "pin:btc", "--json")
+        assert code == 0
+        return json.loads(out)["digest"]
+
+    first = digest()
+    (tmp_path / "strategies.py").write_text(FILE.replace("import polars as pl", "import polars as pl  # unchanged"))
+    assert digest() == first
+    (tmp_path / "strategies.py").write_text(FILE.replace("    return pl.col", "    # changed\n    return pl.col", 1))
+    assert digest() != first
+
+
+@pytest.mark.parametrize(
+    "words, code, said",
+    [
+        (["crossover:10:40"], 2, "needs at least one reference"),
+        (["crossover:10", "pin:btc"], 2, "names no crossover"),
+        (["crossover:40:10", "pin:btc"], 2, "must be the shorter one"),
+        (["moon", "pin:btc"], 2, "'moon' names no strategy"),
+        (["absent.py:f", "pin:btc"], 2, "There is no file absent.py"),
+        (["strategies.py:momentun", "pin:btc"], 2, "It has broken, leak, momentum"),
+        (["strategies.py:BACK", "pin:btc"], 2, "has no function 'BACK'"),
+        (["strategies.py:broken", "pin:btc"], 2, "The strategy broken raised this on btc, 600 bars. ColumnNotFound"),
+        (["strategies.py:leak", "pin:btc"], 1, "The strategy leak looks ahead"),
+        (["crossover:10:40", "pin:btc", "--fee-bps", "ten"], 2, "--fee-bps ten is no number"),
+        (["crossover:10:40", "ohlcv:binance:BTC/USDT:1h"], 1, "ohlcv:binance:BTC/USDT:1h@sha256:"),
+        (["crossover:10:40", "pin:bct"], 2, "Did you mean pin:btc"),
+    ],
+)
+def test_mistakes_are_said_with_what_to_do(seamless, words, code, said):
+    found, _, err = seamless("backtest", *words)
+    assert (found, said in err) == (code, True), err
+
+
+@pytest.mark.parametrize("text", ["import nothing_of_that_name", "def f(:", "1 / 0"])
+def test_a_file_that_cannot_be_imported_is_no_defect_of_ours(seamless, tmp_path, text):
+    (tmp_path / "bad.py").write_text(text)
+    code, _, err = seamless("backtest", "bad.py:f", "pin:btc")
+    assert code == 2
+    assert "bad.py cannot be imported" in err
+
+
+def test_a_recipe_makes_the_same_result_again(ready):
+    with Lab(str(ready)) as lab:
+        first = lab.backtest(crossover(10, 40, short=True), pins=["pin:btc"], fee_bps=3, slippage_bps=1, capital=9)
+        strategy, trading, start, end = from_recipe(json.loads(json.dumps(first.recipe)))
+        assert trading == first.trading
+        again = lab.backtest(
+            strategy, pins={"btc": first.inputs[0].ref}, start=start, end=end, fee_bps=3, slippage_bps=1, capital=9
+        )
+        function = lab.backtest(lambda bars: bars["close"] > 0, pins=["pin:btc"])
+    assert again.digest == first.digest
+    with pytest.raises(RequestError, match="was a Python function"):
+        from_recipe(function.recipe)
+    with pytest.raises(RequestError, match="no recipe"):
+        from_recipe({"strategy": None})
+    with pytest.raises(RequestError, match="no strategy of this version"):
+        from_recipe({**first.recipe, "strategy": {"kind": "magic"}})
+
+
+def test_names_of_shipped_strategies_are_read():
+    assert strategy_named("crossover:2:5") == crossover(2, 5)
+    assert strategy_named("crossover:2:5:short") == crossover(2, 5, short=True)
