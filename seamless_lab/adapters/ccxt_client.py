@@ -41,7 +41,9 @@ def _on_rest_response(
         call.headers = {name.lower(): value for name, value in headers.items()}
     if code in (418, 429, 451):
         raise BadAnswer(f"{code} {reason} {body[:200]}")
-    if code < 400 and not documented:
+    if code < 400 and documented:
+        self.answers += 1
+    elif code < 400:
         kind = "a web page" if text[:1] == "<" else "an empty body" if not text else "no JSON"
         raise BadAnswer(f"the answer is {kind} instead of data: {text[:80]!r}")
     return text
@@ -67,7 +69,7 @@ def _parse_ohlcvs(self: Any, rows: list[object] | None, *_: Any, **__: Any) -> l
 def _guarded(exchange_class: type) -> type:
     """A subclass of a ccxt exchange that notes what came over the wire and lets nothing pass that is no answer."""
     overrides = {"on_rest_response": _on_rest_response, "parse_json": _parse_json, "parse_ohlcvs": _parse_ohlcvs}
-    return type(exchange_class.__name__, (exchange_class,), {**overrides, "timeout_on_exit": 0})
+    return type(exchange_class.__name__, (exchange_class,), {**overrides, "timeout_on_exit": 0, "answers": 0})
 
 
 async def known_exchanges() -> list[str]:
@@ -123,6 +125,16 @@ class CcxtClient:
         """How many bars a request gives at most according to ccxt, None if it does not say."""
         limit = self._exchange.feature_value(symbol, "fetchOHLCV", "limit")
         return int(limit) if limit else None
+
+    @property
+    def answers(self) -> int:
+        """How many requests were answered so far."""
+        return int(self._exchange.answers)
+
+    def created_s(self, symbol: str) -> int | None:
+        """When the market opened, if the exchange says so."""
+        told = self._exchange.markets[symbol].get("created")
+        return int(told) // 1000 if told else None
 
     @property
     def tells_time(self) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import TypeVar
 
@@ -18,10 +19,11 @@ from seamless_lab.adapters.ccxt_settings import CcxtSettings
 from seamless_lab.adapters.ccxt_traits import BarApi, bar_api, family_of
 from seamless_lab.core.identity import NodeId
 from seamless_lab.engine.events import Emit, Event, Field
-from seamless_lab.engine.ports import Clock, RateLimiter
-from seamless_lab.errors import SourceUnavailable, UnknownMarket
+from seamless_lab.engine.ports import Clock, RateLimiter, SourceTraits
+from seamless_lab.errors import SourceRejected, SourceUnavailable, UnknownMarket
 
 MARKETS_WEIGHT = 20.0  # Binance's exchangeInfo, the dearest known
+CLOCK_WEIGHT = 1.0
 CLOCK_TRUSTED_S = 600.0
 """How long the exchange's clock is carried on from what it told."""
 CLOCK_LEAP_MS = 2_000
@@ -58,7 +60,8 @@ class ClockTold:
 class CcxtSource:
     """One exchange family in use, its markets loaded. Open with `open_source`, end with `close`.
 
-    `listed_s` and `earliest_s` remember, by node, when the first bar ever opened and the earliest one seen.
+    `listed_s` and `earliest_s` remember, by node, when the first bar ever opened and the earliest one seen;
+    `startup_requests` and `startup_weight` what opening took, `latency_s` how long the clock's answer took.
     """
 
     exchange: str
@@ -72,6 +75,9 @@ class CcxtSource:
     listed_s: dict[NodeId, int] = field(default_factory=dict)
     earliest_s: dict[NodeId, int] = field(default_factory=dict)
     clock_told: ClockTold | None = None
+    startup_requests: int = 0
+    startup_weight: float = 0.0
+    latency_s: float | None = None
 
     def bar_api(self, node: NodeId) -> BarApi:
         """How the node's bars can be asked for."""
@@ -95,15 +101,25 @@ class CcxtSource:
                 self.listed_s[node] = int(ts.to_numpy().min()) // 1000
             return answer, requests
 
+    def traits(self, node: NodeId) -> SourceTraits:
+        """How the node can be asked for, as the engine wants to know it."""
+        listed_s = self.listed_s.get(node)
+        return replace(
+            self.bar_api(node).traits(self.client.created_s(node.symbol) if listed_s is None else listed_s),
+            startup_requests=self.startup_requests,
+            startup_weight=self.startup_weight,
+            latency_s=self.latency_s,
+        )
+
     def note_earliest(self, node: NodeId, seen_s: int | None) -> None:
         """Remember the earliest bar that was ever seen."""
         if seen_s is not None:
             self.earliest_s[node] = min(seen_s, self.earliest_s.get(node, seen_s))
 
-    async def read_clock(self) -> int:
+    async def read_clock(self, *, patient: bool = True) -> int:
         """Measure the exchange's clock if that is due; returns the number of requests made.
 
-        An exchange without a time endpoint is taken to have our time.
+        An exchange without a time endpoint is taken to have our time. Who is not `patient` asks once only.
         """
         clock = self.around.clock
         if not self.client.tells_time:
@@ -113,7 +129,8 @@ class CcxtSource:
             leapt = by_wall != 0 and abs(by_wall - by_monotonic) >= CLOCK_LEAP_MS  # 0: a wall clock that stands still
             if by_monotonic < CLOCK_TRUSTED_S * 1000 and not leapt:
                 return 0
-        told_ms, requests = await self.retrying(1.0, self.client.time_ms)
+        attempts = None if patient else 1
+        told_ms, requests = await self.retrying(CLOCK_WEIGHT, self._timed_clock, attempts=attempts)
         if told_ms is not None:  # told before it arrived here, so the exchange's clock shows at least this
             self.clock_told = ClockTold(told_ms, clock.now_ms(), clock.monotonic_s())
         return requests
@@ -129,9 +146,18 @@ class CcxtSource:
         """The earlier of the local and the exchange's clock, epoch seconds."""
         return min(self.around.clock.now_ms(), self.exchange_now_ms) // 1000
 
-    async def retrying(self, weight: float, act: Callable[[], Awaitable[Result]]) -> tuple[Result, int]:
-        """The result of a request, and how many were made; what may succeed is tried again."""
+    async def _timed_clock(self) -> int | None:
+        begun_s = self.around.clock.monotonic_s()
+        told_ms = await self.client.time_ms()
+        self.latency_s = self.around.clock.monotonic_s() - begun_s
+        return told_ms
+
+    async def retrying(
+        self, weight: float, act: Callable[[], Awaitable[Result]], *, attempts: int | None = None
+    ) -> tuple[Result, int]:
+        """The result of a request, and how many were made; what may succeed is tried again, to `max_attempts`."""
         settings, attempt = self.settings, 1
+        attempts = settings.max_attempts if attempts is None else attempts
         while True:
             try:
                 async with self.gate:
@@ -141,7 +167,7 @@ class CcxtSource:
                 pause_s = settings.pause_s(attempt, self.around.uniform())
                 if isinstance(error, RateLimited):
                     pause_s = max(pause_s, await self._penalise(error))
-                if attempt >= settings.max_attempts or (error.retry_after_s or 0) > settings.longest_wait_s:
+                if attempt >= attempts or (error.retry_after_s or 0) > settings.longest_wait_s:
                     error.facts["attempts"] = attempt
                     raise
                 self.notify("seamless.source.retry", attempt=attempt, pause_s=pause_s, error=error.message)
@@ -175,7 +201,7 @@ class CcxtSource:
 
 
 async def open_source(exchange: str, family: str, settings: CcxtSettings, around: Surroundings) -> CcxtSource:
-    """A source whose markets are loaded.
+    """A source whose markets are loaded, and whose clock is read if it answers at once.
 
     Raises
     ------
@@ -201,6 +227,10 @@ async def open_source(exchange: str, family: str, settings: CcxtSettings, around
     source = CcxtSource(exchange, client, settings, around, settings.limiter_key(exchange), gate)
     try:
         await source.retrying(MARKETS_WEIGHT, client.load_markets)
+        with suppress(SourceUnavailable, SourceRejected):  # it is read again, and again, before bars are asked for
+            await source.read_clock(patient=False)
+        source.startup_requests = client.answers
+        source.startup_weight = MARKETS_WEIGHT + (CLOCK_WEIGHT if client.tells_time else 0.0)
     except BaseException:  # also a cancellation: nobody else could close it
         await client.close()
         raise

@@ -67,8 +67,7 @@ class CcxtFetcher:
 
     async def traits(self, node: NodeId) -> SourceTraits:
         """How this node can be asked for; see the port."""
-        source = await self._source(node)
-        return source.bar_api(node).traits(source.listed_s.get(node))
+        return (await self._source(node)).traits(node)
 
     async def fetch(self, node: NodeId, grid: Grid, window: TimeRange) -> Fetched:
         """All bars that open in `window`; see the port. Slots without a bar are answered only with proof and age."""

@@ -329,7 +329,9 @@ class Lab:
         header = self.door.series(node)
         window = self.door.window(header, start, end)
         planned = self._portal.call(lambda: self.wiring.jobs.plan(header, window, refresh=refresh), on_event)
-        return BackfillPlan(header.node, window, planned.gaps, planned.prediction, refresh)
+        return BackfillPlan(
+            header.node, window, planned.gaps, planned.lost, planned.prediction, planned.listed, refresh
+        )
 
     def backfill(
         self,

@@ -25,6 +25,7 @@ from seamless_lab.app.view import (
 )
 from seamless_lab.core.bars import VALUES
 from seamless_lab.core.coverage import Cause, Coverage, Gap
+from seamless_lab.core.grid import parse_timeframe
 from seamless_lab.core.policy import Verdict
 from seamless_lab.core.time import TimeRange, format_time, format_time_ms
 
@@ -120,18 +121,31 @@ def gaps(result: GapTable) -> View:
 
 def backfill_plan(result: BackfillPlan) -> View:
     """What a backfill would cost."""
-    guess = result.prediction
+    guess, pace = result.prediction, result.prediction.pace
+    if not len(result.gaps):
+        return View(str(result.node), Badge("nothing to do", Tone.GOOD), str(result.window))
+    known = "measured" if pace.latency_s is not None else "assumed"
+    wait = f"{duration(guess.rate_wait_s)} of them for" if guess.rate_wait_s >= 1 else "no wait for"
+    time = f"at least {duration(guess.seconds)}, our own work not counted: {guess.latency_s * 1000:,.0f} ms an answer"
+    time += f" ({known}), {pace.concurrent} at once, {wait} the rate limit"
     facts = Facts(
         (
             Fact("bars", f"{guess.slots:,} in {plural(len(result.gaps), 'gap')}"),
-            Fact("requests", f"{guess.requests:,} in {plural(guess.blocks, 'block')}, weight {guess.weight:g}"),
-            Fact("time", f"at least {duration(guess.seconds)}" if guess.seconds >= 1 else "no wait for the rate limit"),
+            Fact(
+                "requests", f"{guess.requests:,} for bars in {plural(guess.blocks, 'block')}, weight {guess.weight:g}"
+            ),
+            Fact("start-up", f"{plural(pace.startup_requests, 'request')} more in a new process: markets, clock"),
+            Fact("time", time, volatile=True),
         )
     )
-    if not guess.slots:
-        return View(str(result.node), Badge("nothing to do", Tone.GOOD), str(result.window))
+    fewer = "" if result.listed else "; time before the market was listed takes almost none"
+    notes: list[Block] = [Note(f"A hole in the exchange's bars takes up to four requests more{fewer}.")]
+    if lost := result.lost.seconds // parse_timeframe(result.node.timeframe):
+        notes.append(
+            Note(f"{lost:,} bars are served no longer by {result.node.exchange}; they are not asked for.", Tone.BAD)
+        )
     command = _backfill(str(result.node), result.window) + (" --refresh" if result.refresh else "")
-    return View(str(result.node), Badge("plan"), str(result.window), (facts, Code((command,), command=True)))
+    return View(str(result.node), Badge("plan"), str(result.window), (facts, *notes, Code((command,), command=True)))
 
 
 def backfill(result: BackfillResult) -> View:

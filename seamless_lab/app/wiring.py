@@ -262,7 +262,7 @@ class Wiring:
     @part
     def jobs(self) -> Jobs:
         """Plans, backfills, publishes."""
-        shape = JobShape(self.settings.backfill.window_bars, self._rate_shape)
+        shape = JobShape(self.settings.backfill.window_bars, self._rate_shape, self._concurrent)
         return Jobs(self.stores, self.fetcher, self.backfiller, self.publisher, shape, self.events.emit)
 
     @part
@@ -314,6 +314,11 @@ class Wiring:
     def _rate_shape(self, exchange: str) -> RateShape:
         limit = self.settings.rate_limit_of(exchange)
         return RateShape(limit.tokens_per_interval, limit.interval_ms, limit.burst_tokens, limit.min_interval_ms)
+
+    def _concurrent(self, exchange: str) -> int:
+        return min(
+            self.settings.backfill.max_concurrent_requests, self.settings.rate_limit_of(exchange).local_semaphore
+        )
 
     def _bucket_shape(self, key: str) -> BucketShape:
         exchange = key.split(":")[1] if ":" in key else key

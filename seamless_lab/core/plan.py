@@ -10,6 +10,9 @@ from seamless_lab.core.grid import Grid
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange
 
+TYPICAL_LATENCY_S = 0.1
+"""What a request to a public exchange is taken to last where it could not be measured."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
@@ -23,20 +26,6 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
-    """What filling will cost. `requests` counts pages of bars.
-
-    Confirming a hole that a source leaves costs one more each.
-    """
-
-    blocks: int
-    slots: int
-    requests: int
-    weight: float
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
 class RateShape:
     """A token bucket's numbers, as far as a prediction needs them."""
 
@@ -44,6 +33,52 @@ class RateShape:
     interval_ms: int
     burst_tokens: float
     min_interval_ms: int
+
+    def wait_s(self, requests: int, weight: float) -> float:
+        """How long a full bucket makes so many requests of so much weight together wait."""
+        refill_s = max(0.0, weight - self.burst_tokens) * self.interval_ms / 1000 / self.tokens_per_interval
+        return max(refill_s, requests * self.min_interval_ms / 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a source is asked.
+
+    `startup_requests` and `startup_weight`: what a new process asks before any bars (markets, clock). `latency_s`: how
+    long one small answer takes; None where nothing tells. `concurrent`: requests under way at once.
+    """
+
+    startup_requests: int = 0
+    startup_weight: float = 0.0
+    latency_s: float | None = None
+    concurrent: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What filling will cost.
+
+    `requests` counts pages of bars: exact where the source has a bar for every slot, for holes cost more. `seconds` is
+    a lower bound: start-up, then the longer of answering and the rate limiter's wait, without our own work.
+    """
+
+    blocks: int
+    slots: int
+    requests: int
+    weight: float
+    pace: Pace
+    rate_wait_s: float
+
+    @property
+    def latency_s(self) -> float:
+        """The seconds per request that `seconds` assumes."""
+        return TYPICAL_LATENCY_S if self.pace.latency_s is None else self.pace.latency_s
+
+    @property
+    def seconds(self) -> float:
+        """The least time it takes, in a new process."""
+        rounds = -(-self.requests // self.pace.concurrent)
+        return self.pace.startup_requests * self.latency_s + max(rounds * self.latency_s, self.rate_wait_s)
 
 
 def plan_blocks(gaps: Ranges, grid: Grid, *, window_bars: int) -> tuple[Block, ...]:
@@ -64,9 +99,9 @@ def plan_blocks(gaps: Ranges, grid: Grid, *, window_bars: int) -> tuple[Block, .
 
 
 def predict(
-    blocks: tuple[Block, ...], grid: Grid, *, page_bars: int, request_weight: float, rate: RateShape
+    blocks: tuple[Block, ...], grid: Grid, *, page_bars: int, request_weight: float, rate: RateShape, pace: Pace
 ) -> Prediction:
-    """Requests, weight and a lower bound on time for filling some blocks from a source that pages by `page_bars`."""
+    """What filling some blocks from a source that pages by `page_bars` will cost."""
     lengths = (
         np.concatenate([block.gaps.ends - block.gaps.starts for block in blocks]) // grid.step_s
         if blocks
@@ -74,7 +109,5 @@ def predict(
     )
     requests = int(np.ceil(lengths / page_bars).sum())
     weight = requests * request_weight
-    refill_s = max(0.0, weight - rate.burst_tokens) * rate.interval_ms / 1000 / rate.tokens_per_interval
-    return Prediction(
-        len(blocks), int(lengths.sum()), requests, weight, max(refill_s, requests * rate.min_interval_ms / 1000)
-    )
+    wait_s = rate.wait_s(requests + pace.startup_requests, weight + pace.startup_weight) if requests else 0.0
+    return Prediction(len(blocks), int(lengths.sum()), requests, weight, pace, wait_s)

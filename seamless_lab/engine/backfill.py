@@ -168,7 +168,8 @@ class Backfiller:
         except SourceUnavailable as error:
             await self._give_up(header, gaps, "failed", error, outcome)
             return outcome
-        if (lost := gaps & self._forgotten(header, traits)) and not provisional:
+        lost = gaps & forgotten(header, traits, self._ports.clock.now_ms() // 1000)
+        if lost and not provisional:
             await self._give_up(header, lost, "rejected", _not_served(header, lost, traits), outcome)
             blocks = plan_blocks(gaps - lost, header.grid, window_bars=self._policy.window_bars)
         run = _Run(header, sealed, withdrawn, refresh, provisional, outcome, len(blocks))
@@ -210,13 +211,6 @@ class Backfiller:
             run.refused |= isinstance(failure, SourceRejected)
             if run.refused or run.unanswered_in_a_row >= GIVE_UP_AFTER:
                 return
-
-    def _forgotten(self, header: Header, traits: SourceTraits) -> Ranges:
-        """What the source serves no longer."""
-        if traits.history_bars is None:
-            return Ranges.empty()
-        now_s = header.grid.floor(self._ports.clock.now_ms() // 1000)
-        return Ranges.normalised([EARLIEST_S], [now_s - (traits.history_bars - 1) * header.grid.step_s])
 
     async def _give_up(
         self, header: Header, gaps: Ranges, outcome_name: str, error: SeamlessError, outcome: FillOutcome
@@ -403,6 +397,13 @@ async def _ended(task: asyncio.Future[T]) -> None:
         task.exception()  # seen, also when the cancellation goes before it
     if cancelled is not None:
         raise cancelled
+
+
+def forgotten(header: Header, traits: SourceTraits, now_s: int) -> Ranges:
+    """What a source serves no longer."""
+    if traits.history_bars is None:
+        return Ranges.empty()
+    return Ranges.normalised([EARLIEST_S], [header.grid.floor(now_s) - (traits.history_bars - 1) * header.grid.step_s])
 
 
 def _key(header: Header, block: Block) -> LeaseKey:

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from seamless_lab.core.cells import pack_cells
 from seamless_lab.core.coverage import Coverage
 from seamless_lab.core.digest import Header
-from seamless_lab.core.plan import Block, Prediction, RateShape, plan_blocks, predict
+from seamless_lab.core.plan import Block, Pace, Prediction, RateShape, plan_blocks, predict
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.report import ConformanceReport
-from seamless_lab.core.time import TimeRange
+from seamless_lab.core.time import EARLIEST_S, TimeRange
 from seamless_lab.core.version import Version
 from seamless_lab.engine.answering import tell_findings
-from seamless_lab.engine.backfill import Backfiller, FillOutcome
+from seamless_lab.engine.backfill import Backfiller, FillOutcome, forgotten
 from seamless_lab.engine.events import Emit, Field
 from seamless_lab.engine.knowledge import Known, Stores
 from seamless_lab.engine.ports import Fetcher
@@ -26,20 +27,27 @@ from seamless_lab.errors import NotFound
 
 @dataclass(frozen=True, slots=True)
 class JobShape:
-    """The numbers a prediction needs: the size of a block, and the rate limit of an exchange."""
+    """The numbers a prediction needs: the size of a block, and by exchange its rate limit and requests at once."""
 
     window_bars: int
     rate_of: Callable[[str], RateShape]
+    concurrent_of: Callable[[str], int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Planned:
-    """What a backfill would ask for."""
+    """What a backfill would ask for.
+
+    `lost` are gaps that the source serves no longer. `listed`: whether the market surely had bars by the first gap;
+    where that is not known, slots before the first bar may make the prediction too high.
+    """
 
     window: TimeRange
     gaps: Ranges
+    lost: Ranges
     blocks: tuple[Block, ...]
     prediction: Prediction
+    listed: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,17 +77,28 @@ class Jobs:
 
     async def plan(self, header: Header, window: TimeRange, *, refresh: bool) -> Planned:
         """What `backfill` would ask for; asks for no bars."""
+        exchange = header.node.exchange
+        gaps, known = await self._gaps(header, window, refresh)
+        if nothing_to_ask(gaps, known):
+            idle = predict(
+                (), header.grid, page_bars=1, request_weight=0, rate=self._shape.rate_of(exchange), pace=Pace()
+            )
+            return Planned(window, gaps, gaps, (), idle, listed=True)
         traits = await self._fetcher.traits(header.node)
-        gaps, _ = await self._gaps(header, window, refresh)
-        blocks = plan_blocks(gaps, header.grid, window_bars=self._shape.window_bars)
+        lost = gaps & forgotten(header, traits, known.now_s)
+        unlisted = Ranges.normalised([EARLIEST_S], [header.grid.floor(traits.listed_s or EARLIEST_S)])
+        blocks = plan_blocks(gaps - lost - unlisted, header.grid, window_bars=self._shape.window_bars)
         prediction = predict(
             blocks,
             header.grid,
             page_bars=traits.page_bars,
             request_weight=traits.request_weight,
-            rate=self._shape.rate_of(header.node.exchange),
+            rate=self._shape.rate_of(exchange),
+            pace=Pace(
+                traits.startup_requests, traits.startup_weight, traits.latency_s, self._shape.concurrent_of(exchange)
+            ),
         )
-        return Planned(window, gaps, blocks, prediction)
+        return Planned(window, gaps, lost, blocks, prediction, _listed(known, gaps, traits.listed_s))
 
     async def backfill(self, header: Header, window: TimeRange, *, refresh: bool) -> Backfilled:
         """Fill the final part of a window and seal it.
@@ -91,9 +110,10 @@ class Jobs:
         """
         gaps, before = await self._gaps(header, window, refresh)
         outcome = FillOutcome()
-        await self._backfiller.fill(
-            header, gaps, sealed=before.sealed, withdrawn=before.withdrawn, refresh=refresh, outcome=outcome
-        )
+        if not nothing_to_ask(gaps, before):
+            await self._backfiller.fill(
+                header, gaps, sealed=before.sealed, withdrawn=before.withdrawn, refresh=refresh, outcome=outcome
+            )
         self._tell_findings(header, window, outcome.report)
         version = await self._publisher.publish(header, window, reports=outcome.reports)
         return await asyncio.to_thread(self._finished, before, outcome, version)
@@ -139,6 +159,21 @@ class Jobs:
             old, new = self._stores.sealed.read(before, window), self._stores.sealed.read(version, window)
             restated = changed_slots(old.bars.frame, new.bars.frame, header.grid.step_s) & old.answered
         return Backfilled(self._stores.classify(known), outcome, version, restated)
+
+
+def nothing_to_ask(gaps: Ranges, known: Known) -> bool:
+    """Whether a source need not even be opened: a series that nothing is known about is looked up there."""
+    return not len(gaps) and len(known.answered) > 0
+
+
+def _listed(known: Known, gaps: Ranges, listed_s: int | None) -> bool:
+    """Whether there was surely a bar before the first gap, by what the source says or a sealed pack shows."""
+    first = gaps.bounds
+    if first is None or (listed_s is not None and listed_s <= first.start):
+        return True
+    packs = known.head.tree.packs if known.head is not None else ()
+    cells = pack_cells(known.header.grid)
+    return any(pack.rows and cells.slots(pack.cell).end <= first.start for pack in packs)
 
 
 def changed_slots(old: pl.DataFrame, new: pl.DataFrame, step_s: int) -> Ranges:

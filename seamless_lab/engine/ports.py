@@ -42,13 +42,17 @@ class SourceTraits:
 
     `page_bars` rows a request gives at most; `request_weight` what one costs in the rate limiter's tokens;
     `history_bars` how many of its latest bars the source serves at all, None for all; `listed_s` when the market
-    opened, if the source says so.
+    opened, if the source says so; `startup_requests` and `startup_weight` what was asked before any bars (markets,
+    clock), and `latency_s` how long the last and smallest of these answers took.
     """
 
     page_bars: int
     request_weight: float = 1.0
     history_bars: int | None = None
     listed_s: int | None = None
+    startup_requests: int = 0
+    startup_weight: float = 0.0
+    latency_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

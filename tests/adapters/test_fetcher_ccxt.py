@@ -56,7 +56,7 @@ async def test_a_clean_fetch_asks_for_no_bar_twice_and_for_no_page_too_many(exch
     windows = sorted((record.window_start or 0, record.window_end or 0) for record in pages)
     assert all(left[1] <= right[0] for left, right in pairwise(windows))
     assert [record.route for record in exchange.log()] == ["exchangeInfo", "time", "klines", "klines"]
-    assert fetched.requests == 3
+    assert fetched.requests == 2, "markets and clock were asked for at start-up"
     assert fetched.rows.time_unit is TimeUnit.MILLISECONDS
     assert distinct(fetched).equals(truth(BTC, DAY))
     assert fetched.answered == Ranges.single(DAY)
@@ -215,7 +215,7 @@ async def test_retry_after_stops_everybody_for_as_long(exchange: SandboxExchange
     fetched = await fetched_once(exchange, BTC, TimeRange(DAY.start, DAY.start + 600), limiter=limiter, pauses=pauses)
     assert limiter.penalties == [("ccxt:binance", 7.0)] * 2
     assert pauses.seconds == [7.0, 7.0]
-    assert fetched.requests == 4
+    assert fetched.requests == 3
 
 
 async def test_a_longer_pause_than_wanted_fails_at_once(exchange: SandboxExchange) -> None:
@@ -242,8 +242,21 @@ async def test_markets_are_loaded_once_for_all_who_ask(exchange: SandboxExchange
     fetcher = fetcher_for(exchange)
     nodes = [parse_node(f"ohlcv:binance:{base}/USDT:1m") for base in ("BTC", "ETH", "SOL", "BNB", "XRP")]
     await asyncio.gather(*(fetcher.traits(node) for node in nodes))
-    assert [record.route for record in exchange.log()] == ["exchangeInfo"]
+    assert [record.route for record in exchange.log()] == ["exchangeInfo", "time"]
+    windows = [TimeRange(DAY.start + n * 600, DAY.start + n * 600 + 600) for n in range(8)]
+    await asyncio.gather(*(fetcher.fetch(nodes[0], grid_of("binance", "1m"), window) for window in windows))
+    assert [record.route for record in exchange.log()][2:] == ["klines"] * 8, "one look at the clock serves all"
     await fetcher.close()
+
+
+async def test_a_clock_that_fails_at_start_up_is_asked_again_before_bars(exchange: SandboxExchange) -> None:
+    exchange.set_faults(FaultPlan(rates={"server_error": 1.0}, routes=frozenset({"time"}), max_consecutive=1))
+    fetcher = fetcher_for(exchange)
+    assert (await fetcher.traits(BTC)).latency_s is None
+    fetched = await fetcher.fetch(BTC, grid_of("binance", "1m"), TimeRange(DAY.start, DAY.start + 600))
+    await fetcher.close()
+    assert [record.route for record in exchange.log()] == ["exchangeInfo", "time", "time", "klines"]
+    assert fetched.requests == 2
 
 
 async def test_a_cancelled_fetch_stops_at_once_and_leaves_the_fetcher_usable(exchange: SandboxExchange) -> None:

@@ -32,7 +32,7 @@ DEAD = FaultPlan(rates={"server_error": 1.0}, max_consecutive=None)
 
 @pytest.fixture(scope="module")
 def running():
-    quiet = {"LTC/USDT": 50_000}
+    quiet = {"LTC/USDT": 50_000, "LTC/USD": 50_000}
     config = SandboxConfig(
         now_ms=NOW_MS, symbols=20, weight_limits={}, quiet_per_million=quiet, listed_s={"ADA/USDT": LISTED_S}
     )
@@ -207,14 +207,68 @@ def test_the_plan_is_what_the_exchange_then_logs(tmp_path, exchange, node, start
     with open_lab(tmp_path, exchange.url) as lab:
         plan = lab.plan(node, start, end)
         assert asked(exchange) == [], "planning asks for no bars"
+        assert plan.prediction.pace.startup_requests == len(exchange.log())
+        assert plan.prediction.pace.latency_s > 0
         assert lab.coverage(node, start, end).coverage.slots(Cause.PRESENT) == 0
+    exchange.clear_log()
+    with open_lab(tmp_path, exchange.url) as lab:  # as in a new process
         done = lab.backfill(node, start, end)
         assert done.coverage.slots(Cause.QUIET) == 0, "this window was to have no holes"
         assert len(asked(exchange)) == plan.prediction.requests
+        assert len(exchange.log()) == plan.prediction.requests + plan.prediction.pace.startup_requests
+        assert done.requests == plan.prediction.requests
         assert plan.prediction.slots == done.rows
         again = lab.plan(node, start, end)
         assert (again.prediction.requests, again.prediction.blocks, again.gaps.pairs()) == (0, 0, [])
         assert lab.plan(node, start, end, refresh=True).prediction.requests == plan.prediction.requests
+    exchange.clear_log()
+    with open_lab(tmp_path, exchange.url) as lab:
+        assert lab.plan(node, start, end).prediction.pace.startup_requests == 0
+        assert lab.backfill(node, start, end).exit_code == 0
+        assert exchange.log() == [], "where nothing is to be filled, the exchange is not even opened"
+
+
+@pytest.mark.parametrize("node", ["ohlcv:binance:LTC/USDT:1m", "ohlcv:coinbase:LTC/USD:1m", "ohlcv:kraken:LTC/USD:1m"])
+def test_a_plan_over_holes_says_how_many_requests_it_takes_at_least(tmp_path, exchange, node) -> None:
+    end = NOW_S - 3_600
+    with open_lab(tmp_path, exchange.url) as lab:
+        plan = lab.plan(node, end - 8 * 3_600, end)
+        done = lab.backfill(node, end - 8 * 3_600, end)
+        assert done.coverage.slots(Cause.QUIET) > 0
+        assert (
+            plan.prediction.requests <= len(asked(exchange)) <= plan.prediction.requests + 4 * len(done.coverage.quiet)
+        )
+        assert plan.to_dict()["requests_bound"] == "about", "nothing tells yet when it was listed"
+        assert "up to four requests more" in str(plan)
+
+
+def test_a_plan_after_sealed_months_is_a_lower_bound(lab) -> None:
+    lab.backfill("ohlcv:binance:BTC/USDT:1m", START, START + 31 * DAY)
+    assert lab.plan("ohlcv:binance:BTC/USDT:1m", START, START + 62 * DAY).to_dict()["requests_bound"] == "at least"
+
+
+def test_a_plan_leaves_out_what_is_served_no_longer(tmp_path, exchange) -> None:
+    node, start = "ohlcv:kraken:BTC/USD:1m", NOW_S - 2_000 * 60
+    with open_lab(tmp_path, exchange.url) as lab:
+        plan = lab.plan(node, start, NOW_S)
+        done = lab.backfill(node, start, NOW_S)
+        assert len(asked(exchange)) == plan.prediction.requests
+        assert plan.prediction.slots == done.rows
+        assert plan.lost == done.coverage.failed
+        assert "served no longer" in str(plan)
+
+
+def test_a_plan_knows_the_listing_once_the_source_has_shown_it(tmp_path, exchange) -> None:
+    node, start, end = "ohlcv:binance:ADA/USDT:1m", LISTED_S - 5 * DAY, LISTED_S + 2 * DAY
+    with open_lab(tmp_path, exchange.url) as lab:
+        unknowing = lab.plan(node, start, end)
+        assert not unknowing.listed
+        assert "before the market was listed" in str(unknowing)
+        lab.backfill(node, LISTED_S - 600, LISTED_S + 600)
+        exchange.clear_log()
+        knowing = lab.plan(node, start, end)
+        lab.backfill(node, start, end)
+        assert len(asked(exchange)) == knowing.prediction.requests < unknowing.prediction.requests
 
 
 def test_a_plan_after_a_partial_fill_asks_for_the_rest_only(lab, exchange) -> None:
@@ -236,7 +290,9 @@ def test_a_plan_knows_the_pace_of_its_exchange(tmp_path, exchange) -> None:
     settings = {"exchanges__binance__rate_limit_rps": 10.0, "seamless__rate_limit__burst_tokens": 1}
     with open_lab(tmp_path, exchange.url, **settings) as lab:
         plan = lab.plan(NODE, START, START + 90 * DAY).prediction
-        assert plan.seconds == pytest.approx((plan.weight - 1) / 10.0)
+        weight = plan.weight + plan.pace.startup_weight
+        assert plan.rate_wait_s == pytest.approx((weight - 1) / 10.0)
+        assert plan.seconds > plan.rate_wait_s
 
 
 def test_what_is_asked_for_is_told_before_the_source_is_opened(tmp_path) -> None:

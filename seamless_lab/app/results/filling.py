@@ -19,12 +19,18 @@ from seamless_lab.core.version import Version
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class BackfillPlan(Rendered):
-    """What a backfill would ask for; nothing was asked for bars."""
+    """What a backfill would ask for; nothing was asked for bars.
+
+    `lost` are gaps that the source serves no longer. The prediction is exact where the exchange has a bar for every
+    slot; holes cost more. `listed`: the market surely had bars by the first gap; otherwise it may also cost less.
+    """
 
     node: NodeId
     window: TimeRange
     gaps: Ranges
+    lost: Ranges
     prediction: Prediction
+    listed: bool = True
     refresh: bool = False
     exit_code: int = 0
 
@@ -41,8 +47,15 @@ class BackfillPlan(Rendered):
             "bars": self.prediction.slots,
             "blocks": self.prediction.blocks,
             "requests": self.prediction.requests,
+            "requests_bound": "at least" if self.listed else "about",
+            "startup_requests": self.prediction.pace.startup_requests,
             "weight": self.prediction.weight,
             "seconds": round(self.prediction.seconds, 3),
+            "rate_wait_seconds": round(self.prediction.rate_wait_s, 3),
+            "latency_seconds": round(self.prediction.latency_s, 4),
+            "latency_measured": self.prediction.pace.latency_s is not None,
+            "concurrent_requests": self.prediction.pace.concurrent,
+            "not_served": spelling.spans(self.lost),
         }
 
 
