@@ -19,8 +19,8 @@ TOLERANCE = 1e-9
 """Positions this near are equal: sums of floats may be taken in another order for fewer rows."""
 
 
-def require_causal(strategy: Strategy, name: str, bars: pl.DataFrame, positions: pl.Series, symbols: int) -> None:
-    """Run the strategy again on the beginnings of the bars and compare.
+def require_causal(strategy: Strategy, name: str, bars: pl.DataFrame, positions: pl.Series, cut: int) -> None:
+    """Run the strategy again on the first `cut` bars and compare with the positions that it gave for all of them.
 
     Raises
     ------
@@ -29,31 +29,30 @@ def require_causal(strategy: Strategy, name: str, bars: pl.DataFrame, positions:
     NotRepeatable
         If the strategy gives two answers to the same bars.
     """
-    for cut in cuts(name, bars.height, symbols):
-        prefix = bars.head(cut)
-        again = strategy.positions(name, prefix)
-        at = first_difference(positions.head(cut), again)
-        if at is None:
-            continue
-        once_more = first_difference(again, strategy.positions(name, prefix))
-        if once_more is not None:
-            raise NotRepeatable(
-                f"The strategy {strategy.label} gave two different positions for the same bars of {name}, at "
-                f"{format_time(int(bars['ts'][once_more]))}.",
-                hint="A strategy is a function of its bars alone: no randomness, no memory of other calls, no clock.",
-                symbol=name,
-                ts=int(bars["ts"][once_more]),
-            )
-        raise LookAhead(
-            f"The strategy {strategy.label} looks ahead: for the bar of {name} at {format_time(int(bars['ts'][at]))} "
-            f"it gives the position {_said(positions, at)}, and {_said(again, at)} when it knows only the bars up to "
-            f"{format_time(int(bars['ts'][cut - 1]))}.",
-            hint="Use what was known at the bar's close: no shift(-1), no mean or extreme of the whole window, no "
-            "centred window, no backward fill.",
+    prefix = bars.head(cut)
+    again = strategy.positions(name, prefix)
+    at = first_difference(positions.head(cut), again)
+    if at is None:
+        return
+    once_more = first_difference(again, strategy.positions(name, prefix))
+    if once_more is not None:
+        raise NotRepeatable(
+            f"The strategy {strategy.label} gave two different positions for the same bars of {name}, at "
+            f"{format_time(int(bars['ts'][once_more]))}.",
+            hint="A strategy is a function of its bars alone: no randomness, no memory of other calls, no clock.",
             symbol=name,
-            ts=int(bars["ts"][at]),
-            known_until=int(bars["ts"][cut - 1]),
+            ts=int(bars["ts"][once_more]),
         )
+    raise LookAhead(
+        f"The strategy {strategy.label} looks ahead: for the bar of {name} at {format_time(int(bars['ts'][at]))} "
+        f"it gives the position {_said(positions, at)}, and {_said(again, at)} when it knows only the bars up to "
+        f"{format_time(int(bars['ts'][cut - 1]))}.",
+        hint="Use what was known at the bar's close: no shift(-1), no mean or extreme of the whole window, no "
+        "centred window, no backward fill.",
+        symbol=name,
+        ts=int(bars["ts"][at]),
+        known_until=int(bars["ts"][cut - 1]),
+    )
 
 
 def cuts(name: str, rows: int, symbols: int) -> Iterator[int]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import islice
+from threading import Event
 
 import polars as pl
 
 from seamless_lab.app.backtest.inputs import Input, Universe, require_answered, require_prices
-from seamless_lab.app.backtest.lookahead import require_causal
+from seamless_lab.app.backtest.lookahead import cuts, require_causal
 from seamless_lab.app.backtest.options import Trading
 from seamless_lab.app.backtest.strategies import Strategy
 from seamless_lab.app.sealed_reads import SealedTarget, read_target
@@ -25,7 +26,9 @@ from seamless_lab.core.backtest.ticks import Floats
 from seamless_lab.core.backtest.trades import trades_of
 from seamless_lab.core.digest import canonical_json
 from seamless_lab.core.ranges import Ints
+from seamless_lab.errors import Interrupted
 
+_LOOK_UP_S = 0.05
 THREADS = 2  # numpy and polars release the lock; a third thread would wait for memory, not for a core
 FORMAT = "seamless.backtest/1"
 
@@ -71,7 +74,9 @@ _Marked = tuple[SymbolRun, Ints, Floats]  # with the times of its bars, and its 
 
 def _in_order(wiring: Wiring, universe: Universe, strategy: Strategy, trading: Trading) -> Iterator[_Marked]:
     """Results in the order of names, with a few being worked on ahead."""
-    task = _Task(wiring, Calendar(universe.grid, universe.window), strategy, trading, len(universe.targets))
+    task = _Task(
+        wiring, Calendar(universe.grid, universe.window), strategy, trading, len(universe.targets), stopped := Event()
+    )
     waiting = iter(universe.targets)
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="seamless-backtest")
 
@@ -81,10 +86,24 @@ def _in_order(wiring: Wiring, universe: Universe, strategy: Strategy, trading: T
     try:
         running = deque(submit(name, target) for name, target in islice(waiting, THREADS + 1))
         while running:
-            yield running.popleft().result()
+            yield _result(running.popleft())
             running.extend(submit(name, target) for name, target in islice(waiting, 1))
-    finally:
+    except KeyboardInterrupt as stop:
+        stopped.set()
+        pool.shutdown(wait=False, cancel_futures=True)  # a strategy heeds no interrupt: a call ends when it ends
+        raise Interrupted("Stopped.") from stop
+    except BaseException:  # also when the caller stops asking
+        stopped.set()
         pool.shutdown(cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def _result(future: Future[_Marked]) -> _Marked:
+    """Short waits, because polars' handler of SIGINT lets no long one be interrupted."""
+    while not wait((future,), timeout=_LOOK_UP_S).done:
+        pass
+    return future.result()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,6 +113,7 @@ class _Task:
     strategy: Strategy
     trading: Trading
     symbols: int
+    stopped: Event
 
     def __call__(self, name: str, target: SealedTarget) -> _Marked:
         sealed = read_target(self.wiring, target)
@@ -104,7 +124,10 @@ class _Task:
         positions = self.strategy.positions(name, bars)
         wanted = targets_of(positions, bars["ts"], name)
         if self.trading.check_lookahead and not self.strategy.proved_causal:
-            require_causal(self.strategy, name, bars, positions, self.symbols)
+            for cut in cuts(name, bars.height, self.symbols):
+                if self.stopped.is_set():
+                    raise Interrupted("Stopped.")
+                require_causal(self.strategy, name, bars, positions, cut)
 
         ts, opens, closes = (bars[column].to_numpy() for column in ("ts", "open", "close"))
         costs, capital = self.trading.costs, self.trading.capital / self.symbols

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -97,6 +100,23 @@ def test_a_function_in_a_file_has_its_source_in_the_digest(seamless, tmp_path):
 def test_mistakes_are_said_with_what_to_do(seamless, words, code, said):
     found, _, err = seamless("backtest", *words)
     assert (found, said in err) == (code, True), err
+
+
+def test_ctrl_c_gets_an_answer_while_a_strategy_runs(ready, tmp_path):
+    (tmp_path / "slow.py").write_text(
+        "import time\nimport polars as pl\n\n\ndef slow(bars):\n    print('runs', flush=True)\n    time.sleep(1)\n"
+        "    return pl.lit(1)\n"
+    )
+    words = ["backtest", "slow.py:slow", "pin:btc", "pin:eth", "--home", str(ready)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "seamless_lab.cli", *words], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "runs\n"
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.count("runs") < 4  # of more than thirty calls
 
 
 @pytest.mark.parametrize("text", ["import nothing_of_that_name", "def f(:", "1 / 0"])
