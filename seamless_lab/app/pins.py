@@ -156,7 +156,7 @@ def located(store: SealedStore, pin: Pin) -> Version:
     other = ""
     try:
         version = _by_fingerprint(store, pin)
-        if (other := store.content(version, pin.window)) == pin.content:
+        if (other := _content(store, version, pin)) == pin.content:
             return version
     except NotFound:
         pass
@@ -168,7 +168,7 @@ def located(store: SealedStore, pin: Pin) -> Version:
         seen.add(commit.fingerprint)
         try:
             version = store.resolve(pin.node, seq=commit.seq)
-            if store.content(version, pin.window) == pin.content:
+            if _content(store, version, pin) == pin.content:
                 return version
         except Corrupted as error:
             damage = damage or error
@@ -184,6 +184,16 @@ def located(store: SealedStore, pin: Pin) -> Version:
             found=other,
         )
     raise _absent(store, pin)
+
+
+def _content(store: SealedStore, version: Version, pin: Pin) -> str:
+    if version.header.grid.snap_outward(pin.window) != pin.window:
+        raise DataError(
+            f"{pin.ref}: its window {pin.window} is not on the grid of its bars.",
+            hint=f"Restore the lockfile from version control, or pin again: seamless pin {pin.name} REF --replace",
+            pin=pin.name,
+        )
+    return store.content(version, pin.window)
 
 
 def _by_fingerprint(store: SealedStore, pin: Pin) -> Version:
