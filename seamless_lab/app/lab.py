@@ -11,9 +11,11 @@ from typing import Self, TypeVar
 
 import polars as pl
 
-from seamless_lab.app import inspect, lock_check, lock_rebuild, lock_update, notebook_check, pinning, sealing
+from seamless_lab.app import comparing, inspect, lock_check, lock_rebuild, lock_update, notebook_check, pinning, sealing
 from seamless_lab.app.backtest import BacktestResult, PinsLike, StrategyLike, Trading, backtest
+from seamless_lab.app.comparison_results import ROWS, DiffResult, RollbackResult
 from seamless_lab.app.door import AskedFetch, Door, FetchOptions
+from seamless_lab.app.history_results import BarHistory, WindowHistory
 from seamless_lab.app.lock_results import LockCheck, LockUpdate
 from seamless_lab.app.notebook_check import NotebookCheck
 from seamless_lab.app.pin_results import LockShown, Pinned, Unpinned
@@ -227,6 +229,61 @@ class Lab:
         asked = self.door.asked(ref)
         return inspect.verify(asked.store, asked.node, asked.selector)
 
+    def diff(
+        self,
+        ref: str,
+        other: str | None = None,
+        start: TimeLike | None = None,
+        end: TimeLike | None = None,
+        *,
+        rows: int = ROWS,
+    ) -> DiffResult:
+        """How one version of a series differs from another, bar by bar; reads only what differs.
+
+        Parameters
+        ----------
+        ref, other
+            Two references, the later version second. With one: how the newest version differs from it, or, where it is
+            the newest itself, from the one before.
+        start, end
+            Where to look; by default in what pins among the references have in common, else everywhere.
+        rows
+            How many bars the result shows, and puts into JSON; its frames hold all.
+
+        Raises
+        ------
+        RequestError
+            For versions of different series, for a window outside a pin's, and for a series with one version only.
+        SeamlessError
+            As the references deserve.
+        """
+        refs = [ref] if other is None else [ref, other]
+        return comparing.diff(self.wiring, self.door, refs, start, end, rows=rows)
+
+    def history(
+        self, ref: str, at: TimeLike | None = None, end: TimeLike | None = None, *, rows: int = ROWS
+    ) -> BarHistory | WindowHistory:
+        """What the sealed versions of a series said about a bar, or a window, over time.
+
+        Parameters
+        ----------
+        ref
+            A node, or a pin of it.
+        at, end
+            A moment is the bar that holds it; a day, week, month or year, or a moment with an end, is a window. Without
+            `at` a pin's window, or all there is.
+        rows
+            How many commits the history of a window shows, and puts into JSON; its frame holds all.
+
+        Raises
+        ------
+        RequestError
+            For a reference to one version, and for what lies outside a pin's window.
+        NotFound
+            If the series has no version.
+        """
+        return comparing.history(self.wiring, self.door, ref, at, end, rows=rows)
+
     def sla(self, node: str | None = None, *, since: TimeLike = "-7d") -> SlaReport:
         """How fetches did against their budgets."""
         now_ms = self.wiring.clock.now_ms()
@@ -371,6 +428,37 @@ class Lab:
         header = self.door.series(node)
         window = self.door.window(header, start, end) if start is not None else None
         return Manifest(self._portal.call(lambda: self.wiring.jobs.publish(header, window)))
+
+    def rollback(self, ref: str, *, write: bool = False, rows: int = ROWS) -> RollbackResult:
+        """What making an older version the newest again changes; with `write`, done at once, as a new version.
+
+        What was observed before, also by other processes, does not undo it; what is observed later does. When others
+        seal something meanwhile, that is rolled back too, and the result says what was. Where the newest version holds
+        the same already, nothing is written.
+
+        Parameters
+        ----------
+        ref
+            `NODE@SELECTOR`.
+        rows
+            How many bars the result shows.
+
+        Raises
+        ------
+        RequestError
+            For a bare node, and for a pin that is in another store than the home's.
+        NotFound
+            If there is no such version.
+        Corrupted
+            If something of it that the newest version does not have cannot be read.
+        ClockSkew
+            If the clock is more than 5 s behind the newest version.
+        """
+        plan = comparing.plan_rollback(self.wiring, self.door, ref, rows=rows)
+        if not write or not plan.changes:
+            return plan
+        made = self._portal.call(lambda: self.wiring.publisher.rollback(plan.target.version))
+        return comparing.rolled_back(self.wiring, plan, made.version) if made.created else plan
 
     # -- pin ------------------------------------------------------------------------------------------------------
 

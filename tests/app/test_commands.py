@@ -27,6 +27,7 @@ def test_the_table_has_the_documented_commands() -> None:
     assert set(NAMES) == {
         "fetch", "coverage", "gaps", "backfill", "publish", "artifacts", "manifest", "verify", "sla", "config",
         "doctor", "sandbox", "demo", "seal",
+        "diff", "history", "rollback",
         "pin", "unpin", "lock",
     }  # fmt: skip
 

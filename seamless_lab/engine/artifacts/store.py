@@ -65,6 +65,10 @@ class SealedStore:
         found = self._resolver.head(node)
         return None if found is None else found.commit
 
+    def commit(self, node: NodeId, seq: int) -> Commit:
+        """One commit by its number, without its tree. Raises `NotFound` with the newest there is."""
+        return self._resolver.seq(node, seq)
+
     def resolve(
         self, node: NodeId, *, as_of_ms: int | None = None, seq: int | None = None, fingerprint: str | None = None
     ) -> Version:

@@ -1,0 +1,211 @@
+"""Comparing versions, looking back at what was believed, and rolling back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from seamless_lab.app.comparison_results import ROWS, Compared, DiffResult, RollbackResult
+from seamless_lab.app.door import Asked, Door
+from seamless_lab.app.history_results import BarHistory, WindowHistory
+from seamless_lab.app.wiring import Wiring
+from seamless_lab.core.digest import Header
+from seamless_lab.core.reference import Latest
+from seamless_lab.core.time import TimeLike, TimeRange, parse_time, parse_window
+from seamless_lab.core.version import Version
+from seamless_lab.errors import Corrupted, InvalidTime, RequestError
+
+FIRST_SEQ = 1
+
+
+# -- difference ----------------------------------------------------------------------------------------------------
+
+
+def diff(
+    wiring: Wiring,
+    door: Door,
+    refs: Sequence[str],
+    start: TimeLike | None = None,
+    end: TimeLike | None = None,
+    *,
+    rows: int = ROWS,
+) -> DiffResult:
+    """How the version of the second of two references differs from that of the first.
+
+    With one reference: how the newest version differs from the one it names; from the one before, where it names the
+    newest itself.
+
+    Raises
+    ------
+    RequestError
+        For versions of different series, for a window outside a pin's, and for a series with one version only.
+    NotFound, InvalidReference, InvalidNode
+        As the references deserve.
+    """
+    asked = [door.asked(ref) for ref in refs]
+    if len(asked) == 1:
+        old, new = _with_newest(wiring, asked[0])
+    else:
+        old, new = (Compared(one.written, _version(one), _place(wiring, one)) for one in asked)
+    window = _window(door, new.version.header, asked, start, end)
+    found = asked[0].store.diff(old.version, new.version, window, new_in=asked[-1].store)
+    return DiffResult(old, new, found, rows)
+
+
+def _with_newest(wiring: Wiring, asked: Asked) -> tuple[Compared, Compared]:
+    """A version and the newest one; where they are one, a pin stays with itself and others get the one before."""
+    version, newest = _version(asked), asked.store.select(asked.node, Latest())
+    place = _place(wiring, asked)
+    seq = version.commit.seq
+    if asked.pin is not None or seq < newest.commit.seq:
+        return Compared(asked.written, version, place), Compared("the newest", newest, place)
+    if seq == FIRST_SEQ:
+        raise RequestError(
+            f"{asked.node} has one version only, seq:{seq}: there is none to compare it with.",
+            hint="A restatement, or a fetch of more, makes the next one; then ask again.",
+            node=str(asked.node),
+        )
+    before = asked.store.resolve(asked.node, seq=seq - 1)
+    return Compared("the one before", before, place), Compared("the newest", version, place)
+
+
+def _version(asked: Asked) -> Version:
+    """The version that a reference names; a bare node is its newest."""
+    return asked.version or asked.store.select(asked.node, asked.selector or Latest())
+
+
+def _place(wiring: Wiring, asked: Asked) -> str:
+    return "" if asked.store.url == wiring.sealed.url else asked.store.url
+
+
+def _window(
+    door: Door, header: Header, asked: Sequence[Asked], start: TimeLike | None, end: TimeLike | None
+) -> TimeRange | None:
+    """What to compare: the window wanted, else what all pins among the references have in common, else everything."""
+    pins = [one.pin for one in asked if one.pin is not None]
+    if start is not None:
+        window = door.window(header, start, end)
+        for pin in pins:
+            door.require_inside(pin, window)
+        return window
+    if end is not None:
+        raise RequestError(f"end {end!s} has no start.", hint="Give both, or neither for all there is.")
+    if not pins:
+        return None
+    first, last = max(pin.window.start for pin in pins), min(pin.window.end for pin in pins)
+    if first >= last:
+        raise RequestError(
+            f"{pins[0].ref} is {pins[0].window} and {pins[-1].ref} is {pins[-1].window}: they share no bar.",
+            hint="Compare versions of the series instead: NODE@SELECTOR.",
+        )
+    return TimeRange(first, last)
+
+
+# -- history -------------------------------------------------------------------------------------------------------
+
+
+def history(
+    wiring: Wiring,
+    door: Door,
+    ref: str,
+    at: TimeLike | None = None,
+    end: TimeLike | None = None,
+    *,
+    rows: int = ROWS,
+) -> BarHistory | WindowHistory:
+    """What the versions of a series said about a bar, or a window, over time.
+
+    A moment is the bar that holds it; a day, a week, a month, a year, or a moment with an end, is a window. Without
+    either a pin's window, or all there is.
+
+    Raises
+    ------
+    RequestError
+        For a reference to one version, and for what lies outside a pin's window.
+    NotFound
+        If the series has no version.
+    """
+    asked = door.asked(ref)
+    if asked.selector is not None and asked.pin is None:
+        raise RequestError(
+            f"{ref!r} names a version, and a history is about all of them.",
+            hint=f"Leave it out: {asked.node}",
+            node=str(asked.node),
+        )
+    newest = asked.store.select(asked.node, Latest())
+    window = _looked_at(wiring, door, newest.header, asked, at, end)
+    if window is not None and window.seconds == newest.header.grid.step_s:
+        beliefs = asked.store.beliefs(asked.node, window.start)
+        return BarHistory(asked.node, window, tuple(beliefs), newest.commit)
+    return WindowHistory(asked.node, window, tuple(asked.store.changes(asked.node, window)), newest.commit, rows)
+
+
+def _looked_at(
+    wiring: Wiring, door: Door, header: Header, asked: Asked, at: TimeLike | None, end: TimeLike | None
+) -> TimeRange | None:
+    if at is None:
+        if end is not None:
+            raise RequestError(f"end {end!s} has no --at.", hint="Give both, or neither for all there is.")
+        return None if asked.pin is None else asked.pin.window
+    now_s = wiring.clock.now_ms() // 1000
+    try:
+        wanted = parse_window(at, end, now_s=now_s)
+    except InvalidTime:
+        if end is not None:
+            raise
+        moment = parse_time(at, now_s=now_s)  # a moment has no length of its own: it is one bar
+        wanted = TimeRange(moment, moment + 1)
+    window = door.window(header, wanted.start, wanted.end)
+    if asked.pin is not None:
+        door.require_inside(asked.pin, window)
+    return window
+
+
+# -- rollback ------------------------------------------------------------------------------------------------------
+
+
+def plan_rollback(wiring: Wiring, door: Door, ref: str, *, rows: int = ROWS) -> RollbackResult:
+    """What making an older version the newest again would change.
+
+    Raises
+    ------
+    RequestError
+        For a bare node, and for a pin of another store than the home's.
+    NotFound
+        If there is no such version.
+    """
+    asked = door.asked(ref)
+    if asked.selector is None:
+        raise RequestError(
+            f"{ref!r} names no version to roll back to.",
+            hint=f"Name one: {asked.node}@seq:N. seamless artifacts {asked.node} lists them.",
+            node=str(asked.node),
+        )
+    if _place(wiring, asked):
+        raise RequestError(
+            f"{ref} is in {asked.store.url}, and only versions of the home's own store can be made the newest of it.",
+            hint=f"Ask the exchange for it here: seamless backfill {asked.node} --start T --end T",
+            store=asked.store.url,
+        )
+    target, newest = _version(asked), asked.store.head_commit(asked.node)
+    assert newest is not None  # there is a version
+    return _rollback(wiring, Compared(ref, target), newest.seq, None, rows)
+
+
+def rolled_back(wiring: Wiring, plan: RollbackResult, made: Version) -> RollbackResult:
+    """What a rollback that was planned and then made has changed, whatever others sealed in between."""
+    replaced = made.commit.provenance.get("replaces")
+    head_seq = replaced if isinstance(replaced, int) else plan.head.seq
+    rows = ROWS if plan.difference is None else plan.difference.rows
+    return _rollback(wiring, plan.target, head_seq, made, rows)
+
+
+def _rollback(wiring: Wiring, target: Compared, head_seq: int, made: Version | None, rows: int) -> RollbackResult:
+    store, node = wiring.sealed, target.version.header.node
+    head = store.commit(node, head_seq)
+    again = f"seamless rollback {node}@seq:{target.version.commit.seq} --yes"
+    try:
+        newest = Compared("the newest", store.resolve(node, seq=head_seq))
+        found = store.diff(newest.version, target.version)
+    except Corrupted as error:  # a damaged version is a reason to go back to a sound one
+        return RollbackResult(target, head, None, made, again, error.message)
+    return RollbackResult(target, head, DiffResult(newest, target, found, rows), made, again)

@@ -1,0 +1,148 @@
+"""What looking back returns: what the versions of a series said about a bar, or a window, over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from seamless_lab.app import comparison_views as views
+from seamless_lab.app.comparison_results import ROWS
+from seamless_lab.app.results import spelling
+from seamless_lab.app.results.base import Json, Rendered
+from seamless_lab.app.view import View
+from seamless_lab.core.bars import VALUES
+from seamless_lab.core.comparison import State
+from seamless_lab.core.identity import NodeId
+from seamless_lab.core.time import TimeRange
+from seamless_lab.core.version import Commit
+from seamless_lab.engine.artifacts import Belief, WindowChange
+
+_UTC = pl.Datetime("us", "UTC")
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class BarHistory(Rendered):
+    """What the versions of a series said about one bar, oldest first."""
+
+    node: NodeId
+    slot: TimeRange
+    beliefs: tuple[Belief, ...]
+    newest: Commit
+    exit_code: int = 0
+
+    @property
+    def changes(self) -> int:
+        """How many times versions came to say something else about the bar, once it had been answered for."""
+        first = next((n for n, belief in enumerate(self.beliefs) if belief.state is not State.UNANSWERED), None)
+        return 0 if first is None else len(self.beliefs) - first - 1
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """One row a distinct belief.
+
+        `since, until` (UTC datetimes of the commits; `until` null: still believed), `seq` and `ref` of the first
+        version that says so, `state` (`bar`, `quiet` or `unanswered`), the values, and `observed_at`, when the source
+        had said it.
+        """
+        commits = [belief.since for belief in self.beliefs]
+        values = pl.concat([_values(belief) for belief in self.beliefs])
+        return pl.DataFrame(
+            {
+                "since": _moments([commit.as_of_ms for commit in commits]),
+                "until": _moments([belief.until.as_of_ms if belief.until else None for belief in self.beliefs]),
+                "seq": pl.Series([commit.seq for commit in commits], dtype=pl.Int64),
+                "ref": pl.Series([f"{self.node}@sha256:{commit.fingerprint[:16]}" for commit in commits]),
+                "state": pl.Series([str(belief.state) for belief in self.beliefs]),
+                **values.to_dict(),
+                "observed_at": _moments([belief.observed_at_ms for belief in self.beliefs]),
+            }
+        )
+
+    def view(self) -> View:
+        """What is shown, as a value."""
+        return views.bar_history(self)
+
+    def to_dict(self) -> Json:
+        """The beliefs as JSON values."""
+        return {
+            "node": str(self.node),
+            **spelling.window(self.slot),
+            "changes": self.changes,
+            "newest_seq": self.newest.seq,
+            "beliefs": spelling.rows(self.frame),
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class WindowHistory(Rendered):
+    """The commits that changed what is believed about a window (None: about anything), oldest first.
+
+    `rows`: how many of the newest are shown, and are in `to_dict`.
+    """
+
+    node: NodeId
+    window: TimeRange | None
+    changes: tuple[WindowChange, ...]
+    newest: Commit
+    rows: int = ROWS
+    exit_code: int = 0
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """One row a commit.
+
+        `as_of` (UTC datetime), `seq`, `ref`, `content` (digest of the window from then on), `bars` (how many it has
+        then), `added, restated, removed` (bars), `answered, unanswered` (slots), `rollback_of` (seq, or null).
+        """
+        commits, counts = [one.commit for one in self.changes], [one.counts for one in self.changes]
+        numbers = {
+            name: pl.Series([getattr(count, name) for count in counts], dtype=pl.Int64)
+            for name in ("added", "restated", "removed", "answered", "unanswered")
+        }
+        return pl.DataFrame(
+            {
+                "as_of": _moments([commit.as_of_ms for commit in commits]),
+                "seq": pl.Series([commit.seq for commit in commits], dtype=pl.Int64),
+                "ref": pl.Series(
+                    [f"{self.node}@sha256:{commit.fingerprint[:16]}" for commit in commits], dtype=pl.String
+                ),
+                "content": pl.Series([one.content for one in self.changes], dtype=pl.String),
+                "bars": pl.Series([one.rows for one in self.changes], dtype=pl.Int64),
+                **numbers,
+                "rollback_of": pl.Series([rolled_back(commit) for commit in commits], dtype=pl.Int64),
+            }
+        )
+
+    def view(self) -> View:
+        """What is shown, as a value."""
+        return views.window_history(self)
+
+    def to_dict(self) -> Json:
+        """The changes as JSON values, the newest `rows` of them."""
+        frame = self.frame
+        return {
+            "node": str(self.node),
+            **({"start": None, "end": None} if self.window is None else spelling.window(self.window)),
+            "commits": frame.height,
+            "newest_seq": self.newest.seq,
+            "changes": spelling.rows(frame.tail(self.rows)),
+            "left_out": max(0, frame.height - self.rows),
+        }
+
+
+def rolled_back(commit: Commit) -> int | None:
+    """The number of the version that a commit rolled back to, or None."""
+    found = commit.provenance.get("rollback_of")
+    return found if isinstance(found, int) else None
+
+
+def _values(belief: Belief) -> pl.DataFrame:
+    """The values of a belief as one row; nulls where there is no bar."""
+    frame = belief.bar.frame.select(VALUES)
+    return frame if frame.height else pl.DataFrame([dict.fromkeys(VALUES)], schema=frame.schema)
+
+
+def _moments(epoch_ms: Sequence[int | None]) -> pl.Series:
+    return pl.from_epoch(pl.Series(epoch_ms, dtype=pl.Int64), time_unit="ms").cast(_UTC)
