@@ -1,4 +1,4 @@
-"""What differences, histories and rollbacks show: what changed, when, by how much, and where to look next."""
+"""What differences and rollbacks show: what changed, when, by how much, and what to do next."""
 
 from __future__ import annotations
 
@@ -29,7 +29,6 @@ from seamless_lab.core.version import Commit
 
 if TYPE_CHECKING:  # results import this module to show themselves; here they are names only
     from seamless_lab.app.comparison_results import Compared, DiffResult, RollbackResult
-    from seamless_lab.app.history_results import BarHistory, WindowHistory
 
 _WORDS = {
     ("bar", "bar"): "restated",
@@ -168,110 +167,6 @@ def number(value: float | None) -> str:
     return "–" if value is None else repr(value).removesuffix(".0")
 
 
-# -- history -------------------------------------------------------------------------------------------------------
-
-
-def bar_history(result: BarHistory) -> View:
-    """One line a belief, the newest last."""
-    columns = (
-        Column("believed from"),
-        Column("to"),
-        Column("seq", right=True),
-        Column(""),
-        *(Column(name, right=True) for name in VALUES),
-        Column("observed"),
-    )
-    rows = []
-    for belief in result.beliefs:
-        values = belief.bar.frame.select(VALUES).row(0) if len(belief.bar) else ()
-        rows.append(
-            (
-                _moment(belief.since.as_of_ms),
-                "now" if belief.until is None else _moment(belief.until.as_of_ms),
-                str(belief.since.seq),
-                str(belief.state) if not values else "",
-                *([number(value) for value in values] or [""] * len(VALUES)),
-                "" if belief.observed_at_ms is None else _moment(belief.observed_at_ms),
-            )
-        )
-    blocks: list[Block] = [Table(columns, tuple(rows))]
-    only = result.beliefs[0]
-    if len(result.beliefs) == 1 and only.state is State.UNANSWERED:
-        newest = f"the newest, seq {result.newest.seq}, holds {result.newest.bounds}"
-        blocks.append(Note(f"No version has ever answered for this bar; {newest}."))
-    if result.changes:
-        old, new = result.beliefs[-2].since.seq, result.beliefs[-1].since.seq
-        window = f"--start {format_time(result.slot.start)} --end {format_time(result.slot.end)}"
-        command = f"seamless diff {result.node}@seq:{old} {result.node}@seq:{new} {window}"
-        blocks.append(Code((command,), command=True))
-    return View(str(result.node), _changes_badge(result), f"the bar of {format_time(result.slot.start)}", tuple(blocks))
-
-
-def _changes_badge(result: BarHistory) -> Badge:
-    if result.beliefs[-1].state is State.UNANSWERED:
-        return Badge("unanswered", Tone.WARN)
-    if not result.changes:
-        return Badge("never changed", Tone.GOOD)
-    return Badge("changed once" if result.changes == 1 else f"changed {result.changes:,} times", Tone.WARN)
-
-
-def window_history(result: WindowHistory) -> View:
-    """One line a commit that changed something, the newest last."""
-    columns = (
-        Column("as of"),
-        Column("seq", right=True),
-        Column("bars", right=True),
-        Column("added", right=True),
-        Column("restated", right=True),
-        Column("removed", right=True),
-        Column("content", code=True),
-        Column(""),
-    )
-    frame = result.frame
-    shown = frame.tail(result.rows)
-    rows = tuple(
-        (
-            _moment(as_of),
-            f"{row['seq']:,}",
-            f"{row['bars']:,}",
-            *(f"{row[name]:,}" if row[name] else "" for name in ("added", "restated", "removed")),
-            row["content"][:16],
-            "" if row["rollback_of"] is None else f"rolled back to seq {row['rollback_of']}",
-        )
-        for as_of, row in zip(shown["as_of"].dt.epoch("ms").to_list(), shown.iter_rows(named=True), strict=True)
-    )
-    blocks: list[Block] = []
-    if left := frame.height - shown.height:
-        blocks.append(Note(f"The newest {shown.height:,} of {frame.height:,}; --rows {frame.height} shows all."))
-    blocks.append(Table(columns, rows) if rows else Note(_nothing(result)))
-    restating = frame.filter(pl.col("restated") > 0)
-    if restating.height and not (left and restating["seq"][-1] < shown["seq"][0]):
-        seq = int(restating["seq"][-1])
-        window = "" if result.window is None else _options(result.window)
-        blocks.append(
-            Code((f"seamless diff {result.node}@seq:{seq - 1} {result.node}@seq:{seq}{window}",), command=True)
-        )
-    restated = f", {restating.height:,} with restated bars" if restating.height else ""
-    said = f"{plural(frame.height, 'change')}{restated}" if frame.height else "unanswered"
-    badge = Badge(said, Tone.PLAIN if frame.height and not restated else Tone.WARN)
-    return View(str(result.node), badge, "" if result.window is None else str(result.window), tuple(blocks))
-
-
-def _nothing(result: WindowHistory) -> str:
-    newest = result.newest
-    return f"No version has ever answered for this window; the newest, seq {newest.seq}, holds {newest.bounds}."
-
-
-def _options(window: TimeRange) -> str:
-    return f" --start {format_time(window.start)} --end {format_time(window.end)}"
-
-
-def _moment(epoch_ms: int) -> str:
-    """A knowledge time as short as it is exact."""
-    text = format_time_ms(epoch_ms)
-    return text.replace(".000Z", "Z")
-
-
 # -- rollback ------------------------------------------------------------------------------------------------------
 
 
@@ -312,4 +207,9 @@ def _withdrawn(result: RollbackResult) -> list[Block]:
         return []
     slots = plural(gone.seconds // result.target.version.header.grid.step_s, "bar")
     said = f"{slots} of it have no answer in that version: they count as missing until the exchange is asked again:"
-    return [Note(said), Code((f"seamless backfill {result.node}{_options(bounds)}",), command=True)]
+    return [Note(said), Code((f"seamless backfill {result.node}{window_options(bounds)}",), command=True)]
+
+
+def window_options(window: TimeRange) -> str:
+    """A window as it is written behind a command."""
+    return f" --start {format_time(window.start)} --end {format_time(window.end)}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from seamless_lab.app import comparison_views as views
+from seamless_lab.app import history_views as views
 from seamless_lab.app.comparison_results import ROWS
 from seamless_lab.app.results import spelling
 from seamless_lab.app.results.base import Json, Rendered

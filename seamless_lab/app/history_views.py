@@ -1,0 +1,112 @@
+"""What histories show: one line a belief, or a commit that changed some, the newest last."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from seamless_lab.app.comparison_views import number, window_options
+from seamless_lab.app.view import Badge, Block, Code, Column, Note, Table, Tone, View, plural
+from seamless_lab.core.bars import VALUES
+from seamless_lab.core.comparison import State
+from seamless_lab.core.time import format_time, format_time_ms
+
+if TYPE_CHECKING:  # results import this module to show themselves; here they are names only
+    from seamless_lab.app.history_results import BarHistory, WindowHistory
+
+
+def bar_history(result: BarHistory) -> View:
+    """One line a belief, the newest last."""
+    columns = (
+        Column("believed from"),
+        Column("to"),
+        Column("seq", right=True),
+        Column(""),
+        *(Column(name, right=True) for name in VALUES),
+        Column("observed"),
+    )
+    rows = []
+    for belief in result.beliefs:
+        values = belief.bar.frame.select(VALUES).row(0) if len(belief.bar) else ()
+        rows.append(
+            (
+                _moment(belief.since.as_of_ms),
+                "now" if belief.until is None else _moment(belief.until.as_of_ms),
+                str(belief.since.seq),
+                str(belief.state) if not values else "",
+                *([number(value) for value in values] or [""] * len(VALUES)),
+                "" if belief.observed_at_ms is None else _moment(belief.observed_at_ms),
+            )
+        )
+    blocks: list[Block] = [Table(columns, tuple(rows))]
+    only = result.beliefs[0]
+    if len(result.beliefs) == 1 and only.state is State.UNANSWERED:
+        newest = f"the newest, seq {result.newest.seq}, holds {result.newest.bounds}"
+        blocks.append(Note(f"No version has ever answered for this bar; {newest}."))
+    if result.changes:
+        old, new = result.beliefs[-2].since.seq, result.beliefs[-1].since.seq
+        command = f"seamless diff {result.node}@seq:{old} {result.node}@seq:{new}{window_options(result.slot)}"
+        blocks.append(Code((command,), command=True))
+    return View(str(result.node), _changes_badge(result), f"the bar of {format_time(result.slot.start)}", tuple(blocks))
+
+
+def _changes_badge(result: BarHistory) -> Badge:
+    if result.beliefs[-1].state is State.UNANSWERED:
+        return Badge("unanswered", Tone.WARN)
+    if not result.changes:
+        return Badge("never changed", Tone.GOOD)
+    return Badge("changed once" if result.changes == 1 else f"changed {result.changes:,} times", Tone.WARN)
+
+
+def window_history(result: WindowHistory) -> View:
+    """One line a commit that changed something, the newest last."""
+    columns = (
+        Column("as of"),
+        Column("seq", right=True),
+        Column("bars", right=True),
+        Column("added", right=True),
+        Column("restated", right=True),
+        Column("removed", right=True),
+        Column("content", code=True),
+        Column(""),
+    )
+    frame = result.frame
+    shown = frame.tail(result.rows)
+    rows = tuple(
+        (
+            _moment(as_of),
+            f"{row['seq']:,}",
+            f"{row['bars']:,}",
+            *(f"{row[name]:,}" if row[name] else "" for name in ("added", "restated", "removed")),
+            row["content"][:16],
+            "" if row["rollback_of"] is None else f"rolled back to seq {row['rollback_of']}",
+        )
+        for as_of, row in zip(shown["as_of"].dt.epoch("ms").to_list(), shown.iter_rows(named=True), strict=True)
+    )
+    blocks: list[Block] = []
+    if left := frame.height - shown.height:
+        blocks.append(Note(f"The newest {shown.height:,} of {frame.height:,}; --rows {frame.height} shows all."))
+    blocks.append(Table(columns, rows) if rows else Note(_nothing(result)))
+    restating = frame.filter(pl.col("restated") > 0)
+    if restating.height and not (left and restating["seq"][-1] < shown["seq"][0]):
+        seq = int(restating["seq"][-1])
+        window = "" if result.window is None else window_options(result.window)
+        blocks.append(
+            Code((f"seamless diff {result.node}@seq:{seq - 1} {result.node}@seq:{seq}{window}",), command=True)
+        )
+    restated = f", {restating.height:,} with restated bars" if restating.height else ""
+    said = f"{plural(frame.height, 'change')}{restated}" if frame.height else "unanswered"
+    badge = Badge(said, Tone.PLAIN if frame.height and not restated else Tone.WARN)
+    return View(str(result.node), badge, "" if result.window is None else str(result.window), tuple(blocks))
+
+
+def _nothing(result: WindowHistory) -> str:
+    newest = result.newest
+    return f"No version has ever answered for this window; the newest, seq {newest.seq}, holds {newest.bounds}."
+
+
+def _moment(epoch_ms: int) -> str:
+    """A knowledge time as short as it is exact."""
+    text = format_time_ms(epoch_ms)
+    return text.replace(".000Z", "Z")
