@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import PurePosixPath
 
+from seamless_lab.app.lock_changes import CHANGES_SHOWN, first_changes
 from seamless_lab.app.lock_results import Checked, Finding, LockCheck, PinCheck, slots_text
 from seamless_lab.app.lockfile import Lockfile, Pin
 from seamless_lab.app.pinning import engines
@@ -12,7 +14,7 @@ from seamless_lab.app.pins import Pins, located
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.time import format_time
 from seamless_lab.core.version import Version
-from seamless_lab.engine.artifacts import Damage, SealedStore
+from seamless_lab.engine.artifacts import Damage, SealedStore, SegmentCache
 from seamless_lab.errors import DataError, NotFound
 
 
@@ -67,7 +69,7 @@ def _checked(wiring: Wiring, pins: Pins, pin: Pin, stores: dict[str, SealedStore
         file = f"{known.url}/{path}" if path else ""
         finding = Finding(what, _without_name(pin, error), "", expected, found, file)
         return PinCheck(pin, Checked.DIFFERS, (finding,), hint=error.hint)
-    return _audited(store, version, pin)
+    return _audited(store, version, pin, wiring.segments)
 
 
 def _without_name(pin: Pin, error: DataError) -> str:
@@ -75,9 +77,9 @@ def _without_name(pin: Pin, error: DataError) -> str:
     return error.message.removeprefix(f"{pin.ref}: ")
 
 
-def _audited(store: SealedStore, version: Version, pin: Pin) -> PinCheck:
+def _audited(store: SealedStore, version: Version, pin: Pin, witness: SegmentCache) -> PinCheck:
     """What hashing the pinned bars again shows."""
-    audit = store.audit(version, pin.window)
+    audit = store.audit(version, pin.window, witness)
     findings = [_damaged(store, damage) for damage in audit.damages]
     hint = ""
     if audit.damages:
@@ -99,7 +101,9 @@ def _audited(store: SealedStore, version: Version, pin: Pin) -> PinCheck:
     if version.tree.fingerprint != pin.fingerprint:
         here, there = version.tree.fingerprint[:16], pin.fingerprint[:16]
         notes = (f"pinned in sha256:{there}, found in sha256:{here}; histories differ, these bars do not.",)
-    return PinCheck(pin, Checked.DIFFERS if findings else Checked.VERIFIED, tuple(findings), hint, notes)
+    changes = (one for damage in audit.damages if damage.compared for one in first_changes(damage.compared))
+    state = Checked.DIFFERS if findings else Checked.VERIFIED
+    return PinCheck(pin, state, tuple(findings), hint, notes, tuple(islice(changes, CHANGES_SHOWN)))
 
 
 def _damaged(store: SealedStore, damage: Damage) -> Finding:

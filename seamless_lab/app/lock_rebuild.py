@@ -8,24 +8,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import polars as pl
-
 from seamless_lab.app.door import Door
 from seamless_lab.app.home import Home
+from seamless_lab.app.lock_changes import first_changes
 from seamless_lab.app.lock_check import engine_notes
-from seamless_lab.app.lock_results import Changed, Checked, Finding, LockCheck, PinCheck
+from seamless_lab.app.lock_results import Checked, Finding, LockCheck, PinCheck
 from seamless_lab.app.lockfile import Lockfile, Pin
 from seamless_lab.app.pins import Pins, located
 from seamless_lab.app.sandbox_home import is_marked, mark
 from seamless_lab.app.view import plural
 from seamless_lab.app.wiring import Wiring
-from seamless_lab.core.bars import VALUES
 from seamless_lab.core.comparison import Comparison
 from seamless_lab.core.coverage import Cause, Coverage
 from seamless_lab.core.time import format_time
 from seamless_lab.errors import DataError, RequestError, SeamlessError
-
-CHANGES_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,7 +93,7 @@ def _compared(pins: Pins, scratch: Wiring, acquired: Acquired) -> PinCheck:
     findings.append(Finding("bars", _counted(found), *_first(found)))
     hint = f"See all of it: seamless backfill {pin.node} --start {format_time(pin.window.start)} --end "
     hint += f"{format_time(pin.window.end)} --refresh, then seamless diff {pin.ref} {pin.node}@latest"
-    return PinCheck(pin, Checked.DIFFERS, tuple(findings), hint, changes=_changes(found))
+    return PinCheck(pin, Checked.DIFFERS, tuple(findings), hint, changes=first_changes(found))
 
 
 def _not_acquired(acquired: Acquired) -> PinCheck:
@@ -128,35 +124,3 @@ def _counted(found: Comparison) -> str:
 def _first(found: Comparison) -> tuple[str]:
     bounds = found.changed.bounds
     return ("" if bounds is None else format_time(bounds.start),)
-
-
-def _changes(found: Comparison) -> tuple[Changed, ...]:
-    """The first values that differ, in time order."""
-    empty = pl.lit(None, dtype=pl.Float64)
-    sides = [
-        found.restated,
-        *(
-            bars.frame.head(CHANGES_SHOWN).select(
-                "ts", *(expression for name in VALUES for expression in _pair(name, empty, is_new=is_new))
-            )
-            for bars, is_new in ((found.added, True), (found.removed, False))
-        ),
-    ]
-    long = pl.concat(
-        [
-            pl.concat([side.head(CHANGES_SHOWN) for side in sides]).select(
-                "ts",
-                pl.lit(name).alias("column"),
-                pl.col(f"{name}_old").alias("pinned"),
-                pl.col(f"{name}_new").alias("now"),
-            )
-            for name in VALUES
-        ]
-    )
-    differing = long.filter(pl.col("pinned").ne_missing(pl.col("now"))).sort("ts", maintain_order=True)
-    return tuple(Changed(*row) for row in differing.head(CHANGES_SHOWN).iter_rows())
-
-
-def _pair(name: str, empty: pl.Expr, *, is_new: bool) -> tuple[pl.Expr, pl.Expr]:
-    old, new = (empty, pl.col(name)) if is_new else (pl.col(name), empty)
-    return old.alias(f"{name}_old"), new.alias(f"{name}_new")

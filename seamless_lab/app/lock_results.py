@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from seamless_lab.app.lock_changes import Changed
 from seamless_lab.app.lockfile import Pin
 from seamless_lab.app.pin_results import pin_dict
 from seamless_lab.app.results import spelling
@@ -44,16 +45,6 @@ class Finding:
     expected: str = ""
     found: str = ""
     path: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """One value of one bar, as pinned and as it came now; None where there is no bar."""
-
-    ts: int
-    column: str
-    pinned: float | None
-    now: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,10 +216,9 @@ class LockUpdate(Rendered):
             if update.move is Move.STUCK:
                 blocks.append(Note(update.said, Tone.WARN))
                 blocks.append(Note(update.hint))
-        if moved and not self.written:
-            blocks += [Note("Nothing is written yet. What changes can be seen bar by bar with diff; to write it:")]
-            blocks.append(Code((self.again,), command=True))
         blocks.append(Facts((Fact("lockfile", self.path, volatile=True),)))
+        if moved and not self.written:
+            blocks += [Note("Nothing is written yet. To write it:"), Code((self.again,), command=True)]
         if not moved:
             badge = Badge("nothing to update", Tone.PLAIN)
         elif self.written:

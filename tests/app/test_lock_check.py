@@ -154,6 +154,9 @@ def test_one_tick_anywhere_is_found_and_named(lab, project, original) -> None:
         moment = pl.from_epoch(bar["ts"]).dt.strftime("%Y-%m-%d")[0]
         assert column == "ts" or moment.startswith(found.where)
         assert f"--start {found.where[:7]}" in broken[0].hint
+        changes = [(one.ts, one.column) for one in broken[0].changes]  # the machine's cache still knows what it was
+        assert column == "ts" or changes == [(bar["ts"][0], column)]
+        assert column != "ts" or bar["ts"][0] in {ts for ts, _ in changes}
         rewrite(path, (original / path.relative_to(project)).read_bytes())
     assert lab.check_lock().exit_code == 0
 

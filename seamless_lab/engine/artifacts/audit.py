@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from seamless_lab.core.bars import Bars
 from seamless_lab.core.cells import leaf_cells, pack_cells
+from seamless_lab.core.comparison import Comparison, compare
 from seamless_lab.core.digest import Header, Leaf
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange
@@ -16,18 +18,23 @@ from seamless_lab.engine.artifacts.documents import data_path, tree_path
 from seamless_lab.engine.artifacts.load import Loader
 from seamless_lab.engine.artifacts.read import content, refs_in
 from seamless_lab.engine.artifacts.rows import cut, leaves_in, mismatches
+from seamless_lab.engine.artifacts.segments import SegmentCache
 from seamless_lab.errors import Corrupted, DataError, NotFound
 
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """A file that is missing, unreadable or holds other bars than its digest says, in the cell `slots`."""
+    """A file that is missing, unreadable or holds other bars than its digest says, in the cell `slots`.
+
+    `compared`: from the bars that were sealed to those that the file holds, where the witness still has the former.
+    """
 
     path: str
     slots: TimeRange
     problem: str
     expected: str = ""
     found: str = ""
+    compared: Comparison | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,12 +47,15 @@ class Audit:
     damages: tuple[Damage, ...]
 
 
-def audit(loader: Loader, version: Version, window: TimeRange) -> Audit:
-    """Hash all bars of a window again. With a loader that holds nothing, nothing that is remembered is trusted."""
+def audit(loader: Loader, version: Version, window: TimeRange, witness: SegmentCache) -> Audit:
+    """Hash all bars of a window again. With a loader that holds nothing, nothing that is remembered is trusted.
+
+    `witness` is asked for the bars that a damaged file held, and hashed before it is believed.
+    """
     header = version.header
     window = header.grid.snap_outward(window)
     refs = refs_in(version.tree, window)
-    parts = list(loader.executor.map(lambda ref: _Pack(loader, header, ref, window).read(), refs))
+    parts = list(loader.executor.map(lambda ref: _Pack(loader, header, ref, window, witness).read(), refs))
     damages = tuple(damage for _, _, found in parts for damage in found)
     answered = Ranges.empty()
     for leaves, _, _ in parts:
@@ -70,6 +80,7 @@ class _Pack:
     header: Header
     ref: PackRef
     window: TimeRange
+    witness: SegmentCache
 
     def read(self) -> _Found:
         """The leaves in the window, how many of their bars open in it, and what is damaged."""
@@ -97,21 +108,33 @@ class _Pack:
         try:
             frame = self.loader.codec.decode(data, path=path)
         except Corrupted as error:
-            damages += self._where(path, data, leaves) or [_damage(path, self._slots(leaves), error)]
+            damages += self._where(digest, data, leaves) or [_damage(path, self._slots(leaves), error)]
             return None
-        damages += self._wrong(path, frame, leaves)
+        damages += self._wrong(digest, frame, leaves)
         return frame
 
-    def _where(self, path: str, data: bytes, leaves: Sequence[Leaf]) -> list[Damage]:
+    def _where(self, digest: str, data: bytes, leaves: Sequence[Leaf]) -> list[Damage]:
         """The leaves that damaged bytes no longer hold; none when they hold all or cannot be read at all."""
         try:
-            return list(self._wrong(path, self.loader.codec.decode(data, path=path, checked=False), leaves))
+            return list(self._wrong(digest, self.loader.codec.decode(data, path=digest, checked=False), leaves))
         except DataError:
             return []
 
-    def _wrong(self, path: str, frame: pl.DataFrame, leaves: Sequence[Leaf]) -> Iterator[Damage]:
-        for leaf, found in mismatches(self.header, frame, leaves):
-            yield Damage(path, self._slots((leaf,)), "does not hold the bars that were sealed", leaf.digest, found)
+    def _wrong(self, digest: str, frame: pl.DataFrame, leaves: Sequence[Leaf]) -> Iterator[Damage]:
+        wrong = mismatches(self.header, frame, leaves)
+        if not wrong:
+            return
+        path, problem = data_path(self.header.node, digest), "does not hold the bars that were sealed"
+        sealed = self.witness.load(digest, lambda kept: not mismatches(self.header, kept, leaves))
+        for leaf, found in wrong:
+            slots = self._slots((leaf,))
+            known = None if sealed is None else self._compared(cut(sealed, slots), frame, leaf, slots)
+            yield Damage(path, slots, problem, leaf.digest, found, known)
+
+    def _compared(self, sealed: pl.DataFrame, frame: pl.DataFrame, leaf: Leaf, slots: TimeRange) -> Comparison:
+        node, grid = self.header.node, self.header.grid
+        stored = frame.filter(pl.col("ts").is_between(slots.start, slots.end, closed="left")).sort("ts")
+        return compare(Bars(node, grid, sealed), leaf.answered, Bars(node, grid, stored), leaf.answered)
 
     def _missing(self, leaf: Leaf) -> Damage:
         path = data_path(self.header.node, leaf.digest)

@@ -206,13 +206,13 @@ class SealedStore:
             return found
         return verify(self._loader, node, self._resolver.select(node, selector))
 
-    def audit(self, version: Version, window: TimeRange) -> Audit:
+    def audit(self, version: Version, window: TimeRange, witness: SegmentCache | None = None) -> Audit:
         """Hash the bars of a window again, from every file that holds some of them.
 
         Damage is listed, not raised. In a store that has just been opened, without a segment cache, nothing that was
-        remembered is trusted.
+        remembered is trusted. `witness` may still have the bars that a damaged file held.
         """
-        return audit(self._loader, version, window)
+        return audit(self._loader, version, window, witness or NoSegmentCache())
 
     def compact(self, node: NodeId) -> tuple[str, ...]:
         """Fold leaf files of the newest version's finished packs into one file each; returns the paths written.
