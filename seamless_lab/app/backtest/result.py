@@ -13,11 +13,11 @@ from seamless_lab.app.backtest.inputs import Input
 from seamless_lab.app.backtest.options import Trading
 from seamless_lab.app.backtest.running import Ran, gains_of
 from seamless_lab.app.backtest.strategies import Strategy
-from seamless_lab.app.results import Json, Rendered
+from seamless_lab.app.results import Json, Rendered, spelling
 from seamless_lab.app.view import View
 from seamless_lab.core.backtest.performance import Activity, Metrics, peaks_of, returns_of
 from seamless_lab.core.backtest.ticks import Floats
-from seamless_lab.core.time import TimeRange, format_time
+from seamless_lab.core.time import TimeRange
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -165,8 +165,7 @@ class BacktestResult(Rendered):
         return {
             "strategy": self.strategy.label,
             "recipe": self.recipe,
-            "start": format_time(self.window.start),
-            "end": format_time(self.window.end),
+            **spelling.window(self.window),
             "trading": self.trading.to_dict(),
             "digest": self.digest,
             "metrics": asdict(self.metrics),
@@ -175,7 +174,7 @@ class BacktestResult(Rendered):
                 {
                     "symbol": run.input.name,
                     **asdict(run.metrics),
-                    "ruined": None if run.ruined is None else format_time(run.ruined),
+                    "ruined": None if run.ruined is None else spelling.moments([run.ruined])[0],
                     "waiting": run.waiting,
                 }
                 for run in self.ran.symbols
@@ -188,8 +187,7 @@ class BacktestResult(Rendered):
         return {
             "strategy": self.strategy.recipe,
             **self.trading.to_dict(),
-            "start": format_time(self.window.start),
-            "end": format_time(self.window.end),
+            **spelling.window(self.window),
         }
 
     @property
