@@ -78,3 +78,20 @@ def test_the_lockfile_of_the_repository_agrees_with_the_store(folder: str, tmp_p
     pins = tomllib.loads((ROOT / "seamless.lock").read_text())["pin"]
     assert {pin["store"] for pin in pins.values()} == {"datasets/store"}
     assert {pin["node"] for pin in pins.values()} == {f"ohlcv:binance:{symbol}:1h" for symbol in SYMBOLS}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["diff", "pin:sol-before", "pin:sol"],
+        ["history", "pin:sol", "--at", "2024-07-04T10:00"],
+        ["backtest", "crossover:24:96", "pin:btc"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_pin_is_read_where_the_lockfile_says_also_before_there_is_a_home(words: list[str], tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    command = [sys.executable, "-m", "seamless_lab.cli", *words, "--json", "--home", str(home)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "error" not in json.loads(ran.stdout), ran.stdout
+    assert not home.exists()

@@ -32,7 +32,7 @@ def backtest(  # noqa: PLR0913 - one argument for each option
             "backtest needs at least one reference to sealed bars.",
             hint=f"seamless backtest {strategy} pin:NAME",
         )
-    lab, chosen = existing(call), strategy_named(strategy)
+    lab, chosen = existing(call, *refs), strategy_named(strategy)
     try:
         return lab.backtest(
             chosen,

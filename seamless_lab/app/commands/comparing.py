@@ -18,14 +18,14 @@ ROWS = Parameter("rows", "How many bars or commits to show, also in --json; by d
 def diff(call: Call, *, ref: str, other: str | None, start: str | None, end: str | None, rows: int | None) -> Result:
     """What changed."""
     needs_start(start, end)
-    return existing(call).diff(ref, other, start, end, **_rows(rows))
+    return existing(call, ref, other).diff(ref, other, start, end, **_rows(rows))
 
 
 def history(call: Call, *, ref: str, at: str | None, end: str | None, rows: int | None) -> Result:
     """What was believed."""
     if end is not None and at is None:
         raise RequestError(f"--end {end} has no --at.", hint="Give both, or neither for all there is.", end=end)
-    return existing(call).history(ref, at, end, **_rows(rows))
+    return existing(call, ref).history(ref, at, end, **_rows(rows))
 
 
 def rollback(call: Call, *, ref: str, yes: bool, rows: int | None) -> Result:

@@ -30,11 +30,15 @@ NAMED = ("--home", "SEAMLESS_HOME")
 """The rules of `find_home` by which somebody meant one home and no other."""
 
 
-def existing(call: Call) -> Lab:
-    """The lab of a command that only looks; a home that somebody named has to be there."""
+def existing(call: Call, *refs: str | None) -> Lab:
+    """The lab of a command that only looks; a home that somebody named has to be there.
+
+    Unless one of `refs` is a pin: the lockfile says where its bars are, which need not be in the home.
+    """
     lab = call.lab()
     home = lab.wiring.home
-    if home.why in NAMED and not home.root.is_dir():
+    pinned = any(ref is not None and (ref.startswith("pin:") or ref.endswith("@lock")) for ref in refs)
+    if home.why in NAMED and not pinned and not home.root.is_dir():
         raise ConfigError(
             f"There is no home at {home.root}: {'it is a file' if home.root.exists() else 'no such folder'}.",
             hint=f"Check {home.why}; a fetch makes a new home.",
