@@ -19,7 +19,7 @@ from seamless_lab.engine.artifacts.publish import Published, publish
 from seamless_lab.engine.artifacts.read import Sealed, content, read
 from seamless_lab.engine.artifacts.resolve import Resolver
 from seamless_lab.engine.artifacts.restore import Evidence, restore
-from seamless_lab.engine.artifacts.segments import SegmentCache, SegmentCodec
+from seamless_lab.engine.artifacts.segments import NoSegmentCache, SegmentCache, SegmentCodec
 from seamless_lab.engine.artifacts.sweep import OLDER_THAN_S, Swept, sweep
 from seamless_lab.engine.artifacts.verify import Verification, verify
 from seamless_lab.engine.ports import Clock, ObjectStore
