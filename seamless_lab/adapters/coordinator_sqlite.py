@@ -147,7 +147,7 @@ class SqliteCoordinator:
 
     async def _ask(self, work: Callable[[apsw.Connection], _T]) -> _T:
         def run() -> _T:
-            with self._file.writing() as connection:
+            with self._file.writing(durable=False) as connection:  # no holder outlives a power failure
                 return work(connection)
 
         try:

@@ -89,6 +89,7 @@ class SqliteFile:
         self.path = path
         self.busy_timeout_s = busy_timeout_s
         self._lock = threading.Lock()
+        self._writers = (os.getpid(), threading.Lock())
         self._idle: list[apsw.Connection] = []
         self._all: set[apsw.Connection] = set()
         self._inherited: list[
@@ -106,8 +107,11 @@ class SqliteFile:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[apsw.Connection]:
-        """A transaction that excludes all other writers; durable on return, without effect when the block raises.
+    def writing(self, *, durable: bool = True) -> Iterator[apsw.Connection]:
+        """A transaction that excludes all other writers; without effect when the block raises.
+
+        When it returns, it survives the death of the process, and a power failure too if it is `durable`: without, it
+        is not synced by itself, and may be undone together with all that is later.
 
         Raises
         ------
@@ -116,8 +120,16 @@ class SqliteFile:
         Corrupted, StoreUnavailable, ConfigError
             The file cannot be read, written, or is none of ours.
         """
-        with self._transaction("BEGIN IMMEDIATE") as connection:
-            yield connection
+        if self._writers[0] != os.getpid():  # after a fork: a thread of the parent process may have held the lock
+            self._writers = (os.getpid(), threading.Lock())
+        _, turn = self._writers
+        if not turn.acquire(timeout=self.busy_timeout_s):  # woken in turn: only other processes' writes are polled for
+            raise self._translated(apsw.BusyError())
+        try:
+            with self._transaction("BEGIN IMMEDIATE", synced=durable) as connection:
+                yield connection
+        finally:
+            turn.release()
 
     def check(self) -> None:
         """Read every page; raises `Corrupted` with the first thing found."""
@@ -135,10 +147,12 @@ class SqliteFile:
             self._forget(os.getpid() != self._identity[0] and bool(self._all))
 
     @contextmanager
-    def _transaction(self, begin: str) -> Iterator[apsw.Connection]:
+    def _transaction(self, begin: str, *, synced: bool = True) -> Iterator[apsw.Connection]:
         connection: apsw.Connection | None = None
         try:
             connection = self._borrow()
+            if not synced:
+                connection.execute("PRAGMA synchronous=NORMAL")
             connection.execute(begin)
             yield connection
             connection.execute("COMMIT")
@@ -146,7 +160,7 @@ class SqliteFile:
             raise self._translated(error) from error
         finally:
             if connection is not None:
-                self._give_back(connection)
+                self._give_back(connection, synced)
 
     def _borrow(self) -> apsw.Connection:
         with self._lock:
@@ -172,10 +186,12 @@ class SqliteFile:
         self._idle.clear()
         self._all = set()
 
-    def _give_back(self, connection: apsw.Connection) -> None:
+    def _give_back(self, connection: apsw.Connection, synced: bool) -> None:
         with suppress(apsw.Error):  # the error that matters is on its way already
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+            if not synced:
+                connection.execute("PRAGMA synchronous=FULL")
         with self._lock:
             if connection in self._all and not connection.in_transaction:
                 self._idle.append(connection)

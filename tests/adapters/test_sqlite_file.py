@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
@@ -67,6 +68,24 @@ def test_a_lock_that_stays_is_busy_with_an_action(file: SqliteFile) -> None:
         add(SqliteFile(file.path, busy_timeout_s=0.05), "b")
     assert "lsof" in busy.value.hint
     add(file, "b")
+
+
+def test_only_who_asks_for_it_writes_without_a_sync(file: SqliteFile) -> None:
+    with file.writing(durable=False) as connection:
+        assert connection.execute("PRAGMA synchronous").get == 1
+    with suppress(ZeroDivisionError), file.writing(durable=False):
+        raise ZeroDivisionError
+    with file.writing() as again:
+        assert again is connection
+        assert again.execute("PRAGMA synchronous").get == 2
+
+
+def test_threads_of_one_process_wait_no_longer_than_the_timeout(tmp_path: Path) -> None:
+    file = SqliteFile(tmp_path / "hot.db", busy_timeout_s=0.05)
+    with ThreadPoolExecutor(1) as pool, file.writing():
+        assert isinstance(pool.submit(add, file, "b").exception(), StoreBusy)
+    add(file, "b")
+    file.close()
 
 
 def test_threads_take_turns(tmp_path: Path) -> None:
