@@ -358,6 +358,13 @@ def test_the_digest_is_that_of_the_bars_the_code_and_the_options(lab, home):
     assert len({first, *(one.digest for one in others)}) == len(others) + 1
 
 
+def test_the_digest_of_a_fixed_market_is_kept(lab):
+    """It changes only with a line in the CHANGELOG that says why: results of last year must be found again."""
+    result = lab.backtest(crossover(12, 48, short=True), pins=three(lab), fee_bps=10, slippage_bps=5)
+    assert result.digest == "cbb18f108580fe010feb67bcb7e0ea08d77adda4776217e60b9b7d4d7b442b94"
+    assert result.equity["equity"][-1].hex() == "0x1.ce0aab2c7c8cap-1"
+
+
 def test_bound_arguments_are_code(lab):
     half = functools.partial(scaled, factor=0.5, window=24)
     runs = [
