@@ -10,9 +10,9 @@ from seamless_lab.app.lock_changes import CHANGES_SHOWN, first_changes
 from seamless_lab.app.lock_results import Checked, Finding, LockCheck, PinCheck, slots_text
 from seamless_lab.app.lockfile import Lockfile, Pin
 from seamless_lab.app.pinning import engines
-from seamless_lab.app.pins import Pins, located
+from seamless_lab.app.pins import Pins, getting, located
 from seamless_lab.app.wiring import Wiring
-from seamless_lab.core.time import format_time
+from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import Version
 from seamless_lab.engine.artifacts import Damage, SealedStore, SegmentCache
 from seamless_lab.errors import DataError, NotFound
@@ -84,10 +84,7 @@ def _audited(store: SealedStore, version: Version, pin: Pin, witness: SegmentCac
     hint = ""
     if audit.damages:
         first, last = audit.damages[0].slots, audit.damages[-1].slots
-        hint = (
-            "Restore the files from a copy or from version control, or ask the exchange again: seamless backfill "
-            f"{pin.node} --start {format_time(first.start)} --end {format_time(last.end)} --refresh"
-        )
+        hint = getting(pin, TimeRange(first.start, last.end), refresh=True)
     elif audit.content != pin.content:  # the tree says so and the bars do not: nothing that a store writes
         said = (
             f"the bars have the content sha256:{audit.content[:16]}, and the lockfile says sha256:{pin.content[:16]}."

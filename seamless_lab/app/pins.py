@@ -9,7 +9,7 @@ from pathlib import Path
 from seamless_lab.app.lockfile import Lockfile, Pin
 from seamless_lab.app.lockfile_disk import load
 from seamless_lab.core.identity import NodeId
-from seamless_lab.core.time import format_time
+from seamless_lab.core.time import TimeRange, format_time
 from seamless_lab.core.version import Version
 from seamless_lab.engine.artifacts import SealedStore
 from seamless_lab.errors import ConfigError, Corrupted, DataError, InvalidReference, NotFound
@@ -124,7 +124,7 @@ class Pins:
         if not folder.is_dir():
             raise NotFound(
                 f"{pin.ref} is read from {folder}, and there is no such folder.",
-                hint="Get it from where the lockfile is from, or correct store in the lockfile.",
+                hint=getting(pin),
                 pin=pin.name,
                 store=str(folder),
             )
@@ -212,15 +212,21 @@ def _absent(store: SealedStore, pin: Pin) -> NotFound:
     has = f"its newest is sha256:{head.fingerprint[:16]}" if head else f"it has no version of {pin.node}"
     return NotFound(
         f"{pin.ref}: no version in {store.url} has the content sha256:{pin.content[:16]} in {pin.window}; {has}.",
-        hint=f"Get it: {getting(pin)}",
+        hint=getting(pin),
         pin=pin.name,
         store=store.url,
     )
 
 
-def getting(pin: Pin) -> str:
-    """The command that asks the exchange for a pin's bars."""
-    return f"seamless backfill {pin.node} --start {format_time(pin.window.start)} --end {format_time(pin.window.end)}"
+def getting(pin: Pin, window: TimeRange | None = None, *, refresh: bool = False) -> str:
+    """What brings a pin's bars (by default all of them) to where it is read from; `refresh` where damaged ones are."""
+    if pin.store:
+        return f"Restore {pin.store} from where the lockfile comes from, such as version control."
+    wanted = window or pin.window
+    command = f"seamless backfill {pin.node} --start {format_time(wanted.start)} --end {format_time(wanted.end)}"
+    if refresh:
+        return f"Restore the files from a copy, or ask the exchange again: {command} --refresh"
+    return f"Get it: {command}"
 
 
 def _mark(path: Path) -> tuple[int, ...]:

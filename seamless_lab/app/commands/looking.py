@@ -32,12 +32,12 @@ def artifacts(call: Call, *, node: str | None) -> Result:
 
 def manifest(call: Call, *, ref: str) -> Result:
     """One version's manifest."""
-    return existing(call).manifest(ref)
+    return existing(call, ref).manifest(ref)
 
 
 def verify(call: Call, *, ref: str | None) -> Result:
     """Rehash."""
-    lab = existing(call)
+    lab = existing(call, ref)
     result = lab.verify(ref)
     if not result.versions and not result.offenders:
         raise NotFound(
