@@ -1,7 +1,8 @@
-"""Research on sealed bars: backtests over many symbols."""
+"""Research on sealed bars: backtests over many symbols, and looking back over many versions."""
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,21 +14,28 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.bench import T0, Bench, row, walk
+from benchmarks.bench import HEADER, T0, Bench, candidate, row, walk
 from benchmarks.child import in_child
 from benchmarks.measure import Row, floor, local, ours, race
+from benchmarks.objects import Counting
 from seamless_lab import crossover
+from seamless_lab.adapters.clock_system import ManualClock
+from seamless_lab.adapters.objects_folder import FolderObjects
+from seamless_lab.adapters.segment_cache_arrow import ArrowSegmentCache
 from seamless_lab.app.lab import Lab
 from seamless_lab.core.bars import Bars
+from seamless_lab.core.comparison import State
 from seamless_lab.core.digest import Header
 from seamless_lab.core.grid import DAY, grid_of
 from seamless_lab.core.identity import parse_node
 from seamless_lab.core.observed import Observed
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange
-from seamless_lab.engine.artifacts import Candidate, NoSegmentCache
+from seamless_lab.engine.artifacts import Candidate, NoSegmentCache, SealedStore
 
 FAST, SLOW, FEE_BPS = 20, 100, 10.0
+RESTATED_EVERY_DAYS = 30
+"""An hour of the week before is restated as often."""
 
 
 @row("backtest-crossover")
@@ -88,6 +96,62 @@ def backtest_memory(bench: Bench) -> Row:
     found.at_most(f"{most} symbols' peak over {few} symbols'", peaks[most] / peaks[few], 1.25, "×")
     found.notes.append("Mapped files count as long as they are mapped; a lab keeps up to 256 MiB of them at hand.")
     return found
+
+
+@row("history")
+def history(bench: Bench) -> Row:
+    """What was believed about a bar, a month, and everything, over daily commits with restatements."""
+    days = bench.sizes.days
+    folder = bench.new("daily")
+    clock = ManualClock(T0 * 1_000)
+    store = bench.open_store(folder, NoSegmentCache(), clock)
+    for day in range(days):
+        clock.advance(DAY)
+        _seal(bench, store, clock, TimeRange(T0 + day * DAY, T0 + (day + 1) * DAY))
+        if day % RESTATED_EVERY_DAYS == RESTATED_EVERY_DAYS - 1:
+            clock.advance(1)
+            start = T0 + (day - 7) * DAY
+            _seal(bench, store, clock, TimeRange(start, start + 3_600), dearer=0.01)
+    counting = Counting(FolderObjects(folder))
+    segments = ArrowSegmentCache(bench.new("daily-segments"))
+    commits = store.resolve(HEADER.node).commit.seq
+    found = Row("history", f"looking back over {commits:,} daily commits of 1m, with nothing in memory")
+    slot = TimeRange(T0 + (RESTATED_EVERY_DAYS - 8) * DAY, T0 + (RESTATED_EVERY_DAYS - 8) * DAY + 60)
+    month = TimeRange(T0, T0 + 31 * DAY)
+
+    def fresh() -> SealedStore:
+        return bench.open_store(counting, segments)
+
+    def read_every_version() -> object:
+        new = fresh()
+        versions = [new.resolve(HEADER.node, seq=seq) for seq in range(1, commits + 1)]
+        return [new.read(version, slot).content for version in versions]
+
+    found.measures = race(
+        [
+            ours("ours: a restated bar", lambda: fresh().beliefs(HEADER.node, slot.start)),
+            ours("ours: a month", lambda: list(fresh().changes(HEADER.node, month))),
+            ours("ours: everything", lambda: list(fresh().changes(HEADER.node))),
+            floor("reading the bar in every version", read_every_version),
+        ],
+        max(1, bench.sizes.rounds // 2),
+    )
+    found.against("ours: a restated bar", "reading the bar in every version", 0.1, "a bar ≤ 0.1 × reading all")
+    counting.clear()
+    beliefs = fresh().beliefs(HEADER.node, slot.start)
+    asked, known = len(counting.reads), sum(belief.state is not State.UNANSWERED for belief in beliefs)
+    found.at_most("object reads for a bar ≤ 3 · (2·log2(n)+4)", asked, 3 * (2 * math.log2(commits) + 4), "reads")
+    found.at_most("listings", len(counting.listed), 0, "")
+    changes = list(fresh().changes(HEADER.node))
+    restated = sum(change.counts.restated for change in changes)
+    found.notes.append(f"The bar had {known} values; everything: {len(changes):,} changes, {restated:,} bars restated.")
+    return found
+
+
+def _seal(bench: Bench, store: SealedStore, clock: ManualClock, window: TimeRange, dearer: float = 0.0) -> None:
+    bars = bench.bars.window(window)
+    frame = bars.frame.with_columns(pl.col("close") + dearer) if dearer else bars.frame
+    store.publish(candidate(Bars(bars.node, bars.grid, frame), window, clock.now_ms()))
 
 
 def _node(name: str) -> str:
