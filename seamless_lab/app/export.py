@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import polars as pl
 
@@ -19,8 +20,25 @@ ROW_GROUP_ROWS = 131_072
 SUFFIXES = (".parquet", ".csv")
 
 
+class Written(Protocol):
+    """A result that may be written to a file."""
+
+    @property
+    def exit_code(self) -> int: ...  # noqa: D102
+
+
+T = TypeVar("T", bound=Written)
+
+
 def writer(target: str | Path, *, force: bool) -> Callable[[FetchResult], None]:
-    """A function that writes bars to `target`, atomically; checks now what can be checked before the bars are there.
+    """`file_writer` of bars."""
+    return file_writer(target, force=force, noun="bars", parquet=parquet_bytes, csv=csv_bytes)
+
+
+def file_writer(
+    target: str | Path, *, force: bool, noun: str, parquet: Callable[[T], bytes], csv: Callable[[T], bytes]
+) -> Callable[[T], None]:
+    """A function that writes a result to `target`, atomically; checks now what can be checked before it is there.
 
     It writes nothing when the answer was refused (`exit_code` is not 0), nor when the file already has these bytes.
 
@@ -33,8 +51,8 @@ def writer(target: str | Path, *, force: bool) -> Callable[[FetchResult], None]:
     path = Path(target)
     if path.is_dir() or str(target).endswith(("/", os.sep)):
         raise RequestError(
-            f"--out {target} is a folder, and bars go into a file.",
-            hint=f"Write {path / 'bars.parquet'}.",
+            f"--out {target} is a folder, and {noun} go into a file.",
+            hint=f"Write {path / f'{noun}.parquet'}.",
             path=str(target),
         )
     suffix = path.suffix.lower()
@@ -42,7 +60,7 @@ def writer(target: str | Path, *, force: bool) -> Callable[[FetchResult], None]:
         near = get_close_matches(suffix, SUFFIXES, n=1)
         stem = path.name.removesuffix(path.suffix)
         raise RequestError(
-            f"--out {path}: a file of bars ends in .parquet or .csv, not {suffix or 'nothing'}.",
+            f"--out {path}: a file of {noun} ends in .parquet or .csv, not {suffix or 'nothing'}.",
             hint=f"Write {path.with_name(stem + (near[0] if near else '.parquet'))}.",
             path=str(path),
         )
@@ -51,10 +69,10 @@ def writer(target: str | Path, *, force: bool) -> Callable[[FetchResult], None]:
             f"--out {path}: there is no folder {path.parent}.", hint=f"mkdir -p {path.parent}", path=str(path)
         )
 
-    def write(result: FetchResult) -> None:
+    def write(result: T) -> None:
         if result.exit_code != 0:
             return
-        data = parquet_bytes(result) if suffix == ".parquet" else csv_bytes(result)
+        data = parquet(result) if suffix == ".parquet" else csv(result)
         if not force and path.exists():
             if path.read_bytes() == data:
                 return
@@ -70,14 +88,19 @@ def writer(target: str | Path, *, force: bool) -> Callable[[FetchResult], None]:
 
 def parquet_bytes(result: FetchResult) -> bytes:
     """Columns `ts` (epoch seconds), `time` (UTC), prices and volume; node, window and content digest as metadata."""
-    import pyarrow.parquet as pq
-
     metadata = {
         "seamless.node": str(result.node),
         "seamless.window": str(result.window),
         "seamless.content": f"sha256:{result.content}",
     }
-    table = _canonical(result.frame).to_arrow().combine_chunks().replace_schema_metadata(metadata)
+    return parquet_of(_canonical(result.frame), metadata, sorted_by=(0,))
+
+
+def parquet_of(frame: pl.DataFrame, metadata: Mapping[str, str], *, sorted_by: Sequence[int] = ()) -> bytes:
+    """A frame as Parquet, the same bytes for the same values; `sorted_by`: columns by place."""
+    import pyarrow.parquet as pq
+
+    table = frame.rechunk().to_arrow().combine_chunks().replace_schema_metadata(dict(metadata))
     buffer = io.BytesIO()
     pq.write_table(
         table,
@@ -87,7 +110,7 @@ def parquet_bytes(result: FetchResult) -> bytes:
         compression_level=3,
         row_group_size=ROW_GROUP_ROWS,
         use_dictionary=False,
-        sorting_columns=[pq.SortingColumn(0)],
+        sorting_columns=[pq.SortingColumn(place) for place in sorted_by] or None,
     )
     return buffer.getvalue()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -35,6 +35,11 @@ from seamless_lab.app.results import (
     with_time,
 )
 from seamless_lab.app.sealing import SealResult
+from seamless_lab.app.sql.connection import TIMEOUT_S, Limits
+from seamless_lab.app.sql.query import Query
+from seamless_lab.app.sql.query import run as run_query
+from seamless_lab.app.sql.relations import Ref
+from seamless_lab.app.sql.result import SqlResult
 from seamless_lab.app.wiring import Wiring, wire
 from seamless_lab.core.backtest.sleeve import Costs
 from seamless_lab.core.bars import Bars
@@ -371,6 +376,53 @@ class Lab:
         """
         return notebook_check.check_notebook(self.wiring, self.door, Path(notebook))
 
+    def receipt(self, *results: object, notebook: str | Path | None = None) -> Receipt:
+        """What results depended on: sealed inputs, how they were made, code and software, with a digest of all that.
+
+        Parameters
+        ----------
+        results
+            What this lab's `fetch`, `sql` or `backtest` returned; by default all that it read and made so far.
+        notebook
+            A notebook's file: the receipt is of its seal, and says which code it is of.
+
+        Raises
+        ------
+        RequestError
+            For a value that this lab did not make.
+        NoSeal, SealDamaged, DataError
+            For a notebook without a seal, with one that was changed, or whose cells changed after it.
+
+        Examples
+        --------
+        >>> lab.receipt(lab.backtest(crossover(20, 100), pins=["pin:btc"])).digest  # doctest: +SKIP
+        """
+        wiring = self.wiring
+        made = receipt_making.of_lab(wiring) if notebook is None else receipt_making.of_file(wiring, Path(notebook))
+        return receipts.about(made, results) if results else made
+
+    def verify_receipt(
+        self, receipt: str | Path, *, run: bool = False, notebook: str | Path | None = None
+    ) -> ReceiptCheck:
+        """Read the inputs of a receipt again, make its results again, and compare the code of its notebook.
+
+        Parameters
+        ----------
+        receipt
+            A file that `seamless receipt --out` wrote.
+        run
+            Run the notebook too, in a fresh kernel; its file is left as it is.
+        notebook
+            Where the notebook is, if not where it was.
+
+        Raises
+        ------
+        ReceiptDamaged
+            If the receipt was changed after it was written.
+        """
+        place = None if notebook is None else Path(notebook)
+        return receipt_check.verify_receipt(self.wiring, Path(receipt), place, run=run)
+
     # -- act ------------------------------------------------------------------------------------------------------
 
     def plan(
@@ -428,6 +480,59 @@ class Lab:
         header = self.door.series(node)
         window = self.door.window(header, start, end) if start is not None else None
         return Manifest(self._portal.call(lambda: self.wiring.jobs.publish(header, window)))
+
+    # -- query ----------------------------------------------------------------------------------------------------
+
+    def sql(  # noqa: PLR0913  # each is an option users know, keyword-only
+        self,
+        query: str,
+        pins: Mapping[str, Ref] | None = None,
+        *,
+        start: TimeLike | None = None,
+        end: TimeLike | None = None,
+        threads: int = 1,
+        timeout_s: float = TIMEOUT_S,
+        memory_limit: str = "4GB",
+        volatile: bool = False,
+    ) -> SqlResult:
+        """The rows of one SELECT over pinned bars, which can reach nothing else and has the same digits every time.
+
+        Needs DuckDB. Columns are `ts` (epoch seconds), `time` (UTC), `open, high, low, close, volume`; a universe has
+        `symbol` before them.
+
+        Parameters
+        ----------
+        query
+            One SELECT in DuckDB's dialect. See `docs/sql.md` for macros, and for what is refused.
+        pins
+            What names stand for: a reference to sealed bars, or a list of them or `pin:GLOB*` for a universe. Without
+            it, the query sees all pins of the lockfile by their names. Only those that it names are read.
+        start, end
+            One window for all of them, inside each pin's; by default each one's own. Nothing outside is visible.
+        threads
+            More than 1 adds floats in an order of its own, so that the last digits may change; flagged.
+        timeout_s, memory_limit
+            Over them the query is stopped. The bars themselves do not count.
+        volatile
+            Allow functions of the clock and of chance; flagged.
+
+        Raises
+        ------
+        SqlRefused
+            For a statement that is no single SELECT, or reaches for anything but the relations and functions of values.
+        InvalidSql
+            For what the engine cannot read, bind or compute, with the place in the query.
+        SqlLimit
+            For a query over its limits.
+        SeamlessError
+            For references that name no sealed bars.
+
+        Examples
+        --------
+        >>> lab.sql("SELECT ts, sma(close, 20, ts) AS mean FROM btc ORDER BY ts")  # doctest: +SKIP
+        """
+        limits = Limits(threads, timeout_s, memory_limit)
+        return run_query(self.wiring, self.door, Query(query, pins, start, end, limits, volatile))
 
     def rollback(self, ref: str, *, write: bool = False, rows: int = ROWS) -> RollbackResult:
         """What making an older version the newest again changes; with `write`, done at once, as a new version.

@@ -1,0 +1,1 @@
+"""Sealed SQL: one SELECT over pinned bars and nothing else, with the same digits every time."""

@@ -1,0 +1,93 @@
+"""A database that has nothing but the relations it is given: no file, no network, no extension, no clock zone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from seamless_lab.app.sql.macros import MACROS
+from seamless_lab.app.sql.relations import Relation
+from seamless_lab.errors import ConfigError, RequestError
+
+if TYPE_CHECKING:
+    import duckdb
+
+TIMEOUT_S = 120.0
+MOST_THREADS = 64
+_MEMORY = re.compile(r"\s*\d+(\.\d+)?\s*([KMGT]i?B)\s*", re.IGNORECASE)
+_BARS = "ts, make_timestamptz(ts * 1000000) AS time, open, high, low, close, volume"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a query may use. `memory` as the engine writes it, without the pinned bars themselves."""
+
+    threads: int = 1
+    timeout_s: float = TIMEOUT_S
+    memory: str = "4GB"
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.threads <= MOST_THREADS:
+            raise RequestError(
+                f"threads is {self.threads!r}; it is a number from 1 to {MOST_THREADS}.",
+                hint="1 gives the same digits every time.",
+            )
+        if not 0 < self.timeout_s < float("inf"):
+            raise RequestError(f"timeout_s is {self.timeout_s!r}; it is a number of seconds.", hint="For example 120.")
+        if not _MEMORY.fullmatch(self.memory):
+            raise RequestError(f"memory_limit is {self.memory!r}; it is a number with a unit.", hint="For example 4GB.")
+
+
+def closed_off(limits: Limits) -> duckdb.DuckDBPyConnection:
+    """A connection to a new database in memory that can reach nothing; `furnish` locks it, the caller closes it.
+
+    Raises
+    ------
+    ConfigError
+        If the engine is not installed.
+    """
+    try:
+        import duckdb
+    except ImportError as error:
+        raise ConfigError(
+            "Sealed SQL needs DuckDB, which is not installed.", hint="pip install 'seamless-lab[sql]'"
+        ) from error
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "memory_limit": limits.memory,
+            "python_enable_replacements": False,
+            "threads": limits.threads,
+        },
+    )
+    # No spilling: first, because nothing can be said about files once they are out of reach.
+    connection.execute("SET temp_directory = ''")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_progress_bar = false")
+    connection.execute("SET errors_as_json = true")
+    return connection
+
+
+def furnish(connection: duckdb.DuckDBPyConnection, relations: Iterable[Relation]) -> None:
+    """Give it the relations, without a copy, and the macros; then lock what it may do."""
+    for place, relation in enumerate(relations):
+        parts = []
+        for number, (label, sealed) in enumerate(relation.members):
+            source = f"__{place}_{number}"
+            connection.register(source, sealed.bars.frame)
+            symbol = f"'{_quoted(label, chr(39))}' AS symbol, " if relation.many else ""
+            parts.append(f'SELECT {symbol}{_BARS} FROM "{source}"')
+        name = _quoted(relation.name, '"')
+        connection.execute(f'CREATE VIEW "{name}" AS {" UNION ALL ".join(parts)}')
+    for macro in MACROS:
+        connection.execute(macro)
+    connection.execute("SET lock_configuration = true")
+
+
+def _quoted(text: str, quote: str) -> str:
+    return text.replace(quote, 2 * quote)

@@ -1,0 +1,53 @@
+"""Macros of a sealed query, as SQL: what research writes again and again, decided exactly where digits decide."""
+
+from __future__ import annotations
+
+# A price is the decimal number it was written as, not the float nearest to it. Scaling by 10 to the power that leaves
+# at most 15 digits and rounding once gives that number back as a whole one: exactly, for values of up to 15 digits.
+# Whole numbers add up to the same sum in any order, so that windows and threads leave no trace, and two equal averages
+# are equal. A value with more digits is taken to these; what is no finite number is null.
+_EXACT = """CREATE MACRO __exact(x) AS CASE
+    WHEN abs(x) < 1e-3 THEN TRY_CAST(round(x * 1e18) AS HUGEINT)
+    WHEN abs(x) < 1 THEN TRY_CAST(round(x * 1e15) AS HUGEINT) * 1000
+    WHEN abs(x) < 1e6 THEN TRY_CAST(round(x * 1e9) AS HUGEINT) * 1000000000
+    WHEN abs(x) < 1e9 THEN TRY_CAST(round(x * 1e6) AS HUGEINT) * 1000000000000
+    WHEN abs(x) < 1e12 THEN TRY_CAST(round(x * 1e3) AS HUGEINT) * 1000000000000000
+    ELSE TRY_CAST(round(x) AS HUGEINT) * 1000000000000000000 END"""
+
+_LAST = "OVER (PARTITION BY per ORDER BY ts ROWS BETWEEN {} - 1 PRECEDING AND CURRENT ROW)"
+_N, _FAST, _SLOW = _LAST.format("n"), _LAST.format("fast"), _LAST.format("slow")
+
+_SMA = f"""CREATE MACRO sma(x, n, ts, per := NULL) AS
+    CASE WHEN count(__exact(x)) {_N} = n THEN CAST(sum(__exact(x)) {_N} AS DOUBLE) / (1e18 * n) END"""
+
+_CROSSOVER = f"""CREATE MACRO crossover(x, fast, slow, ts, per := NULL, short := false) AS CAST(
+    CASE WHEN count(__exact(x)) {_SLOW} = slow THEN CASE
+        WHEN sum(__exact(x)) {_FAST} * slow > sum(__exact(x)) {_SLOW} * fast THEN 1
+        WHEN short AND sum(__exact(x)) {_FAST} * slow < sum(__exact(x)) {_SLOW} * fast THEN -1
+        ELSE 0 END END AS TINYINT)"""
+
+_DRAWDOWN = """CREATE MACRO drawdown(x, ts, per := NULL) AS
+    x / max(x) OVER (PARTITION BY per ORDER BY ts ROWS UNBOUNDED PRECEDING) - 1"""
+
+_STEP = """CREATE MACRO __step(step) AS CAST(step[:-2] AS BIGINT) * CASE step[-1:]
+    WHEN 's' THEN 1 WHEN 'm' THEN 60 WHEN 'h' THEN 3600 WHEN 'd' THEN 86400 WHEN 'w' THEN 604800 END"""
+
+# Weeks begin on Monday; the epoch began on a Thursday, 345,600 seconds before the first one.
+_RESAMPLE = """CREATE MACRO resample(pin, step) AS TABLE
+    SELECT * EXCLUDE (ts, time, open, high, low, close, volume, __slot), __slot AS ts,
+        make_timestamptz(__slot * 1000000) AS time, arg_min(open, ts) AS open, max(high) AS high, min(low) AS low,
+        arg_max(close, ts) AS close, sum(volume) AS volume, count(*) AS bars
+    FROM (SELECT *, ts - (ts - if(step[-1:] = 'w', 345600, 0)) % __step(step) AS __slot FROM query_table(pin))
+    GROUP BY ALL"""
+
+MACROS = (
+    _EXACT,
+    _SMA,
+    _CROSSOVER,
+    "CREATE MACRO returns(x, ts, per := NULL) AS x / lag(x) OVER (PARTITION BY per ORDER BY ts) - 1",
+    "CREATE MACRO log_returns(x, ts, per := NULL) AS ln(x / lag(x) OVER (PARTITION BY per ORDER BY ts))",
+    _DRAWDOWN,
+    _STEP,
+    _RESAMPLE,
+)
+"""In the order in which they must be created."""

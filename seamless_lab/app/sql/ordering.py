@@ -1,0 +1,206 @@
+"""Whether the rows of a result could stand in another order and still answer the query."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import polars as pl
+
+Tree = dict[str, object]
+Key = int | str | None
+"""A column of the result, by place or by name; None for one that is not in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A whole number in the text of a query, by the bytes it takes."""
+
+    start: int
+    length: int
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """How the outermost query orders its rows.
+
+    `keys`: of its ORDER BY, empty without one; `everything`: ORDER BY ALL; `unique`: the keys can have no ties, by what
+    the query reads; `limit`, `offset`: written as numbers; `cut`: the rows are cut in another way.
+    """
+
+    keys: tuple[Key, ...] = ()
+    everything: bool = False
+    unique: bool = False
+    limit: Literal | None = None
+    offset: Literal | None = None
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Peek:
+    """A query with its limit widened by the rows before and after, which show whether the cut goes through a tie."""
+
+    text: str
+    before: int
+    rows: int | None
+
+
+def peeking(query: str, order: Order) -> Peek:
+    """The query to run in place of one that is cut by a number of rows; else the query itself."""
+    if order.limit is None or order.cut or order.unique or order.everything or not order.keys:
+        return Peek(query, 0, None)
+    before = 1 if order.offset is not None and order.offset.value > 0 else 0
+    changes = [(order.limit, order.limit.value + 1 + before)]
+    if order.offset is not None and before:
+        changes.append((order.offset, order.offset.value - 1))
+    data = query.encode()
+    for literal, value in sorted(changes, key=lambda change: -change[0].start):
+        data = data[: literal.start] + str(value).encode() + data[literal.start + literal.length :]
+    return Peek(data.decode(), before, order.limit.value)
+
+
+def settled(frame: pl.DataFrame, order: Order, peek: Peek) -> tuple[pl.DataFrame, str]:
+    """The rows that were asked for, and why another order or other rows could stand there; empty when they could not.
+
+    Rows that are equal in all columns may change places unseen.
+    """
+    rows = frame if peek.rows is None else frame.slice(peek.before, peek.rows)
+    if order.everything or order.unique:
+        return rows, ""
+    if not order.keys:
+        limited = order.limit is not None or order.cut
+        return rows, "" if frame.height <= 1 and not limited else "it has no ORDER BY"
+    names = [_named(key, frame.columns) for key in order.keys]
+    keys = [name for name in names if name is not None]
+    if len(keys) < len(names):
+        return rows, "it is ordered by something that is not among its columns, so ties cannot be seen"
+    if order.cut:
+        return rows, "LIMIT is no plain number, so whether it cuts through a tie cannot be seen"
+    if _tied(frame, keys):
+        return rows, f"rows are equal in {', '.join(keys)}, by which it is ordered"
+    return rows, ""
+
+
+def _tied(frame: pl.DataFrame, keys: list[str]) -> bool:
+    """Whether neighbours are equal in the keys, but not in all columns; rows with equal keys are neighbours."""
+    if frame.height < 2:
+        return False
+    after, before = frame.slice(1), frame.slice(0, frame.height - 1)
+
+    def equal(names: list[str]) -> pl.Series:
+        found = pl.Series([True]).new_from_index(0, after.height)
+        for name in names:
+            found &= after[name].eq_missing(before[name])
+        return found
+
+    same = equal(keys)
+    return bool(same.any()) and not bool(equal(frame.columns).filter(same).all())
+
+
+def order_of(node: Tree, names: Collection[str]) -> Order:
+    """The order of a checked query.
+
+    Parameters
+    ----------
+    names
+        Relations with one bar for each moment, as the engine compares names.
+    """
+    keys: tuple[Key, ...] = ()
+    everything, cut = False, False
+    limit: Literal | None = None
+    offset: Literal | None = None
+    orders: list[Tree] = []
+    for modifier in _dicts(node.get("modifiers")):
+        if modifier.get("type") == "ORDER_MODIFIER":
+            orders = _dicts(modifier.get("orders"))
+            expressions = [_dict(each.get("expression")) for each in orders]
+            everything = any(each.get("class") == "STAR" for each in expressions)
+            keys = tuple(_key(each, node) for each in expressions)
+        elif modifier.get("type") == "LIMIT_MODIFIER":
+            limit, offset = _number(modifier.get("limit")), _number(modifier.get("offset"))
+            cut = (
+                (limit is None and "limit" in modifier)
+                or (offset is None and "offset" in modifier)
+                or (limit is None and offset is not None)
+                or "limit_type" in modifier
+            )
+    return Order(keys, everything, _unique(node, orders, names), limit, offset, cut)
+
+
+def _key(expression: Tree, node: Tree) -> Key:
+    """Where the result has what a key of ORDER BY says."""
+    listed = _dicts(node.get("select_list"))
+    if (number := _number(expression)) is not None:
+        return number.value - 1
+    path = expression.get("column_names")
+    name = str(path[-1]) if isinstance(path, list) and path else ""
+    starred = any(each.get("class") == "STAR" for each in listed)
+    for place, each in enumerate(listed):
+        if each.get("class") == "STAR":
+            continue
+        called = str(each.get("alias") or (_list(each.get("column_names")) or [""])[-1]).lower()
+        if _bare(each) == _bare(expression) or (name and called == name.lower() and len(_list(path)) == 1):
+            return str(each["alias"]) if starred and each.get("alias") else (name or None) if starred else place
+    hidden = [each for each in listed if each.get("class") != "STAR"]
+    return name if name and (starred or not hidden) else None
+
+
+def _unique(node: Tree, orders: list[Tree], names: Collection[str]) -> bool:
+    """Whether the query takes rows of one pin as they are, and orders them by their time."""
+    source = _dict(node.get("from_table"))
+    plain = (
+        node.get("type") == "SELECT_NODE"
+        and source.get("type") == "BASE_TABLE"
+        and str(source.get("table_name", "")).lower() in names
+        and not _dict(node.get("cte_map")).get("map")
+        and not {"group_expressions", "having"} & set(node)
+        and "unnest" not in json.dumps(node.get("select_list"))
+    )
+    keys = [_list(_dict(each.get("expression")).get("column_names")) for each in orders]
+    aliases = {str(each.get("alias", "")).lower() for each in _dicts(node.get("select_list"))}
+    return plain and any(key and str(key[-1]).lower() in {"ts", "time"} - aliases for key in keys)
+
+
+def _named(key: Key, columns: list[str]) -> str | None:
+    if isinstance(key, int):
+        return columns[key] if 0 <= key < len(columns) else None
+    if key is None:
+        return None
+    return next((column for column in columns if column.lower() == key.lower()), None)
+
+
+def _number(found: object) -> Literal | None:
+    node = _dict(found)
+    literal = _dict(node.get("literal"))
+    start, length = node.get("query_location"), node.get("query_location_length")
+    text = str(literal.get("text", ""))
+    if literal.get("kind") != "INTEGER" or not text.isdigit():
+        return None
+    if not isinstance(start, int) or not isinstance(length, int) or length != len(text):
+        return None
+    return Literal(start, length, int(text))
+
+
+def _bare(value: object) -> object:
+    """An expression without where it stands and what it is called."""
+    if isinstance(value, dict):
+        return {
+            key: _bare(each)
+            for key, each in value.items()
+            if key not in ("query_location", "query_location_length", "alias")
+        }
+    return [_bare(each) for each in value] if isinstance(value, list) else value
+
+
+def _dict(value: object) -> Tree:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def _dicts(value: object) -> list[Tree]:
+    return [each for each in _list(value) if isinstance(each, dict)]

@@ -1,0 +1,103 @@
+"""A sealed query from its text to its result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from seamless_lab.app.door import Door
+from seamless_lab.app.software import versions
+from seamless_lab.app.sql.connection import Limits, closed_off, furnish
+from seamless_lab.app.sql.digest import table_digest
+from seamless_lab.app.sql.ordering import peeking, settled
+from seamless_lab.app.sql.relations import Asked, Ref, asked_for, read
+from seamless_lab.app.sql.result import SqlResult, inputs_of
+from seamless_lab.app.sql.running import Running
+from seamless_lab.app.sql.statement import Statement, checked
+from seamless_lab.app.wiring import Wiring
+from seamless_lab.core.time import TimeLike
+from seamless_lab.errors import SqlRefused
+
+ENGINE = ("duckdb", "seamless_lab")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query as it was asked: its text, what its names stand for, the window of all of them, and what it may use."""
+
+    text: str
+    pins: Mapping[str, Ref] | None = None
+    start: TimeLike | None = None
+    end: TimeLike | None = None
+    limits: Limits = field(default_factory=Limits)
+    volatile: bool = False
+
+
+def run(wiring: Wiring, door: Door, query: Query) -> SqlResult:
+    """The result. The statement is checked before anything is read, and only what it names is read.
+
+    Raises
+    ------
+    SqlRefused, InvalidSql, SqlLimit
+        For the query.
+    SeamlessError
+        For references, as `read_sealed`.
+    """
+    began = time.perf_counter()
+    asked = {each.name: each for each in asked_for(wiring, query.pins)}
+    connection = closed_off(query.limits)
+    running: Running | None = None
+    try:
+        statement = checked(connection, query.text, {name: not each.many for name, each in asked.items()})
+        if statement.volatile and not query.volatile:
+            raise _volatile(statement.volatile)
+        relations = read(wiring, door, [asked[name] for name in statement.relations], (query.start, query.end))
+        furnish(connection, relations)
+        peek = peeking(query.text, statement.order)
+        running = Running(connection, peek.text, query.text, query.limits)
+        frame = running.result()
+    finally:
+        if running is None or running.idle:
+            connection.close()  # else it belongs to a thread that was left behind, and goes with it
+    frame, doubt = settled(frame, statement.order, peek)
+    flags, warnings = _marks(query, statement, asked, doubt)
+    found = versions()
+    return SqlResult(
+        query=query.text,
+        frame=frame,
+        digest=table_digest(frame),
+        inputs=inputs_of(relations),
+        engine={name: found[name] for name in ENGINE if name in found},
+        flags=flags,
+        warnings=warnings,
+        elapsed_ms=(time.perf_counter() - began) * 1_000,
+    )
+
+
+def _volatile(what: tuple[str, ...]) -> SqlRefused:
+    listed = ", ".join(what[:3]) + (", …" if len(what) > 3 else "")
+    return SqlRefused(
+        f"The answer would change by itself: {listed}.",
+        hint="Write the moment or the value, such as TIMESTAMPTZ '2024-03-01'; or ask for it with --volatile "
+        "(volatile=True), and the result is marked.",
+        volatile=listed,
+    )
+
+
+def _marks(
+    query: Query, statement: Statement, asked: Mapping[str, Asked], doubt: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What stands between the result and the same digits again, as flags and as sentences."""
+    marks: dict[str, str] = {}
+    if doubt:
+        marks["unordered"] = f"The rows could stand in another order: {doubt}. Add an ORDER BY without ties."
+    if query.limits.threads > 1:
+        marks["threads"] = (
+            f"Not reproducible digits: {query.limits.threads} threads add floats in an order of their own, one not."
+        )
+    if statement.volatile:
+        marks["volatile"] = f"The answer changes by itself: {', '.join(statement.volatile)}."
+    unused = [] if query.pins is None else [name for name in asked if name not in statement.relations]
+    notes = [f"The query does not read {', '.join(unused)}."] if unused else []
+    return tuple(marks), (*marks.values(), *notes)

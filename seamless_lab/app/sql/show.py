@@ -1,0 +1,100 @@
+"""How the rows of a query look: as a table of the first and the last ones, and as JSON values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from seamless_lab.app.view import Badge, Block, Column, Fact, Facts, Note, Table, Tone, View, plural
+
+if TYPE_CHECKING:
+    from seamless_lab.app.sql.result import SqlInput, SqlResult
+
+ROWS_SHOWN = 5
+"""At each end."""
+COLUMNS_SHOWN = 10
+INPUTS_SHOWN = 6
+LONGEST_CELL = 40
+
+
+def shown(result: SqlResult) -> View:
+    """Rows, what they were computed from, and what to know about them."""
+    badge = Badge("ordered", Tone.GOOD) if not result.flags else Badge(", ".join(result.flags), Tone.WARN)
+    frame = result.frame
+    blocks: list[Block] = [*_table(frame), *(Note(text, Tone.WARN) for text in result.warnings)]
+    facts = [Fact("reads" if not at else "", line, code=True) for at, line in enumerate(_inputs(result.inputs))]
+    facts += [
+        Fact("digest", f"sha256:{result.digest}", code=True),
+        Fact("engine", ", ".join(f"{name} {version}" for name, version in result.engine.items()), volatile=True),
+        Fact("took", f"{result.elapsed_ms:,.0f} ms", volatile=True),
+    ]
+    return View(
+        "sql",
+        badge=badge,
+        subtitle=f"{plural(frame.height, 'row')} of {plural(frame.width, 'column')}",
+        blocks=(*blocks, Facts(tuple(facts))),
+    )
+
+
+def spelled_rows(frame: pl.DataFrame) -> list[dict[str, object]]:
+    """Rows as JSON values: times as RFC 3339 text, what else JSON lacks as text, and null for what is no number."""
+    return frame.with_columns([_spelled(frame[name]) for name in frame.columns]).to_dicts()
+
+
+def _spelled(column: pl.Series) -> pl.Series:
+    dtype = column.dtype
+    if isinstance(dtype, pl.Datetime):
+        whole = column.null_count() == len(column) or not (column.dt.microsecond() != 0).any()
+        zone = "Z" if dtype.time_zone else ""
+        return column.dt.strftime(f"%Y-%m-%dT%H:%M:%S{'' if whole else '%.6f'}{zone}")
+    if dtype.is_float():
+        return column.set(~column.is_finite(), None)
+    if dtype.is_integer() or dtype in (pl.Boolean, pl.String, pl.Null):
+        return column
+    if dtype.is_nested() or isinstance(dtype, pl.Map):
+        return pl.Series(
+            column.name, [None if value is None else _plain(value) for value in column.to_list()], dtype=pl.String
+        )
+    if dtype == pl.Binary:
+        return column.bin.encode("hex")
+    return column.cast(pl.String)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_plain(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, (list, tuple, pl.Series)):
+        return "[" + ", ".join(_plain(each) for each in value) + "]"
+    return "null" if value is None else str(value)
+
+
+def _table(frame: pl.DataFrame) -> list[Block]:
+    if not frame.height or not frame.width:
+        return []
+    few = frame.height <= 2 * ROWS_SHOWN
+    part = frame if few else pl.concat([frame.head(ROWS_SHOWN), frame.tail(ROWS_SHOWN)])
+    names = frame.columns[:COLUMNS_SHOWN]
+    cells = [[_cell(value) for value in _spelled(part[name]).to_list()] for name in names]
+    rows = list(zip(*cells, strict=True))
+    if not few:
+        rows.insert(ROWS_SHOWN, ("…", *[""] * (len(names) - 1)))
+    left = frame.columns[COLUMNS_SHOWN:]
+    columns = tuple(Column(name, right=frame.schema[name].is_numeric()) for name in names)
+    blocks: list[Block] = [Table(columns, tuple(rows))]
+    if left:
+        blocks.append(Note(f"and {plural(len(left), 'column')} more: {', '.join(left[:20])}"))
+    return blocks
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "–"
+    text = f"{value:.10g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= LONGEST_CELL else f"{text[: LONGEST_CELL - 1]}…"
+
+
+def _inputs(inputs: Sequence[SqlInput]) -> list[str]:
+    lines = [f"{each.name}  {each.ref}  {each.window}  {plural(each.rows, 'bar')}" for each in inputs[:INPUTS_SHOWN]]
+    return [*lines, f"… {len(inputs) - INPUTS_SHOWN:,} more"] if len(inputs) > INPUTS_SHOWN else lines

@@ -1,0 +1,360 @@
+"""One query, parsed by the engine and checked by structure: a SELECT over known relations and listed functions only.
+
+The check walks the engine's own syntax tree and refuses every node that it does not know. It opens nothing and never
+asks whether a name exists elsewhere, so that what is refused is refused in the same words whether it exists or not.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from seamless_lab.app.sql import functions
+from seamless_lab.app.sql.failures import Place, failure
+from seamless_lab.app.sql.ordering import Order, order_of
+from seamless_lab.core.grid import DAY, WEEK, parse_timeframe
+from seamless_lab.errors import InvalidNode, InvalidSql, SqlRefused
+
+if TYPE_CHECKING:
+    import duckdb
+
+Tree = dict[str, object]
+
+MOST_CHARACTERS = 100_000
+MOST_NESTED = 500
+"""Brackets open at once; the engine's parser takes seconds for a few thousand that nobody closes."""
+MOST_GROWN = 100_000
+"""The longest value that a growing function may make."""
+
+_QUERIES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE"})
+_SOURCES = frozenset({"BASE_TABLE", "SUBQUERY", "JOIN", "TABLE_FUNCTION", "EXPRESSION_LIST", "EMPTY", "PIVOT"})
+_MODIFIERS = frozenset({"ORDER_MODIFIER", "LIMIT_MODIFIER", "DISTINCT_MODIFIER"})
+_DIRECTIONS = frozenset({"ORDER_DEFAULT", "ASCENDING", "DESCENDING"})
+_NODES = _QUERIES | _SOURCES | _MODIFIERS | _DIRECTIONS
+_EXPRESSIONS = frozenset(
+    {
+        "BETWEEN", "CASE", "CAST", "COLLATE", "COLUMN_REF", "COMPARISON", "CONJUNCTION", "CONSTANT", "FUNCTION",
+        "LAMBDA", "OPERATOR", "POSITIONAL_REFERENCE", "STAR", "SUBQUERY", "TYPE", "WINDOW",
+    }
+)  # fmt: skip
+_SIZES = frozenset({"+", "-", "*", "array_length", "cardinality", "len", "length", "list_count", "strlen"})
+_WIDE = re.compile(r"\d{4,}|\*|\{[^}]*\{")
+_SELECT_ONLY = "A sealed query is one SELECT, and nothing else."
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A checked query. `relations`: those it reads, as they were named; `volatile`: what in it depends on the clock."""
+
+    text: str
+    relations: tuple[str, ...]
+    volatile: tuple[str, ...]
+    order: Order
+
+
+def checked(connection: duckdb.DuckDBPyConnection, query: str, names: Mapping[str, bool]) -> Statement:
+    """The query as a statement; nothing is bound or run.
+
+    Parameters
+    ----------
+    names
+        Relations that it may read, and whether each has one bar for each moment.
+
+    Raises
+    ------
+    InvalidSql
+        If the engine cannot parse it.
+    SqlRefused
+        If it is no single SELECT, or reaches for anything else than `names` and functions of values.
+    """
+    node = _parsed(connection, query)
+    check = _Check(query, {folded(name): name for name in names})
+    check.walk(node)
+    single = {folded(name) for name, alone in names.items() if alone}
+    return Statement(query, tuple(check.relations), tuple(check.volatile), order_of(node, single))
+
+
+def folded(name: str) -> str:
+    """A name as the engine compares it: letters of ASCII in lower case."""
+    return "".join(sign.lower() if sign.isascii() else sign for sign in name)
+
+
+def _parsed(connection: duckdb.DuckDBPyConnection, query: str) -> Tree:
+    import duckdb
+
+    if not query.strip():
+        raise InvalidSql("There is no query.", hint="Write one SELECT, such as SELECT * FROM btc.")
+    if len(query) > MOST_CHARACTERS or "\x00" in query:
+        raise InvalidSql(
+            f"A query has up to {MOST_CHARACTERS:,} characters and no NUL; this one has {len(query):,}.",
+            hint="Shorten it.",
+        )
+    steps = (1 if sign in "([{" else -1 if sign in ")]}" else 0 for sign in query)
+    if max(accumulate(steps)) > MOST_NESTED:
+        raise _too_deep()
+    try:
+        statements = connection.extract_statements(query)
+        if len(statements) != 1:
+            raise SqlRefused(
+                f"A sealed query is one statement; this text has {len(statements)}."
+                if statements
+                else "The text has no statement, only comments.",
+                hint="Run them one by one." if statements else "Write one SELECT.",
+            )
+        kind = statements[0].type.name
+        if kind == "MULTI":
+            raise SqlRefused(
+                "PIVOT without a list of its columns runs several statements.",
+                hint="List them: PIVOT … ON symbol IN ('BTC/USDT', 'ETH/USDT') USING …",
+            )
+        if kind != "SELECT":
+            raise SqlRefused(f"{_SELECT_ONLY} This is {kind.replace('_', ' ')}.", hint="Write a SELECT.")
+        tree = json.loads(
+            connection.execute(
+                "SELECT json_serialize_sql(?, skip_null := true, skip_empty := true, skip_default := true)", [query]
+            ).fetchall()[0][0]
+        )
+        if tree.get("error"):
+            raise SqlRefused(f"{_SELECT_ONLY} {tree.get('error_message', '')}".strip(), hint="Write a SELECT.")
+        (statement,) = tree["statements"]
+    except RecursionError as error:
+        raise _too_deep() from error
+    except duckdb.Error as error:
+        raise failure(error, query) from error
+    found: Tree = statement["node"]
+    return found
+
+
+def _too_deep() -> InvalidSql:
+    return InvalidSql("The query is nested too deeply.", hint="Split it with WITH.")
+
+
+@dataclass(slots=True)
+class _Check:
+    """The walk over one tree; `names` maps names as compared to names as given."""
+
+    query: str
+    names: Mapping[str, str]
+    relations: dict[str, None] = field(default_factory=dict)
+    volatile: dict[str, None] = field(default_factory=dict)
+
+    def walk(self, root: Tree) -> None:
+        """Visit every node with the names of the queries that it can see; no recursion, which a deep tree exhausts."""
+        todo: list[tuple[object, frozenset[str]]] = [(root, frozenset())]
+        while todo:
+            value, scope = todo.pop()
+            if isinstance(value, list):
+                todo += [(each, scope) for each in reversed(value)]
+            elif isinstance(value, dict):
+                todo += reversed(self._visit(value, scope))
+
+    def _visit(self, node: Tree, scope: frozenset[str]) -> list[tuple[object, frozenset[str]]]:
+        """Check one node; what is left to visit below it."""
+        todo: list[tuple[object, frozenset[str]]] = []
+        for entry in _entries(node):
+            todo.append((entry["value"], scope))
+            scope |= {folded(str(entry["key"]))}
+        below = [value for key, value in node.items() if key not in ("cte_map", "sample", "qualified_name")]
+        if node.get("sample"):
+            self._note_volatile("USING SAMPLE", node)
+        kind = node.get("type")
+        if "class" in node:
+            self._expression(node)
+        elif isinstance(kind, str):
+            if kind not in _NODES:
+                raise self._refused(f"{_SELECT_ONLY} This has {_words(kind)} in it.", node)
+            if kind == "BASE_TABLE":
+                self._table(node, scope)
+            elif kind == "TABLE_FUNCTION":
+                below = self._table_function(node, scope)
+            elif kind == "RECURSIVE_CTE_NODE":
+                itself = scope | {folded(str(node.get("cte_name", "")))}
+                todo.append((node.get("right"), itself))
+                below = [value for key, value in node.items() if key not in ("cte_map", "right")]
+        return todo + [(value, scope) for value in below if isinstance(value, (dict, list))]
+
+    def _expression(self, node: Tree) -> None:
+        kind = node["class"]
+        if kind not in _EXPRESSIONS:
+            raise self._refused(
+                "A sealed query takes no parameters."
+                if kind == "PARAMETER"
+                else f"A sealed query has no {_words(str(kind))}.",
+                node,
+                "Write the value." if kind == "PARAMETER" else "",
+            )
+        if kind in ("FUNCTION", "WINDOW"):
+            self._function(node)
+        elif kind == "COLUMN_REF":
+            self._column(node)
+        elif kind == "TYPE":
+            name = folded(str(node.get("type_name", "")))
+            if name not in functions.TYPES or len(_path(node)) > 1:
+                raise self._refused(f"A sealed query has no type {'.'.join(_path(node)) or name}.", node)
+
+    def _function(self, node: Tree) -> None:
+        name = folded(str(node.get("function_name", "")))
+        arguments = _arguments(node)
+        if name in functions.VOLATILE or (name == "age" and len(arguments) < 2):
+            self._note_volatile(f"{name}()", node)
+        elif name not in functions.ALLOWED and name != "age":
+            near = get_close_matches(name, functions.ALLOWED, n=1, cutoff=0.75)
+            hint = f"Did you mean {near[0]}()?" if near else "Only functions of values are allowed; see docs/sql.md."
+            raise self._refused(f"{name}() is no function of a sealed query.", node, hint)
+        if node.get("export_state"):
+            raise self._refused("A sealed query exports no state of an aggregate.", node)
+        if name in functions.GROWING:
+            self._growing(name, arguments, node)
+
+    def _growing(self, name: str, arguments: list[Tree], node: Tree) -> None:
+        if name in functions.FORMATS:
+            pattern = _literal(arguments[0]) if arguments else None
+            if pattern is None or _WIDE.search(pattern):
+                raise self._refused(
+                    f"The pattern of {name}() must be written as a text, with widths below 1,000.", node
+                )
+        elif not all(_bounded(each) for each in arguments[functions.GROWING[name] :]):
+            raise self._refused(
+                f"The size that {name}() makes must be numbers up to {MOST_GROWN:,}, lengths, or least(…, number).",
+                node,
+                "FROM range(…) and FROM generate_series(…) have no such limit."
+                if name in functions.TABLE_FUNCTIONS
+                else "",
+            )
+
+    def _column(self, node: Tree) -> None:
+        path = node.get("column_names")
+        if not isinstance(path, list) or len(path) != 1:
+            return
+        name = folded(str(path[0]))
+        if name in functions.VOLATILE_NAMES:
+            self._note_volatile(name, node)
+        elif name in functions.SESSION_NAMES:
+            raise self._refused(f"{name} is about the session, which no sealed query sees.", node)
+
+    def _table(self, node: Tree, scope: frozenset[str]) -> None:
+        path = _path(node)
+        if node.get("at_clause"):
+            raise self._refused("A pin is one version; a query cannot ask for another.", node, "Pin that version.")
+        if len(path) == 1 and folded(path[0]) in scope:
+            return
+        self._reads(path, node)
+
+    def _reads(self, path: list[str], node: Tree) -> None:
+        name = self.names.get(folded(path[0])) if len(path) == 1 else None
+        if name is None:
+            known = list(self.names.values())
+            near = get_close_matches(path[-1].lower(), known, n=1, cutoff=0.6) if path else []
+            listed = ", ".join(known[:8]) + (", …" if len(known) > 8 else "")
+            raise self._refused(
+                f"The query reads {'.'.join(path)!r}, and it sees only {listed or 'what is pinned, which is nothing'}.",
+                node,
+                f"Did you mean {near[0]}?" if near else "Name a pin for it: --pin NAME=REF, or pins={'name': ref}.",
+            )
+        self.relations[name] = None
+
+    def _table_function(self, node: Tree, scope: frozenset[str]) -> list[object]:
+        """What is left to visit of a function that stands for a table."""
+        call = node.get("function")
+        if not isinstance(call, dict) or call.get("class") != "FUNCTION":
+            raise self._refused(_SELECT_ONLY, node)
+        name, arguments = folded(str(call.get("function_name", ""))), _arguments(call)
+        rest: list[object] = [value for key, value in node.items() if key != "function"]
+        if name == "resample":
+            self._resample(arguments, node, scope)
+            return rest
+        if name not in functions.TABLE_FUNCTIONS:
+            near = get_close_matches(name, [*functions.TABLE_FUNCTIONS, "resample"], n=1, cutoff=0.75)
+            raise self._refused(
+                f"{name}() is no table of a sealed query.",
+                node,
+                f"Did you mean {near[0]}()?"
+                if near
+                else "Bars come from pins; range, generate_series and unnest count.",
+            )
+        return [*rest, call.get("arguments"), call.get("filter"), call.get("order_bys")]
+
+    def _resample(self, arguments: list[Tree], node: Tree, scope: frozenset[str]) -> None:
+        path = arguments[0].get("column_names") if arguments else None
+        name = _literal(arguments[0]) if arguments else None
+        if name is None and isinstance(path, list) and len(path) == 1:
+            name = str(path[0])
+        step = _literal(arguments[1]) if len(arguments) == 2 else None
+        if name is None or step is None:
+            raise self._refused("resample takes a pin and a step as a text.", node, "Write resample(btc, '1h').")
+        if folded(name) in scope:
+            raise self._refused(
+                f"resample takes a pin, and {name} is a query here.",
+                node,
+                "Group it: GROUP BY time_bucket(INTERVAL '1 hour', time).",
+            )
+        try:
+            seconds = parse_timeframe(step)
+        except InvalidNode as error:
+            raise self._refused(f"resample: {error.message}", node, error.hint) from error
+        if DAY % seconds and seconds != WEEK:
+            raise self._refused(
+                f"resample: {step!r} divides no day, and is no week.", node, "Write '5m', '1h', '4h', '1d' or '1w'."
+            )
+        self._reads([name], node)
+
+    def _note_volatile(self, what: str, node: Tree) -> None:
+        place = Place.of(self.query, node.get("query_location"))
+        self.volatile.setdefault(f"{what} at {place}" if place.known else what)
+
+    def _refused(self, message: str, node: Tree, hint: str = "") -> SqlRefused:
+        place = Place.of(self.query, node.get("query_location"))
+        return SqlRefused(
+            f"{message.rstrip('.')} ({place})." if place.known else message,
+            hint=hint or "See docs/sql.md for what a sealed query is.",
+            **place.facts(),
+        )
+
+
+def _entries(node: Tree) -> list[Tree]:
+    found = node.get("cte_map")
+    entries = found.get("map", []) if isinstance(found, dict) else []
+    return [entry for entry in entries if isinstance(entry, dict)]
+
+
+def _path(node: Tree) -> list[str]:
+    found = node.get("qualified_name")
+    path = found.get("path", []) if isinstance(found, dict) else []
+    return [str(part) for part in path]
+
+
+def _arguments(node: Tree) -> list[Tree]:
+    found = node.get("arguments", [])
+    entries = found if isinstance(found, list) else []
+    return [entry["expression"] for entry in entries if isinstance(entry, dict)]
+
+
+def _literal(node: Tree) -> str | None:
+    """The text of a literal; None for anything else."""
+    literal = node.get("literal")
+    return str(literal["text"]) if isinstance(literal, dict) and "text" in literal else None
+
+
+def _bounded(node: Tree) -> bool:
+    """Whether the value of an expression is surely not large: made of small numbers and of lengths."""
+    text = _literal(node)
+    if text is not None:
+        try:
+            return abs(float(text)) <= MOST_GROWN
+        except ValueError:
+            return len(text) <= MOST_GROWN
+    arguments, name = _arguments(node), folded(str(node.get("function_name", "")))
+    if name == "least":
+        return any(_bounded(each) for each in arguments)
+    if name in ("+", "-", "*"):
+        return all(_bounded(each) for each in arguments) and name != "*"
+    return name in _SIZES
+
+
+def _words(kind: str) -> str:
+    return kind.removesuffix("_NODE").removesuffix("_QUERY").removesuffix("_REF").replace("_", " ")
