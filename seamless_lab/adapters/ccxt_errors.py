@@ -72,7 +72,13 @@ def judged(error: BaseException, call: Call, exchange: str) -> SeamlessError:
     if "BadSymbol" in kinds:
         return UnknownMarket(f"{where} does not know the symbol: {text}", exchange=exchange)
     if _may_pass(error, call):
-        return SourceUnavailable(f"{where} did not answer: {text}", exchange=exchange, status=call.status)
+        offline = f"Is this machine online, and may it reach {exchange}? What is sealed is read without it."
+        return SourceUnavailable(
+            f"{where} did not answer: {text}",
+            hint="" if call.status else offline,
+            exchange=exchange,
+            status=call.status,
+        )
     return SourceRejected(f"{where} refused: {text}", exchange=exchange, status=call.status)
 
 

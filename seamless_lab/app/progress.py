@@ -20,6 +20,7 @@ class Progress:
         self.rows = 0
         self.requests = 0
         self.shared = False
+        self._under_way = False
         self._doing = ""
 
     def note(self, event: Event) -> bool:
@@ -35,9 +36,11 @@ class Progress:
             case "seamless.backfill.progress":
                 self.done, self.blocks = _count(fields.get("completed")), _count(fields.get("scheduled"))
                 self.failed = _count(fields.get("failed"))
+                self._under_way = True
             case "seamless.backfill.complete":
                 self.rows += _count(fields.get("rows"))
                 self.requests += _count(fields.get("requests"))
+                self._under_way = True
             case "seamless.backfill.waiting":
                 self.shared = True
                 self._doing = "another process is filling the same bars; waiting for it"
@@ -75,8 +78,8 @@ class Progress:
         return f"asking for {plural(self.slots, 'bar')} in {plural(self.blocks, 'block')}"
 
     def summary(self) -> str:
-        """What was asked, afterwards; empty when nothing was."""
-        if not self.asked:
+        """What was asked, afterwards; empty when nothing was, or the source refused at once."""
+        if not self._under_way:
             return ""
         failed = f", {plural(self.failed, 'block')} failed" if self.failed else ""
         received = f"{self.rows:,} received in {plural(self.requests, 'request')}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
@@ -54,7 +56,9 @@ def fetch(result: FetchResult) -> View:
     # HOLD and PARTIAL give their reasons before anything else.
     blocks: list[Block] = [Note(reason.text, _REASONS[reason.verdict]) for reason in result.reasons]
     blocks.append(CoverageBar(result.coverage))
-    blocks += _gap_blocks(str(result.node), result.coverage, answer.evidence)
+    sealed = request.context.domain.sealed
+    said = (lambda _: "not in this version") if sealed else partial(_last_words, answer.evidence)
+    blocks += _gap_blocks(str(result.node), result.coverage, said)
     if answer.unsealed:
         unsealed = answer.unsealed.seconds // result.coverage.grid.step_s
         blocks.append(Note(f"{plural(unsealed, 'bar')} of the tail not sealed: a later answer may differ.", Tone.WARN))
@@ -84,7 +88,7 @@ def coverage(result: CoverageResult) -> View:
     blocks: list[Block] = [CoverageBar(result.coverage)]
     if before := result.before_listing.seconds // result.coverage.grid.step_s:
         blocks.append(Note(f"{plural(before, 'quiet bar')} lie before the market was listed."))
-    blocks += _gap_blocks(str(result.node), result.coverage, result.attempts)
+    blocks += _gap_blocks(str(result.node), result.coverage, partial(_last_words, result.attempts))
     sealed = f"{result.node}@sha256:{result.fingerprint[:16]}" if result.fingerprint else "nothing yet"
     if result.fingerprint and not len(result.coverage.answered):
         sealed = "nothing of it"
@@ -152,7 +156,7 @@ def backfill(result: BackfillResult) -> View:
     """What came back, what is still open and why, and what was sealed."""
     blocks: list[Block] = [Note(error, Tone.BAD) for error in result.errors[:GAPS_SHOWN]]
     blocks.append(CoverageBar(result.coverage))
-    blocks += _gap_blocks(str(result.node), result.coverage, None)
+    blocks += _gap_blocks(str(result.node), result.coverage, lambda _: "")
     version = result.version
     restated = result.restated.seconds // result.coverage.grid.step_s
     sealed = (
@@ -227,7 +231,7 @@ def verify(result: VerifyReport) -> View:
     blocks: list[Block] = [Note(line, Tone.BAD) for line in result.offenders[:TABLE_ROWS]]
     if len(result.offenders) > TABLE_ROWS:
         blocks.append(Note(f"… {len(result.offenders) - TABLE_ROWS:,} more", Tone.BAD))
-    size = f"{result.bytes_read / 1e6:,.1f} MB rehashed"
+    size = f"{_bytes(result.bytes_read)} rehashed"
     checked = f"{plural(result.versions, 'version')}, {plural(result.objects, 'object')}, {size}"
     blocks.append(Facts((Fact("checked", checked), Fact("store", result.store, volatile=True, code=True))))
     bad = len(result.offenders)
@@ -289,6 +293,10 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
+def _bytes(count: int) -> str:
+    return f"{count / 1e3:,.1f} kB" if count < 1e6 else f"{count / 1e6:,.1f} MB"
+
+
 def _backfill(node: str, window: TimeRange) -> str:
     return f"seamless backfill {node} --start {format_time(window.start)} --end {format_time(window.end)}"
 
@@ -302,8 +310,8 @@ def _state(found: Coverage) -> Badge:
     return Badge(f"{plural(open_slots, 'bar')} open, {percent(found.ratio)} answered", Tone.WARN)
 
 
-def _gap_blocks(node: str, found: Coverage, evidence: pl.DataFrame | None) -> list[Block]:
-    """The longest missing and failed stretches with their evidence, and the command that fills them all."""
+def _gap_blocks(node: str, found: Coverage, said: Callable[[Gap], str]) -> list[Block]:
+    """The longest missing and failed stretches, each with what is `said` of it, and the command that fills them all."""
     listed = found.gaps()
     if not listed:
         return []
@@ -314,7 +322,7 @@ def _gap_blocks(node: str, found: Coverage, evidence: pl.DataFrame | None) -> li
             format_time(gap.window.end),
             str(gap.cause),
             f"{gap.slots:,}",
-            _error(gap, evidence),
+            said(gap),
         )
         for gap in shown
     )
@@ -334,14 +342,11 @@ _GAP_COLUMNS = (
 )
 
 
-def _error(gap: Gap, evidence: pl.DataFrame | None) -> str:
+def _last_words(evidence: pl.DataFrame, gap: Gap) -> str:
     """What the newest ask that touched the gap came back with; evidence is oldest first."""
-    if evidence is not None and evidence.height:
-        touching = evidence.filter((pl.col("start") < gap.window.end) & (pl.col("end") > gap.window.start))
-        if touching.height:
-            return _short(str(touching["error"][-1])) or (
-                "asked, no final answer" if gap.cause is Cause.MISSING else ""
-            )
+    touching = evidence.filter((pl.col("start") < gap.window.end) & (pl.col("end") > gap.window.start))
+    if touching.height:
+        return _short(str(touching["error"][-1])) or ("asked, no final answer" if gap.cause is Cause.MISSING else "")
     return "never asked" if gap.cause is Cause.MISSING else ""
 
 

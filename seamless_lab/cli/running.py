@@ -39,6 +39,7 @@ class TerminalProgress:
         self._progress = Progress()
         self._said_at = 0.0
         self._line = ""
+        self._told = False
 
     def begin(self, asked: Invocation) -> None:
         """Show at once that something happens."""
@@ -49,8 +50,13 @@ class TerminalProgress:
         """Take an event in, and show it when it is time."""
         with self._lock:
             news = self._progress.note(event)
-            if not self._quiet and news and (self._screen.live or self._progress.asked):
-                self._show(planned=event.name == "seamless.backfill.plan")
+            if event.name == "seamless.backfill.plan":
+                self._told = False
+            # Where lines stay, the plan is told when it is carried out: a source may refuse it before.
+            begins = event.name == "seamless.backfill.attempt" and not self._told
+            self._told |= begins
+            if not self._quiet and (begins or (news and (self._screen.live or self._told))):
+                self._show(planned=begins)
 
     def clear(self) -> None:
         """Take the moving line away."""

@@ -64,7 +64,9 @@ def parse_node(text: str) -> NodeId:
     if not _EXCHANGE.fullmatch(exchange):
         raise InvalidNode(
             f"{text!r} is no node: {exchange!r} is no exchange id (lower-case letters, digits, _).",
-            hint=f"Write {_FORM}.",
+            hint=f"Did you mean {kind}:{exchange.lower()}:{rest}?"
+            if _EXCHANGE.fullmatch(exchange.lower())
+            else f"Write {_FORM}.",
             value=text,
         )
     symbol, _, timeframe = rest.rpartition(":") if kind == "ohlcv" else (rest, "", "")

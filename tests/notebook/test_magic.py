@@ -162,7 +162,7 @@ def test_completion_of_lines_and_cells(shell: InteractiveShell) -> None:
         time.sleep(0.01)
     assert completed(shell, "%seamless fet") == ["%seamless fetch"]
     assert completed(shell, "%seamless fetch ohlcv:binance:BTC/") == [f"%seamless fetch {NODE}"]
-    assert completed(shell, f"x = %seamless fetch {NODE}@l") == [f"x = %seamless fetch {NODE}@latest"]
+    assert completed(shell, f"x = %seamless fetch {NODE}@la") == [f"x = %seamless fetch {NODE}@latest"]
     assert completed(shell, "%seamless y << fetch n --domain l") == ["%seamless y << fetch n --domain live"]
     assert completed(shell, "%%seamless\nfetch n --st") == [
         "%%seamless\nfetch n --start",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from seamless_lab.app.command import Call, Command, Kind, Parameter
-from seamless_lab.app.commands.parameters import END, FROM, NODE, START, needs_start
+from seamless_lab.app.commands.parameters import END, FROM, NODE, START, existing, needs_start
 
 if TYPE_CHECKING:
     from seamless_lab.app.results import Result
@@ -20,7 +20,7 @@ def backfill(call: Call, *, node: str, start: str, end: str | None, plan: bool, 
 def publish(call: Call, *, node: str, start: str | None, end: str | None) -> Result:
     """Seal."""
     needs_start(start, end)
-    return call.lab().publish(node, start, end)
+    return existing(call).publish(node, start, end)
 
 
 ACT = (
