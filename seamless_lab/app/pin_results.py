@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 from seamless_lab.app.lockfile import Lockfile, Pin
@@ -87,7 +88,8 @@ class Unpinned(Rendered):
     def view(self) -> View:
         """What is shown, as a value."""
         window = f"--start {format_time(self.pin.window.start)} --end {format_time(self.pin.window.end)}"
-        again = f"seamless pin {self.pin.name} {self.pin.node}@sha256:{self.pin.fingerprint[:16]} {window}"
+        store = f" --store {shlex.quote(self.pin.store)}" if self.pin.store else ""
+        again = f"seamless pin {self.pin.name} {self.pin.node}@sha256:{self.pin.fingerprint[:16]} {window}{store}"
         blocks = (
             Note("The sealed bars stay where they are."),
             Facts((Fact("lockfile", self.lockfile, volatile=True),)),
