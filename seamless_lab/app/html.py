@@ -15,6 +15,7 @@ from seamless_lab.app.view import (
     Code,
     Column,
     CoverageBar,
+    Curve,
     Facts,
     Layer,
     Look,
@@ -32,6 +33,7 @@ from seamless_lab.app.view import (
 from seamless_lab.core.coverage import Cause
 from seamless_lab.core.time import TimeRange, format_time
 
+CURVE_PX = 64
 BAR_CELLS = 240
 """Cells of a coverage bar: a gap of one slot is at least this part of it, about three pixels."""
 
@@ -59,6 +61,7 @@ _TONES = {
     Tone.WARN: "var(--jp-warn-color1,#e65100)",
     Tone.BAD: "var(--jp-error-color1,#c62828)",
 }
+_CURVE = _CAUSES[Cause.PRESENT]
 _TABLE = "border-collapse:collapse;border:none;margin:6px 0;font-size:12px"
 
 
@@ -93,6 +96,8 @@ def _block(block: Block) -> str:
             return _bar(block)
         case Timeline():
             return _timeline(block)
+        case Curve():
+            return _curve(block)
         case Table():
             return _table(block)
         case Note():
@@ -168,6 +173,26 @@ def _strip(parts: str, window: TimeRange, key: str) -> str:
 def _stretch(title: str, color: str, width_percent: float) -> str:
     style = f"width:{width_percent:.4f}%;height:14px;background:{color}"
     return f'<div title="{escape(title)}" style="{style}"></div>'
+
+
+def _curve(block: Curve) -> str:
+    width = 100 / max(1, len(block.spans))
+    columns = "".join(
+        f'<div style="width:{width:.3f}%;height:{max(2, round((high - low) * CURVE_PX))}px;'
+        f'margin-top:{min(round((1 - high) * CURVE_PX), CURVE_PX - 2)}px;background:{_CURVE}"></div>'
+        for low, high in block.spans
+    )
+    box = f"display:flex;align-items:flex-start;height:{CURVE_PX}px;border-bottom:1px solid {_LINE}"
+    ends = f"display:flex;flex-direction:column;justify-content:space-between;{_MONO};font-size:11px;color:{_FAINT}"
+    scale = _tag(
+        "div",
+        f"{ends};padding-left:8px;white-space:nowrap",
+        "".join(f"<span>{escape(end)}</span>" for end in (block.top, block.bottom)),
+    )
+    label = _tag("div", f"color:{_FAINT};font-size:12px", escape(block.label))
+    return _tag(
+        "div", "margin:6px 0", label + _tag("div", "display:flex", _tag("div", f"{box};flex:1", columns) + scale)
+    )
 
 
 def _table(block: Table) -> str:

@@ -12,6 +12,7 @@ from seamless_lab.app.view import (
     Code,
     Column,
     CoverageBar,
+    Curve,
     Facts,
     Layer,
     Look,
@@ -34,6 +35,7 @@ _ASCII = {Cause.PRESENT: "#", Cause.QUIET: "_", Cause.MISSING: ".", Cause.FAILED
 _TO_ASCII = str.maketrans({"·": "-", "…": "...", "–": "-", "×": "x", "→": "->", "≥": ">=", "≤": "<="})
 _CAUSE_COLOR = {Cause.PRESENT: "36", Cause.QUIET: "34", Cause.MISSING: "33", Cause.FAILED: "31", Cause.PENDING: "90"}
 _TONE_COLOR = {Tone.PLAIN: "", Tone.GOOD: "32", Tone.WARN: "33", Tone.BAD: "31"}
+_SPARKS, _ASCII_SPARKS, SPARK_CELLS = "▁▂▃▄▅▆▇█", "_.-~=+*#", 60
 _DIM, _BOLD = "90", "1"
 _NOTHING = {True: "─", False: "."}
 _MARKS = {Tone.PLAIN: "", Tone.GOOD: "ok ", Tone.WARN: "! ", Tone.BAD: "! "}
@@ -72,6 +74,8 @@ def _block(block: Block, look: Look) -> list[str]:
             return _bar(block, look)
         case Timeline():
             return _timeline(block, look)
+        case Curve():
+            return _curve(block, look)
         case Table():
             return _table(block, look)
         case Note():
@@ -112,6 +116,14 @@ def _timeline(block: Timeline, look: Look) -> list[str]:
 
 def _sign(layer: Layer, look: Look, length: int = 1) -> str:
     return paint(layer.signs[0 if look.unicode else 1] * length, _TONE_COLOR[layer.tone], look)
+
+
+def _curve(block: Curve, look: Look) -> list[str]:
+    signs = _SPARKS if look.unicode else _ASCII_SPARKS
+    count = min(SPARK_CELLS, len(block.lasts))
+    picked = (block.lasts[(place + 1) * len(block.lasts) // count - 1] for place in range(count))
+    line = "".join(signs[round(value * (len(signs) - 1))] for value in picked)
+    return [f"  {paint(block.label, _DIM, look)}  {line}  {block.bottom} … {block.top}"]
 
 
 def _table(block: Table, look: Look) -> list[str]:

@@ -75,6 +75,20 @@ class Timeline:
 
 
 @dataclass(frozen=True, slots=True)
+class Curve:
+    """A number over time, in equally long stretches: its last value in each, and between which values it was.
+
+    All are from 0 to 1, which stand for `bottom` and `top`.
+    """
+
+    label: str
+    lasts: tuple[float, ...]
+    spans: tuple[tuple[float, float], ...]
+    bottom: str
+    top: str
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """A column of a table. `wrap`: long texts may be broken where the medium can; `volatile` as in `Fact`."""
 
@@ -113,7 +127,7 @@ class Code:
     volatile: bool = False
 
 
-Block = Facts | CoverageBar | Timeline | Table | Note | Code
+Block = Facts | CoverageBar | Timeline | Curve | Table | Note | Code
 
 
 @dataclass(frozen=True, slots=True)

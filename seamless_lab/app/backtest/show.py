@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seamless_lab.app.view import Badge, Block, Column, Fact, Facts, Note, Table, Tone, View, plural
+import numpy as np
+
+from seamless_lab.app.view import Badge, Block, Column, Curve, Fact, Facts, Note, Table, Tone, View, plural
 from seamless_lab.core.backtest.performance import DAY_S, DAYS_A_YEAR, Metrics
 from seamless_lab.core.backtest.ticks import Floats
 from seamless_lab.core.time import format_time
@@ -13,8 +15,7 @@ if TYPE_CHECKING:
     from seamless_lab.app.backtest.result import BacktestResult
 
 SYMBOLS_SHOWN, INPUTS_SHOWN = 20, 10
-SPARKS = "▁▂▃▄▅▆▇█"
-SPARK_CELLS = 60
+CURVE_COLUMNS = 120
 
 _COLUMNS = (
     Column(""),
@@ -38,7 +39,7 @@ def backtest(result: BacktestResult) -> View:
     shown = result.ran.symbols[:SYMBOLS_SHOWN]
     rows = [_row("portfolio", metrics)] if len(result) > 1 else []
     rows += [_row(run.input.name, run.metrics) for run in shown]
-    blocks.append(Facts((Fact("equity", sparkline(result.returns["equity"].to_numpy(), trading.capital)),)))
+    blocks.append(curve(result.ran.portfolio.equity, trading.capital))
     blocks.append(Table(_COLUMNS, tuple(rows), left_out=len(result) - len(shown)))
     blocks.append(
         Facts(
@@ -57,14 +58,21 @@ def backtest(result: BacktestResult) -> View:
     return View(result.strategy.label, badge, subtitle, tuple(blocks))
 
 
-def sparkline(values: Floats, capital: float, cells: int = SPARK_CELLS) -> str:
-    """A curve in one line of block characters, from its lowest to its highest value, which stand beside it."""
-    count = min(cells, values.size)
-    picked = [float(values[(place + 1) * values.size // count - 1]) for place in range(count)]
-    low, high = min(picked), max(picked)
-    scale = (len(SPARKS) - 1) / (high - low) if high > low else 0.0
-    line = "".join(SPARKS[round((value - low) * scale)] for value in picked)
-    return f"{line}  {_percent(low / capital - 1)} … {_percent(high / capital - 1)}"
+def curve(values: Floats, capital: float, columns: int = CURVE_COLUMNS) -> Curve:
+    """Equity from its lowest to its highest value; each stretch begins where the one before ended."""
+    count = min(columns, values.size)
+    ends = (np.arange(count) + 1) * values.size // count
+    starts = np.concatenate((np.zeros(1, dtype=np.int64), ends[:-1] - 1))
+    low, high = float(values.min()), float(values.max())
+    scaled = (values - low) / (high - low) if high > low else np.zeros(values.size)
+    parts = [scaled[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
+    return Curve(
+        "equity",
+        tuple(float(part[-1]) for part in parts),
+        tuple((float(part.min()), float(part.max())) for part in parts),
+        _percent(low / capital - 1),
+        _percent(high / capital - 1),
+    )
 
 
 def _cautions(result: BacktestResult) -> list[str]:
