@@ -105,6 +105,10 @@ class Call(Protocol):
 
     @property
     def place(self) -> Place:
+        """What the line says about where the lab is."""
+        ...
+
+    def where(self) -> Place:
         """Where the lab is, or would be."""
         ...
 

@@ -138,7 +138,7 @@ class _Program(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in self.commands and not ctx.resilient_parsing:
-            near = difflib.get_close_matches(args[0], self.commands, n=3, cutoff=0.5)
+            near = ["--help"] if args[0] == "help" else difflib.get_close_matches(args[0], self.commands, cutoff=0.5)
             guess = f"Did you mean {' or '.join(near)}?" if near else f"Commands are {', '.join(self.commands)}."
             raise _Unknown(f"There is no command {args[0]!r}.", guess, ctx)
         return super().resolve_command(ctx, args)

@@ -101,6 +101,10 @@ class TerminalCall:
         self._lab: Lab | None = None
         self._exchange: SandboxExchange | None = None
 
+    def where(self) -> Place:
+        """Where the line says."""
+        return self.place
+
     def lab(self) -> Lab:
         """The lab, opened when first asked for."""
         if self._lab is None:

@@ -22,6 +22,7 @@ from seamless_lab import __version__
 from seamless_lab.app.cell_journal import REPLAY, Kernel
 from seamless_lab.app.command import Place
 from seamless_lab.app.grammar import Invocation, Shown, parse
+from seamless_lab.app.placing import placed
 from seamless_lab.errors import SeamlessError
 from seamless_lab.notebook.cells import this_notebook
 from seamless_lab.notebook.expand import words
@@ -59,6 +60,10 @@ class NotebookCall:
         self.on_event = on_event
         self._session = session
         self._kernel = kernel
+
+    def where(self) -> Place:
+        """Where the kernel's lab is, after `%seamless sandbox` too."""
+        return self._session.resolved(self.place)
 
     def lab(self) -> Lab:
         """The kernel's lab."""
@@ -149,6 +154,9 @@ class SeamlessMagics(Magics):
         try:
             call = NotebookCall(asked.place, self._session, self._kernel(), progress.note)
             result = asked.command.run(call, **asked.values)
+        except SeamlessError as error:
+            error.hint = placed(error.hint, asked.place.options())
+            raise
         finally:
             progress.end()
         if asked.command.name in _CHANGING:

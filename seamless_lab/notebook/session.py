@@ -36,7 +36,7 @@ class Session:
 
     def lab(self, place: Place | None = None) -> Lab:
         """The lab at a place; what the place leaves open is as `%seamless sandbox` or the defaults have it."""
-        wanted = self._resolved(place or Place())
+        wanted = self.resolved(place or Place())
         with self._lock:
             found = self._labs.get(wanted)
             if found is None:
@@ -81,7 +81,8 @@ class Session:
         if temporary:
             shutil.rmtree(temporary, ignore_errors=True)
 
-    def _resolved(self, place: Place) -> Place:
+    def resolved(self, place: Place) -> Place:
+        """A place with what it leaves open: the sandbox's, after `use`."""
         default = self._default
         if place.home is not None and place.exchange_url is None:
             return place  # another home asks the real exchanges, unless it says otherwise

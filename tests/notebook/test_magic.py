@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from IPython.core.completer import provisionalcompleter
@@ -68,6 +69,17 @@ def test_a_cell_runs_a_command_a_line_and_gives_the_last(shell: InteractiveShell
         f"%%seamless\n# the bars first\nfetch {NODE} \\\n   --start 2024-03-01 --end 2024-03-08\n\nartifacts {NODE}\n"
     )
     assert isinstance(ran(shell, cell), ArtifactList)
+
+
+def test_the_set_up_shown_is_that_of_the_kernels_lab(shell: InteractiveShell) -> None:
+    doctor, config = ran(shell, "%seamless doctor"), ran(shell, "%seamless config --changed")
+    home = SESSION.lab().wiring.home.root
+    assert [str(home) in repr(doctor), str(home) in repr(config)] == [True, True]
+
+
+def test_a_hint_names_the_place_of_its_line(shell: InteractiveShell, tmp_path: Path) -> None:
+    error = failed(shell, f"%seamless coverage {NODE} --home {tmp_path}")
+    assert f"%seamless fetch --home {tmp_path} {NODE}" in "\n".join(error._render_traceback_())
 
 
 def test_a_cell_shows_each_result_and_takes_names_from_the_lines_above(shell: InteractiveShell) -> None:

@@ -17,15 +17,15 @@ def config(call: Call, *, action: str | None, section: str | None, changed: bool
     from seamless_lab.app import setup_results
 
     if action == "validate":
-        return setup_results.validated(call.place, os.environ)
-    return setup_results.shown(call.place, os.environ, section=section or "", changed=changed)
+        return setup_results.validated(call.where(), os.environ)
+    return setup_results.shown(call.where(), os.environ, section=section or "", changed=changed)
 
 
 def doctor(call: Call) -> Result:
     """Check this installation."""
     from seamless_lab.app import setup_results
 
-    return setup_results.examined(call.place, os.environ)
+    return setup_results.examined(call.where(), os.environ)
 
 
 def sandbox(  # noqa: PLR0913  # one argument for each option
