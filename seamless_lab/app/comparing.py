@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from seamless_lab.app.comparison_results import ROWS, Compared, DiffResult, RollbackResult
 from seamless_lab.app.door import Asked, Door
@@ -27,12 +30,13 @@ def diff(
     start: TimeLike | None = None,
     end: TimeLike | None = None,
     *,
+    store: str | None = None,
     rows: int = ROWS,
 ) -> DiffResult:
     """How the version of the second of two references differs from that of the first.
 
     With one reference: how the newest version differs from the one it names; from the one before, where it names the
-    newest itself.
+    newest itself. `store`: folder of the store to look in for what is no pin, by default the home's.
 
     Raises
     ------
@@ -41,7 +45,7 @@ def diff(
     NotFound, InvalidReference, InvalidNode
         As the references deserve.
     """
-    asked = [door.asked(ref) for ref in refs]
+    asked = [_asked(wiring, door, ref, store) for ref in refs]
     if len(asked) == 1:
         old, new = _with_newest(wiring, asked[0])
     else:
@@ -73,8 +77,18 @@ def _version(asked: Asked) -> Version:
     return asked.version or asked.store.select(asked.node, asked.selector or Latest())
 
 
+def _asked(wiring: Wiring, door: Door, ref: str, store: str | None) -> Asked:
+    """What a reference names, in another store than the home's where one is given; a pin knows its own."""
+    asked = door.asked(ref)
+    if store is None or asked.pin is not None:
+        return asked
+    return replace(asked, store=wiring.store_in(Path(store)))
+
+
 def _place(wiring: Wiring, asked: Asked) -> str:
-    return "" if asked.store.url == wiring.sealed.url else asked.store.url
+    """Where a store is, as one would write it here; empty for the home's."""
+    url = asked.store.url
+    return "" if url == wiring.sealed.url else min(os.path.relpath(url), url, key=len)
 
 
 def _window(
@@ -110,12 +124,13 @@ def history(
     at: TimeLike | None = None,
     end: TimeLike | None = None,
     *,
+    store: str | None = None,
     rows: int = ROWS,
 ) -> BarHistory | WindowHistory:
     """What the versions of a series said about a bar, or a window, over time.
 
     A moment is the bar that holds it; a day, a week, a month, a year, or a moment with an end, is a window. Without
-    either a pin's window, or all there is.
+    either a pin's window, or all there is. `store` as for `diff`.
 
     Raises
     ------
@@ -124,7 +139,7 @@ def history(
     NotFound
         If the series has no version.
     """
-    asked = door.asked(ref)
+    asked = _asked(wiring, door, ref, store)
     if asked.selector is not None and asked.pin is None:
         raise RequestError(
             f"{ref!r} names a version, and a history is about all of them.",
@@ -135,8 +150,9 @@ def history(
     window = _looked_at(wiring, door, newest.header, asked, at, end)
     if window is not None and window.seconds == newest.header.grid.step_s:
         beliefs = asked.store.beliefs(asked.node, window.start)
-        return BarHistory(asked.node, window, tuple(beliefs), newest.commit)
-    return WindowHistory(asked.node, window, tuple(asked.store.changes(asked.node, window)), newest.commit, rows)
+        return BarHistory(asked.node, window, tuple(beliefs), newest.commit, _place(wiring, asked))
+    changes = tuple(asked.store.changes(asked.node, window))
+    return WindowHistory(asked.node, window, changes, newest.commit, _place(wiring, asked), rows)
 
 
 def _looked_at(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -51,7 +52,10 @@ def diff(result: DiffResult) -> View:
     blocks += differing(result)
     if result.difference.restated.height:
         first = format_time(result.difference.restated["ts"][0])
-        blocks.append(Code((f"seamless history {result.node} --at {first}",), command=True))
+        pin = next((side.written for side in (result.new, result.old) if side.written.startswith("pin:")), "")
+        who = pin or f"{result.node}{store_option(result.new.store)}"
+        command = f"seamless history {who} --at {first}"
+        blocks.append(Code((command,), command=True, volatile=bool(result.new.store) and not pin))
     within = "" if result.window is None else str(result.window)
     return View(str(result.node), _badge(result), within, tuple(blocks))
 
@@ -208,6 +212,11 @@ def _withdrawn(result: RollbackResult) -> list[Block]:
     slots = plural(gone.seconds // result.target.version.header.grid.step_s, "bar")
     said = f"{slots} of it have no answer in that version: they count as missing until the exchange is asked again:"
     return [Note(said), Code((f"seamless backfill {result.node}{window_options(bounds)}",), command=True)]
+
+
+def store_option(store: str) -> str:
+    """Another store than the home's as it is written behind a command."""
+    return f" --store {shlex.quote(store)}" if store else ""
 
 
 def window_options(window: TimeRange) -> str:

@@ -24,12 +24,13 @@ _UTC = pl.Datetime("us", "UTC")
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class BarHistory(Rendered):
-    """What the versions of a series said about one bar, oldest first."""
+    """What the versions of a series said about one bar, oldest first; `store` is empty when it is the home's."""
 
     node: NodeId
     slot: TimeRange
     beliefs: tuple[Belief, ...]
     newest: Commit
+    store: str = ""
     exit_code: int = 0
 
     @property
@@ -71,6 +72,7 @@ class BarHistory(Rendered):
             **spelling.window(self.slot),
             "changes": self.changes,
             "newest_seq": self.newest.seq,
+            "store": self.store or None,
             "beliefs": spelling.rows(self.frame),
         }
 
@@ -79,13 +81,14 @@ class BarHistory(Rendered):
 class WindowHistory(Rendered):
     """The commits that changed what is believed about a window (None: about anything), oldest first.
 
-    `rows`: how many of the newest are shown, and are in `to_dict`.
+    `rows`: how many of the newest are shown, and are in `to_dict`; `store` is empty when it is the home's.
     """
 
     node: NodeId
     window: TimeRange | None
     changes: tuple[WindowChange, ...]
     newest: Commit
+    store: str = ""
     rows: int = ROWS
     exit_code: int = 0
 
@@ -127,6 +130,7 @@ class WindowHistory(Rendered):
             **({"start": None, "end": None} if self.window is None else spelling.window(self.window)),
             "commits": frame.height,
             "newest_seq": self.newest.seq,
+            "store": self.store or None,
             "changes": spelling.rows(frame.tail(self.rows)),
             "left_out": max(0, frame.height - self.rows),
         }

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from seamless_lab.app.comparison_views import number, window_options
+from seamless_lab.app.comparison_views import number, store_option, window_options
 from seamless_lab.app.view import Badge, Block, Code, Column, Note, Table, Tone, View, plural
 from seamless_lab.core.bars import VALUES
 from seamless_lab.core.comparison import State
-from seamless_lab.core.time import format_time, format_time_ms
+from seamless_lab.core.time import TimeRange, format_time, format_time_ms
 
 if TYPE_CHECKING:  # results import this module to show themselves; here they are names only
     from seamless_lab.app.history_results import BarHistory, WindowHistory
@@ -46,8 +46,7 @@ def bar_history(result: BarHistory) -> View:
         blocks.append(Note(f"No version has ever answered for this bar; {newest}."))
     if result.changes:
         old, new = result.beliefs[-2].since.seq, result.beliefs[-1].since.seq
-        command = f"seamless diff {result.node}@seq:{old} {result.node}@seq:{new}{window_options(result.slot)}"
-        blocks.append(Code((command,), command=True))
+        blocks.append(_diff(result, old, new, result.slot))
     return View(str(result.node), _changes_badge(result), f"the bar of {format_time(result.slot.start)}", tuple(blocks))
 
 
@@ -91,14 +90,18 @@ def window_history(result: WindowHistory) -> View:
     restating = frame.filter(pl.col("restated") > 0)
     if restating.height and not (left and restating["seq"][-1] < shown["seq"][0]):
         seq = int(restating["seq"][-1])
-        window = "" if result.window is None else window_options(result.window)
-        blocks.append(
-            Code((f"seamless diff {result.node}@seq:{seq - 1} {result.node}@seq:{seq}{window}",), command=True)
-        )
+        blocks.append(_diff(result, seq - 1, seq, result.window))
     restated = f", {restating.height:,} with restated bars" if restating.height else ""
     said = f"{plural(frame.height, 'change')}{restated}" if frame.height else "unanswered"
     badge = Badge(said, Tone.PLAIN if frame.height and not restated else Tone.WARN)
     return View(str(result.node), badge, "" if result.window is None else str(result.window), tuple(blocks))
+
+
+def _diff(result: BarHistory | WindowHistory, old: int, new: int, window: TimeRange | None) -> Code:
+    """The command that shows what one commit changed."""
+    where = ("" if window is None else window_options(window)) + store_option(result.store)
+    command = f"seamless diff {result.node}@seq:{old} {result.node}@seq:{new}{where}"
+    return Code((command,), command=True, volatile=bool(result.store))
 
 
 def _nothing(result: WindowHistory) -> str:

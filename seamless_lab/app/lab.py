@@ -241,6 +241,7 @@ class Lab:
         start: TimeLike | None = None,
         end: TimeLike | None = None,
         *,
+        store: str | None = None,
         rows: int = ROWS,
     ) -> DiffResult:
         """How one version of a series differs from another, bar by bar; reads only what differs.
@@ -252,6 +253,8 @@ class Lab:
             the newest itself, from the one before.
         start, end
             Where to look; by default in what pins among the references have in common, else everywhere.
+        store
+            Folder of the store to look in for what is no pin; by default the home's.
         rows
             How many bars the result shows, and puts into JSON; its frames hold all.
 
@@ -263,10 +266,16 @@ class Lab:
             As the references deserve.
         """
         refs = [ref] if other is None else [ref, other]
-        return comparing.diff(self.wiring, self.door, refs, start, end, rows=rows)
+        return comparing.diff(self.wiring, self.door, refs, start, end, store=store, rows=rows)
 
     def history(
-        self, ref: str, at: TimeLike | None = None, end: TimeLike | None = None, *, rows: int = ROWS
+        self,
+        ref: str,
+        at: TimeLike | None = None,
+        end: TimeLike | None = None,
+        *,
+        store: str | None = None,
+        rows: int = ROWS,
     ) -> BarHistory | WindowHistory:
         """What the sealed versions of a series said about a bar, or a window, over time.
 
@@ -277,6 +286,8 @@ class Lab:
         at, end
             A moment is the bar that holds it; a day, week, month or year, or a moment with an end, is a window. Without
             `at` a pin's window, or all there is.
+        store
+            Folder of the store to look in; by default the home's, or the pin's.
         rows
             How many commits the history of a window shows, and puts into JSON; its frame holds all.
 
@@ -287,7 +298,7 @@ class Lab:
         NotFound
             If the series has no version.
         """
-        return comparing.history(self.wiring, self.door, ref, at, end, rows=rows)
+        return comparing.history(self.wiring, self.door, ref, at, end, store=store, rows=rows)
 
     def sla(self, node: str | None = None, *, since: TimeLike = "-7d") -> SlaReport:
         """How fetches did against their budgets."""

@@ -14,18 +14,33 @@ if TYPE_CHECKING:
 
 ROWS = Parameter("rows", "How many bars or commits to show, also in --json; by default 20.", Kind.COUNT, metavar="N")
 
+STORE = Parameter(
+    "store", "Folder of the store to look in, for what is no pin; by default the home's.", Kind.FOLDER, metavar="FOLDER"
+)
 
-def diff(call: Call, *, ref: str, other: str | None, start: str | None, end: str | None, rows: int | None) -> Result:
+
+def diff(
+    call: Call,
+    *,
+    ref: str,
+    other: str | None,
+    start: str | None,
+    end: str | None,
+    store: str | None,
+    rows: int | None,
+) -> Result:
     """What changed."""
     needs_start(start, end)
-    return existing(call, ref, other).diff(ref, other, start, end, **_rows(rows))
+    lab = existing(call, ref, other) if store is None else call.lab()
+    return lab.diff(ref, other, start, end, store=store, **_rows(rows))
 
 
-def history(call: Call, *, ref: str, at: str | None, end: str | None, rows: int | None) -> Result:
+def history(call: Call, *, ref: str, at: str | None, end: str | None, store: str | None, rows: int | None) -> Result:
     """What was believed."""
     if end is not None and at is None:
         raise RequestError(f"--end {end} has no --at.", hint="Give both, or neither for all there is.", end=end)
-    return existing(call, ref).history(ref, at, end, **_rows(rows))
+    lab = existing(call, ref) if store is None else call.lab()
+    return lab.history(ref, at, end, store=store, **_rows(rows))
 
 
 def rollback(call: Call, *, ref: str, yes: bool, rows: int | None) -> Result:
@@ -49,6 +64,7 @@ COMPARE = (
             replace(REF, name="other", required=False, metavar="REF", help="The later one; by default the newest."),
             START,
             END,
+            STORE,
             ROWS,
         ),
         (
@@ -68,6 +84,7 @@ COMPARE = (
             replace(REF, help="NODE, or a pin of it."),
             Parameter("at", "A moment of the bar wanted, or a day, week, month or year.", Kind.TIME, metavar="T"),
             END,
+            STORE,
             ROWS,
         ),
         (
