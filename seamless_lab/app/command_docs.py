@@ -33,6 +33,7 @@ _NOTEBOOK = """\
 | `x = %seamless fetch …` | keep the result; `x.frame` has the bars |
 | `%seamless x << fetch …` | the same, showing nothing |
 | `%%seamless` | run a command on each line, showing each result; `#` begins a comment, `\\` at the end goes on |
+| `%%seamless sql --pin btc=pin:btc` | query pinned bars; the rest of the cell is the query, taken as it is |
 | `$name`, `{{expression}}` | put in a Python value: a list gives several words, a result its reference |
 | `$$` | write a dollar sign |
 | `%seamless … ;` | show nothing |

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 PROGRAM = "%seamless"
 _BINDING = re.compile(r"\s*(?P<name>[A-Za-z_]\w*)\s*<<(?P<rest>.*)", re.DOTALL)
+_QUERYING = re.compile(r"\s*([A-Za-z_]\w*\s*<<)?\s*sql\b")
 _ASSIGNED = re.compile(r"^[^#\n]*=\s*%seamless\b.*;\s*$", re.MULTILINE)
 _CHANGING = ("fetch", "backfill", "publish")
 
@@ -46,6 +47,7 @@ In a notebook
   x = %seamless fetch …        the result as a value; x.frame has the bars
   %seamless x << fetch …       the same, showing nothing
   %%seamless                   a command on each line, each result shown; # starts a comment line
+  %%seamless sql …             the rest of the cell is the query, taken as it is
   $name, {{expression}}        Python values; lists give several words, $$ is a dollar sign
   --json                       the facts as a dict
   … ;                          shows nothing
@@ -110,11 +112,15 @@ class SeamlessMagics(Magics):
     @line_cell_magic
     def seamless(self, line: str, cell: str | None = None, local_ns: Mapping[str, object] | None = None) -> object:
         """Replaced by `documented`, because `%seamless?` shows it."""
+        query = cell if cell is not None and _QUERYING.match(line) else None
         lines = [line] if cell is None else _lines(f"{line}\n{cell}")
+        if query is not None:
+            line, query = _continued(line, query)
+            lines = [line]
         result: object = None
         try:
             for number, each in enumerate(lines, 1):
-                result = self._one(each, {**self._names, **(local_ns or {})})
+                result = self._one(each, {**self._names, **(local_ns or {})}, query)
                 if number < len(lines) and result is not None and not _silent(each):
                     display(result)  # type: ignore[no-untyped-call]  # IPython's has no types
         except SeamlessError as error:
@@ -129,10 +135,13 @@ class SeamlessMagics(Magics):
         cells: Sequence[str] = history.input_hist_raw if history is not None else ()
         return bool(cells) and _ASSIGNED.search(cells[-1]) is not None
 
-    def _one(self, line: str, names: Mapping[str, object]) -> object:
+    def _one(self, line: str, names: Mapping[str, object], query: str | None) -> object:
         text = line.strip().removesuffix(";").rstrip()
         binding = _BINDING.fullmatch(text)
-        asked = parse(words(binding["rest"] if binding else text, names), program=PROGRAM, version=__version__)
+        split = words(binding["rest"] if binding else text, names)
+        if query is not None:  # as it is: nothing in SQL is a Python value
+            split += ["--", query]
+        asked = parse(split, program=PROGRAM, version=__version__)
         if isinstance(asked, Shown):
             print(asked.text)  # noqa: T201  # help is printed where output goes
             return None
@@ -173,6 +182,14 @@ def documented() -> None:
 
 def _silent(line: str) -> bool:
     return line.rstrip().endswith(";")
+
+
+def _continued(line: str, cell: str) -> tuple[str, str]:
+    """A command's line with those that a backslash joins to it, and the rest of the cell."""
+    while line.rstrip().endswith("\\"):
+        more, _, cell = cell.partition("\n")
+        line = f"{line.rstrip()[:-1]} {more}"
+    return line, cell
 
 
 def _lines(cell: str) -> list[str]:

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from seamless_lab.app.door import Door
+from seamless_lab.app.result_records import ResultInput, ResultRecord
 from seamless_lab.app.software import versions
 from seamless_lab.app.sql.connection import Limits, closed_off, furnish
 from seamless_lab.app.sql.digest import table_digest
 from seamless_lab.app.sql.ordering import peeking, settled
-from seamless_lab.app.sql.relations import Asked, Ref, asked_for, read
+from seamless_lab.app.sql.relations import Asked, Ref, Relation, asked_for, read
 from seamless_lab.app.sql.result import SqlResult, inputs_of
 from seamless_lab.app.sql.running import Running
 from seamless_lab.app.sql.statement import Statement, checked
@@ -63,7 +64,7 @@ def run(wiring: Wiring, door: Door, query: Query) -> SqlResult:
     frame, doubt = settled(frame, statement.order, peek)
     flags, warnings = _marks(query, statement, asked, doubt)
     found = versions()
-    return SqlResult(
+    result = SqlResult(
         query=query.text,
         frame=frame,
         digest=table_digest(frame),
@@ -72,6 +73,24 @@ def run(wiring: Wiring, door: Door, query: Query) -> SqlResult:
         flags=flags,
         warnings=warnings,
         elapsed_ms=(time.perf_counter() - began) * 1_000,
+    )
+    wiring.results.add(_record(result, query, relations))
+    return result
+
+
+def _record(result: SqlResult, query: Query, relations: tuple[Relation, ...]) -> ResultRecord:
+    """The result as a receipt needs it; what could come out in other digits says so."""
+    return ResultRecord(
+        kind="sql",
+        digest=result.digest,
+        inputs=tuple(ResultInput(each.name, each.ref, each.window, each.content) for each in result.inputs),
+        recipe={
+            "query": query.text,
+            "threads": query.limits.threads,
+            "universes": [relation.name for relation in relations if relation.many],
+            "volatile": query.volatile,
+        },
+        repeatable=not {"threads", "volatile"} & set(result.flags),
     )
 
 
