@@ -26,9 +26,9 @@ def invocation(line: str) -> Invocation:
 def test_the_table_has_the_documented_commands() -> None:
     assert set(NAMES) == {
         "fetch", "coverage", "gaps", "backfill", "publish", "artifacts", "manifest", "verify", "sla", "config",
-        "doctor", "sandbox", "demo", "seal",
+        "doctor", "sandbox", "demo", "seal", "receipt",
         "diff", "history", "rollback",
-        "pin", "unpin", "lock",
+        "pin", "unpin", "lock", "backtest",
     }  # fmt: skip
 
 
@@ -129,7 +129,7 @@ KNOWN = ["pin:btc", "pin:eth", "ohlcv:binance:BTC/USDT:1h", NODE, "ohlcv:binance
 @pytest.mark.parametrize(
     "before, fragment, found",
     [
-        ("", "ba", ["backfill"]),
+        ("", "ba", ["backfill", "backtest"]),
         ("fetch", "ohlcv:binance:BTC/USDT:1", ["ohlcv:binance:BTC/USDT:1h", NODE]),
         ("fetch", "ohlcv:kr", ["ohlcv:kraken:"]),
         ("fetch", f"{NODE}@", [f"{NODE}@latest", f"{NODE}@lock", f"{NODE}@seq:", f"{NODE}@sha256:"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from seamless_lab.app.command import Command
 from seamless_lab.app.commands.acting import ACT
+from seamless_lab.app.commands.backtesting import BACKTEST
 from seamless_lab.app.commands.comparing import COMPARE
 from seamless_lab.app.commands.fetching import FETCH
 from seamless_lab.app.commands.looking import LOOK, LOOK_BACK
@@ -12,5 +13,5 @@ from seamless_lab.app.commands.querying import SQL
 from seamless_lab.app.commands.sealing import SEAL
 from seamless_lab.app.commands.setting_up import SET_UP
 
-COMMANDS: tuple[Command, ...] = (FETCH, *LOOK, *ACT, *LOOK_BACK, *COMPARE, *PIN, *SEAL, SQL, *SET_UP)
+COMMANDS: tuple[Command, ...] = (FETCH, *LOOK, *ACT, *LOOK_BACK, *COMPARE, *PIN, *SEAL, SQL, BACKTEST, *SET_UP)
 """All commands, in the order in which help lists them."""
