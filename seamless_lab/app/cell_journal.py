@@ -11,6 +11,9 @@ from pathlib import Path
 from seamless_lab.app.reads import NO_CELL, Cell, ReadRecord
 from seamless_lab.app.result_records import ResultRecord
 
+NOT_KEPT = Cell("not a cell", -1)
+"""What verification reads is no part of what a notebook depends on."""
+
 REPLAY = "SEAMLESS_REPLAY"
 """Set in the environment of a kernel that runs a notebook only to compare what comes of it."""
 
@@ -83,6 +86,8 @@ class CellJournal:
     def _run_of(self, cell: Cell) -> _Run | None:
         """The run of a cell; of the one that runs for a thread, which knows of none; None for a run that is over."""
         known = self._running if cell == NO_CELL else cell
+        if known == NOT_KEPT:
+            return None
         run = self._runs.setdefault(_key(known), _Run(known))
         return run if run.cell == known else None
 

@@ -11,7 +11,19 @@ from typing import Self, TypeVar
 
 import polars as pl
 
-from seamless_lab.app import comparing, inspect, lock_check, lock_rebuild, lock_update, notebook_check, pinning, sealing
+from seamless_lab.app import (
+    comparing,
+    inspect,
+    lock_check,
+    lock_rebuild,
+    lock_update,
+    notebook_check,
+    pinning,
+    receipt_check,
+    receipt_making,
+    receipts,
+    sealing,
+)
 from seamless_lab.app.backtest import BacktestResult, PinsLike, StrategyLike, Trading, backtest
 from seamless_lab.app.comparison_results import ROWS, DiffResult, RollbackResult
 from seamless_lab.app.door import AskedFetch, Door, FetchOptions
@@ -22,6 +34,8 @@ from seamless_lab.app.pin_results import LockShown, Pinned, Unpinned
 from seamless_lab.app.pinning import PinWish
 from seamless_lab.app.portal import Portal
 from seamless_lab.app.reads import read_by
+from seamless_lab.app.receipt_check import ReceiptCheck
+from seamless_lab.app.receipts import Receipt
 from seamless_lab.app.results import (
     ArtifactList,
     BackfillPlan,
@@ -219,8 +233,16 @@ class Lab:
         return inspect.gaps(self.wiring, header, self.door.known_window(header, start, end))
 
     def artifacts(self, node: str | None = None) -> ArtifactList:
-        """The sealed datasets of the store; with a node, all its versions, newest last."""
-        return inspect.history(self.wiring, self.door.node(node)) if node else inspect.catalogue(self.wiring)
+        """The sealed datasets of the store; with a node, all its versions, newest last.
+
+        With `pin:NAME` those of the pin's node, in the store that the pin is read from.
+        """
+        if not node:
+            return inspect.catalogue(self.wiring)
+        pin = self.door.pin(node)
+        if pin is not None:
+            return inspect.history(self.wiring.pins.store(pin), pin.node)
+        return inspect.history(self.wiring.sealed, self.door.node(node))
 
     def manifest(self, ref: str) -> Manifest:
         """The manifest of one version; of the newest when `ref` is a bare node."""
@@ -386,6 +408,53 @@ class Lab:
         Raises as `seal` does.
         """
         return notebook_check.check_notebook(self.wiring, self.door, Path(notebook))
+
+    def receipt(self, *results: object, notebook: str | Path | None = None) -> Receipt:
+        """What results depended on: sealed inputs, how they were made, code and software, with a digest of all that.
+
+        Parameters
+        ----------
+        results
+            What this lab's `fetch`, `sql` or `backtest` returned; by default all that it read and made so far.
+        notebook
+            A notebook's file: the receipt is of its seal, and says which code it is of.
+
+        Raises
+        ------
+        RequestError
+            For a value that this lab did not make.
+        NoSeal, SealDamaged, DataError
+            For a notebook without a seal, with one that was changed, or whose cells changed after it.
+
+        Examples
+        --------
+        >>> lab.receipt(lab.backtest(crossover(20, 100), pins=["pin:btc"])).digest  # doctest: +SKIP
+        """
+        wiring = self.wiring
+        made = receipt_making.of_lab(wiring) if notebook is None else receipt_making.of_file(wiring, Path(notebook))
+        return receipts.about(made, results) if results else made
+
+    def verify_receipt(
+        self, receipt: str | Path, *, run: bool = False, notebook: str | Path | None = None
+    ) -> ReceiptCheck:
+        """Read the inputs of a receipt again, make its results again, and compare the code of its notebook.
+
+        Parameters
+        ----------
+        receipt
+            A file that `seamless receipt --out` wrote.
+        run
+            Run the notebook too, in a fresh kernel; its file is left as it is.
+        notebook
+            Where the notebook is, if not where it was.
+
+        Raises
+        ------
+        ReceiptDamaged
+            If the receipt was changed after it was written.
+        """
+        place = None if notebook is None else Path(notebook)
+        return receipt_check.verify_receipt(self.wiring, Path(receipt), place, run=run)
 
     # -- act ------------------------------------------------------------------------------------------------------
 

@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
-import subprocess
 from collections.abc import Iterator
-from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from seamless_lab.app.lockfile_disk import load
 from seamless_lab.app.notebook_cells import NoSeal
 from seamless_lab.app.notebook_check import State
 from seamless_lab.app.notebook_seal import MIME, SealDamaged
-from seamless_lab.cli import main
 from seamless_lab.errors import NotFound
 from tests.notebook.kernels import CellFailed, Editor, shown
 from tests.notebook.projects import BTC, ETH, head, minute, new_project, opened, restate
-
-LOAD = "%load_ext seamless_lab"
-
-
-def fetch(name: str, ref: str, day: str, *options: str) -> str:
-    return f"{name} = %seamless fetch {ref} --start {day} {' '.join(options)}"
+from tests.notebook.studies import LOAD, fetch, seamless, study
 
 
 def reads(cell: nbformat.NotebookNode) -> list[tuple[str, str, str]]:
@@ -113,17 +103,6 @@ def test_the_cell_that_loads_the_extension_is_watched_too(tmp_path: Path) -> Non
 # -- a notebook that ran without an editor ----------------------------------------------------------------------------
 
 
-def study(folder: Path, *sources: str, name: str = "study.ipynb") -> Path:
-    """A notebook that nbclient ran in a project, and saved."""
-    cells = [nbformat.v4.new_code_cell(source) for source in (LOAD, *sources, "%seamless seal")]
-    for number, cell in enumerate(cells):
-        cell.id = f"cell-{number}"
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(folder)}}).execute()
-    nbformat.write(notebook, folder / name)
-    return folder / name
-
-
 @pytest.fixture(scope="module")
 def sealed_study(tmp_path_factory) -> Path:
     project = new_project(tmp_path_factory.mktemp("studied"))
@@ -181,7 +160,7 @@ def test_a_bar_outside_every_window_differs_nowhere(project: Path) -> None:
 def test_damage_on_the_disk_is_found_though_it_was_verified_before(project: Path) -> None:
     with opened(project) as lab:
         lab.fetch(BTC, "2024-01-01")
-        path = next((project / ".seamless").rglob("*.parquet"))
+        path = sorted((project / ".seamless").rglob("*.parquet"))[0]
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 1
         path.chmod(0o644)
@@ -268,14 +247,6 @@ def test_a_notebook_without_a_seal_and_one_with_a_forged_one_are_told_apart(proj
             assert "%seamless seal" in caught.value.hint
         with pytest.raises(NotFound):
             lab.check_notebook(project / "nothing.ipynb")
-
-
-def seamless(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """The terminal command in a folder, in this process: starting one takes longer than what it does."""
-    out, err = io.StringIO(), io.StringIO()
-    with chdir(folder), redirect_stdout(out), redirect_stderr(err):
-        code = main(words)
-    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
 
 
 def test_a_terminal_without_a_notebook_says_what_to_do(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from seamless_lab.app.command import Call, Command, Kind, Parameter
 from seamless_lab.app.commands.parameters import ANY_NODE, END, NODE, REF, START, WINDOW, existing, needs_start
-from seamless_lab.errors import NotFound
+from seamless_lab.errors import NotFound, RequestError
 
 if TYPE_CHECKING:
     from seamless_lab.app.results import Result
@@ -35,9 +35,15 @@ def manifest(call: Call, *, ref: str) -> Result:
     return existing(call, ref).manifest(ref)
 
 
-def verify(call: Call, *, ref: str | None) -> Result:
-    """Rehash."""
+def verify(call: Call, *, ref: str | None, run: bool, notebook: str | None) -> Result:
+    """Rehash, or reproduce a receipt."""
     lab = existing(call, ref)
+    if ref is not None and ref.endswith(".json"):
+        return lab.verify_receipt(ref, run=run, notebook=notebook)
+    if run or notebook is not None:
+        raise RequestError(
+            f"{'--run' if run else '--notebook'} is for receipts.", hint="Name one: seamless verify RECEIPT.json --run"
+        )
     result = lab.verify(ref)
     if not result.versions and not result.offenders:
         raise NotFound(
@@ -91,10 +97,15 @@ LOOK_BACK = (
     ),
     Command(
         "verify",
-        "Rehash sealed data; exit code 1 if anything is damaged.",
-        "One version, all versions of a node, or the whole store.",
-        (replace(REF, required=False),),
-        ("verify", "verify ohlcv:binance:BTC/USDT:1m@latest"),
+        "Rehash sealed data, or reproduce a receipt; exit code 1 if anything is damaged or differs.",
+        "One version, all versions of a node, or the whole store. Of a receipt: reads its inputs again, makes again "
+        "what can be made from it, compares the code of its notebook; exit code 3 if something cannot be verified.",
+        (
+            replace(REF, required=False, help="NODE, NODE@SELECTOR, pin:NAME or RECEIPT.json."),
+            Parameter("run", "Of a receipt: run its notebook too, in a fresh kernel.", Kind.FLAG),
+            Parameter("notebook", "Of a receipt: where its notebook is.", Kind.FILE, metavar="FILE"),
+        ),
+        ("verify", "verify ohlcv:binance:BTC/USDT:1m@latest", "verify crossover.receipt.json --run"),
         verify,
     ),
     Command(

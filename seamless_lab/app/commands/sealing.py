@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seamless_lab.app.command import Call, Command, Kind, Parameter
@@ -46,6 +47,26 @@ def check_notebooks(lab: Lab, names: Sequence[str], *, rebuild: bool) -> Result:
     return checks[0] if len(checks) == 1 else NotebookChecks(checks)
 
 
+def receipt(call: Call, *, notebook: str | None, out: str | None, force: bool) -> Result:
+    """What results depended on."""
+    from seamless_lab.app import receipt_making
+
+    write = None if out is None else receipt_making.writer(out, force=force)
+    kernel = call.kernel()
+    if kernel is not None:
+        found = receipt_making.of_kernel(call.lab().wiring, kernel, notebook)
+    elif notebook is not None:
+        found = receipt_making.of_file(call.lab().wiring, Path(notebook))
+    else:
+        raise RequestError(
+            "There is no notebook here to write a receipt of.",
+            hint="In a notebook: %seamless receipt. In a terminal, for one that is sealed: seamless receipt NOTEBOOK",
+        )
+    if write is not None:
+        write(found)
+    return found
+
+
 SEAL = (
     Command(
         "seal",
@@ -55,5 +76,18 @@ SEAL = (
         (NOTEBOOK,),
         ("seal", "seal notebooks/crossover.ipynb"),
         seal,
+    ),
+    Command(
+        "receipt",
+        "Write what a notebook's results depended on: bars, code and software.",
+        "Inputs with their digests, results with the digest and the recipe of each, the digest of the notebook's code, "
+        "and versions, under a digest of its own that holds on any machine. verify RECEIPT.json reproduces it.",
+        (
+            NOTEBOOK,
+            Parameter("out", "Write it to FILE: .json (for verify) or .txt.", Kind.FILE, short="o", metavar="FILE"),
+            Parameter("force", "Replace a file that has other content.", Kind.FLAG),
+        ),
+        ("receipt", "receipt notebooks/crossover.ipynb --out crossover.receipt.json"),
+        receipt,
     ),
 )

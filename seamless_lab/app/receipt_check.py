@@ -1,0 +1,180 @@
+"""Verifying a receipt: its inputs read again, its results made again, its notebook compared, and run when asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from seamless_lab.app.notebook_check import State
+from seamless_lab.app.notebook_file import read_notebook
+from seamless_lab.app.receipt_inputs import FoundInput, find_inputs
+from seamless_lab.app.receipt_results import MadeAgain, make_again
+from seamless_lab.app.receipts import Receipt, read_receipt
+from seamless_lab.app.replay import NotebookFailed, replay
+from seamless_lab.app.results import Json, Rendered
+from seamless_lab.app.seal_views import DIGITS, ends, short_ref, table
+from seamless_lab.app.software import versions
+from seamless_lab.app.view import Badge, Block, Column, Fact, Facts, Note, Tone, View, plural
+from seamless_lab.app.wiring import Wiring
+from seamless_lab.errors import NotFound, RequestError
+
+_COLUMNS = (Column("checked"), Column("what", code=True), Column("today"))
+_TONES = {State.SAME: Tone.GOOD, State.DIFFERS: Tone.BAD, State.UNKNOWN: Tone.WARN}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a receipt says, and whether it holds today. `said`: what stands against it, or is worth noting."""
+
+    what: str
+    name: str
+    state: State
+    said: str = ""
+
+    def to_dict(self) -> Json:
+        """Plain JSON values."""
+        return {"what": self.what, "name": self.name, "state": str(self.state), "said": self.said or None}
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ReceiptCheck(Rendered):
+    """What verifying a receipt found. `notes`: other versions of software, which alone are no difference."""
+
+    name: str
+    receipt: Receipt
+    findings: Sequence[Finding]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def state(self) -> State:
+        """That of the whole: what differs outweighs what nobody can say."""
+        states = {each.state for each in self.findings}
+        return next((state for state in (State.DIFFERS, State.UNKNOWN) if state in states), State.SAME)
+
+    @property
+    def exit_code(self) -> int:
+        """0 reproduced, 1 something differs, 3 something cannot be verified."""
+        return {State.SAME: 0, State.DIFFERS: 1, State.UNKNOWN: 3}[self.state]
+
+    def view(self) -> View:
+        """What is shown, as a value."""
+        words = {State.SAME: "reproduced", State.DIFFERS: "not reproduced", State.UNKNOWN: "cannot be verified"}
+        against = [each for each in self.findings if each.state is not State.SAME]
+        blocks: list[Block] = [Note(f"{each.name}: {each.said}", _TONES[each.state]) for each in against]
+        rows = [(each.what, each.name, str(each.state)) for each in self.findings]
+        blocks.append(table(_COLUMNS, rows))
+        blocks += [Note(f"{each.name}: {each.said}") for each in self.findings if each.said and each not in against]
+        if self.state is not State.SAME:
+            blocks += [Note(note) for note in self.notes]
+        elif self.notes:
+            blocks.append(Note("The same with other software: " + " ".join(self.notes)))
+        blocks.append(Facts((Fact("receipt", f"sha256:{self.receipt.digest}", volatile=True, code=True),)))
+        counts = f"{plural(len(self.receipt.inputs), 'input')}, {plural(len(self.receipt.results), 'result')}"
+        return View(self.name, Badge(words[self.state], _TONES[self.state]), counts, tuple(blocks))
+
+    def to_dict(self) -> Json:
+        """Every finding."""
+        return {
+            "receipt": self.name,
+            "digest": self.receipt.digest,
+            "state": str(self.state),
+            "findings": [each.to_dict() for each in self.findings],
+            "notes": list(self.notes),
+        }
+
+
+def verify_receipt(wiring: Wiring, path: Path, notebook: Path | None, *, run: bool) -> ReceiptCheck:
+    """Read the inputs again, make the results again, and compare the notebook; `run` runs it in a fresh kernel.
+
+    Raises
+    ------
+    NotFound, RequestError, ReceiptDamaged
+        If there is no receipt, or not the one that was written: nothing of it is verified then.
+    RequestError
+        For `run` without a notebook.
+    ConfigError
+        For `run` where nbclient is not installed.
+    """
+    receipt = read_receipt(path)
+    place = notebook or receipt.notebook_path
+    if run and (receipt.notebook is None or place is None):
+        raise RequestError(
+            f"{path} is of no notebook, so there is nothing to run.",
+            hint="Leave --run out; or name the notebook with --notebook, if the receipt has one.",
+        )
+    inputs = find_inputs(wiring, receipt.inputs)
+    made = make_again(wiring, receipt.results, inputs)
+    code = () if receipt.notebook is None else (_code(receipt.notebook.digest, place),)
+    ran: list[Finding] = []
+    seen: set[tuple[str, str]] = set()
+    if run and place is not None and code and code[0].state is State.SAME:
+        try:
+            rerun = replay(place, wiring.home)
+        except NotebookFailed as error:
+            ran = [Finding("run", place.name, State.DIFFERS, error.message)]
+        else:
+            ran = [_run(place.name, receipt, rerun)]
+            seen = {(each.kind, each.digest) for each in rerun.results}
+    findings = [*map(_input, inputs), *(_result(each, seen) for each in made), *code, *ran]
+    return ReceiptCheck(path.name, receipt, findings, software_notes(receipt))
+
+
+def software_notes(receipt: Receipt) -> tuple[str, ...]:
+    """Versions that are others here than where the receipt was made."""
+    here, there = versions(), receipt.software
+    return tuple(
+        f"{name} was {there.get(name, 'not installed')} and is {here.get(name, 'not installed')} here."
+        for name in sorted(here.keys() | there.keys())
+        if here.get(name) != there.get(name)
+    )
+
+
+def _input(found: FoundInput) -> Finding:
+    read = found.input.read
+    start, end = ends(read.window)
+    return Finding("input", f"{short_ref(read.written)} {start} to {end}", found.state, found.why or found.note)
+
+
+def _result(made: MadeAgain, ran: set[tuple[str, str]]) -> Finding:
+    """A result that was made again, here or by running the notebook."""
+    result = made.result
+    name = f"{result.kind} {result.digest[:DIGITS]}"
+    if made.state is State.UNKNOWN and (result.kind, result.digest) in ran:
+        return Finding("result", name, State.SAME, "made again by its notebook")
+    other = f"made again it has the digest {made.digest[:DIGITS]}" if made.digest else ""
+    return Finding("result", name, made.state, made.why or (other if made.state is State.DIFFERS else ""))
+
+
+def _code(digest: str, place: Path | None) -> Finding:
+    """Whether the notebook's code is that of the receipt."""
+    if place is None:
+        return Finding("code", "notebook", State.UNKNOWN, "the receipt does not say where its notebook is: --notebook")
+    try:
+        found = read_notebook(place)
+    except NotFound:
+        return Finding("code", place.name, State.UNKNOWN, f"there is no notebook {place}; name it with --notebook")
+    if found.digest != digest:
+        said = f"its code is another than when the receipt was made: sha256:{found.digest[:DIGITS]}"
+        return Finding("code", place.name, State.DIFFERS, said)
+    return Finding("code", place.name, State.SAME)
+
+
+def _run(name: str, receipt: Receipt, rerun: Receipt) -> Finding:
+    """What running the notebook gave, against the receipt: the data that it read, and the results."""
+    before, after = _facts(receipt), _facts(rerun)
+    said = [f"no {each}" for each in before if each not in after] + [
+        f"new: {each}" for each in after if each not in before
+    ]
+    return Finding(
+        "run", name, State.DIFFERS if said else State.SAME, "run again it gave " + ", ".join(said) if said else ""
+    )
+
+
+def _facts(receipt: Receipt) -> list[str]:
+    """What must be the same for two receipts to be of the same bars and results, in words."""
+    reads = [
+        f"{short_ref(each.read.written)} {each.read.window} with content {each.read.content[:DIGITS]}"
+        for each in receipt.inputs
+    ]
+    return [*dict.fromkeys(reads), *dict.fromkeys(f"{each.kind} {each.digest[:DIGITS]}" for each in receipt.results)]

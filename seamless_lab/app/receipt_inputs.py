@@ -1,0 +1,97 @@
+"""The inputs of a receipt, found again in the stores of this machine and hashed again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from seamless_lab.app.lockfile import Pin
+from seamless_lab.app.notebook_check import FreshStores, State
+from seamless_lab.app.pins import located
+from seamless_lab.app.receipts import Input
+from seamless_lab.app.wiring import Wiring
+from seamless_lab.core.version import Version
+from seamless_lab.engine.artifacts import SealedStore
+from seamless_lab.errors import ConfigError, DataError, NotFound, SeamlessError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FoundInput:
+    """One input today. `version` and `store` are None unless its bars are the same; `why` says what is not."""
+
+    input: Input
+    state: State
+    why: str = ""
+    note: str = ""
+    version: Version | None = None
+    store: SealedStore | None = None
+
+
+def find_inputs(wiring: Wiring, inputs: Sequence[Input]) -> list[FoundInput]:
+    """Look for the bars of each input, by their content, in the home's store and in those that the lockfile names."""
+    fresh = FreshStores(wiring)
+    stores = _stores(wiring)
+    return [_found(fresh, stores, each) for each in inputs]
+
+
+def _stores(wiring: Wiring) -> list[SealedStore]:
+    """The stores that a receipt made here may have read: the home's, then those of pins."""
+    found = {wiring.sealed.url: wiring.sealed}
+    try:
+        lock = wiring.pins.found()
+        for pin in () if lock is None else lock.pins.values():
+            store = wiring.pins.store(pin)
+            found.setdefault(store.url, store)
+    except (ConfigError, NotFound):  # an unreadable lockfile, or a folder that is gone: the home's store may do
+        pass
+    return list(found.values())
+
+
+def _found(fresh: FreshStores, stores: Sequence[SealedStore], wanted: Input) -> FoundInput:
+    """The first store that has the bars; else what the stores have instead, which outweighs having nothing."""
+    tried = [_in_store(fresh.of(store), wanted) for store in stores]
+    for state in (State.SAME, State.DIFFERS):
+        for each in tried:
+            if each.state is state:
+                return each
+    return tried[0]
+
+
+def _in_store(store: SealedStore, wanted: Input) -> FoundInput:
+    read = wanted.read
+    pin = Pin(
+        "receipt", read.node, read.window, read.content, read.fingerprint, max(1, read.seq), read.as_of_ms, read.rows
+    )
+    try:
+        version = located(store, pin)
+        audit = store.audit(version, read.window)
+    except NotFound:
+        return _instead(store, wanted)
+    except DataError as error:
+        if error.facts.get("pin") is None:  # a file of it is damaged, and named
+            return FoundInput(wanted, State.DIFFERS, error.message)
+        return _instead(store, wanted)
+    if audit.damages:
+        damage = audit.damages[0]
+        return FoundInput(wanted, State.DIFFERS, f"{store.url}/{damage.path} {damage.problem}.")
+    if audit.content != read.content:  # the tree says so and the bars do not: nothing that a store writes
+        return FoundInput(wanted, State.DIFFERS, f"its bars have the content sha256:{audit.content[:16]}.")
+    other = version.tree.fingerprint != read.fingerprint
+    note = f"found in sha256:{version.tree.fingerprint[:16]}, which has another history" if other else ""
+    return FoundInput(wanted, State.SAME, note=note, version=version, store=store)
+
+
+def _instead(store: SealedStore, wanted: Input) -> FoundInput:
+    """What the store has in the place of bars that no version of it holds."""
+    read = wanted.read
+    try:
+        head = store.head(read.node)
+        holds = None if head is None else head.tree.bounds
+        if head is None or holds is None or not holds.contains(read.window):
+            has = "has no version of it" if holds is None else f"has it in {holds}"
+            return FoundInput(wanted, State.UNKNOWN, f"no version holds these bars; {store.url} {has}.")
+        content = store.content(head, read.window)
+    except SeamlessError as error:
+        return FoundInput(wanted, State.DIFFERS, error.message)
+    said = f"{store.url} has other bars there: no version has this content, the newest has sha256:{content[:16]}."
+    return FoundInput(wanted, State.DIFFERS, said)

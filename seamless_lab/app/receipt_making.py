@@ -1,0 +1,121 @@
+"""Making receipts: of a lab, of a kernel, of a notebook's file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from seamless_lab.app.atomic_file import put
+from seamless_lab.app.cell_journal import Kernel
+from seamless_lab.app.notebook_cells import Since, place_of, seal_in
+from seamless_lab.app.notebook_file import read_notebook
+from seamless_lab.app.receipts import Receipt, receipt_of
+from seamless_lab.app.sealing import no_seal
+from seamless_lab.app.software import versions
+from seamless_lab.app.wiring import Wiring
+from seamless_lab.errors import ConfigError, DataError, RequestError
+
+
+def of_lab(wiring: Wiring) -> Receipt:
+    """The receipt of all that a lab read and made."""
+    return receipt_of(wiring.reads.records(), wiring.results.records(), versions(), _stores(wiring))
+
+
+def of_kernel(wiring: Wiring, kernel: Kernel, notebook: str | None) -> Receipt:
+    """The receipt of what the cells of a kernel read and made when they last ran, and of its notebook's saved code.
+
+    Raises
+    ------
+    NotFound, RequestError
+        If `notebook` names no notebook.
+    """
+    path = kernel.path if notebook is None else Path(notebook)
+    file = None if path is None or (notebook is None and not path.is_file()) else read_notebook(path)
+    cells = kernel.journal.cells()
+    found = receipt_of(
+        (read for cell in cells for read in cell.reads),
+        (made for cell in cells for made in cell.results),
+        versions(),
+        _stores(wiring),
+        file,
+    )
+    if file is None:
+        return replace(found, notes=(_NO_CODE,))
+    unsaved = [cell for cell in cells if cell.source not in {each.digest for each in file.cells}]
+    return replace(found, notes=(f"{file.path.name} {_UNSAVED}",)) if unsaved else found
+
+
+def of_file(wiring: Wiring, path: Path) -> Receipt:
+    """The receipt of a notebook's seal.
+
+    Raises
+    ------
+    NotFound, RequestError
+        If there is no such notebook.
+    NoSeal, SealDamaged
+        If it has no seal, or one that was changed by hand.
+    DataError
+        If cells changed after the seal: nobody knows what they depend on.
+    """
+    notebook = read_notebook(path)
+    found = seal_in(notebook)
+    if found is None:
+        raise no_seal(path)
+    seal = found.seal
+    changed = [place for place in (place_of(cell, notebook) for cell in seal.cells) if place.since is not Since.NOTHING]
+    if changed:
+        raise DataError(
+            f"{path}: {changed[0]} {changed[0].since}, so its seal says nothing about what it depends on now.",
+            hint="Run all cells of the notebook, with %seamless seal as the last one, and save it.",
+            path=str(path),
+        )
+    return receipt_of(seal.reads, seal.results, seal.software, _stores(wiring), notebook)
+
+
+def writer(target: str, *, force: bool) -> Callable[[Receipt], None]:
+    """A function that writes a receipt to a file, as JSON or as text; checks now what can be checked before.
+
+    Raises
+    ------
+    RequestError
+        For another suffix than .json or .txt; when called, for a file with other content unless `force`.
+    """
+    path = Path(target)
+    if path.suffix not in (".json", ".txt") or path.is_dir():
+        raise RequestError(
+            f"--out {target}: a receipt is a file that ends in .json (which verify reads) or .txt (which people read).",
+            hint=f"Write --out {path.with_suffix('.json')}.",
+            path=target,
+        )
+
+    def write(receipt: Receipt) -> None:
+        text = (
+            json.dumps(receipt.to_json(path.parent), indent=1, sort_keys=True, ensure_ascii=False)
+            if path.suffix == ".json"
+            else receipt.to_text()
+        )
+        data = f"{text}\n".encode()
+        if not force and path.exists() and path.read_bytes() != data:
+            raise RequestError(
+                f"--out {path}: the file is there already, with other content.",
+                hint="Add --force to replace it, or choose another name.",
+                path=str(path),
+            )
+        put(path, data)
+
+    return write
+
+
+def _stores(wiring: Wiring) -> dict[str, str]:
+    """The folder of each pin that has a store of its own."""
+    try:
+        lock = wiring.pins.found()
+    except ConfigError:  # what was read was read before the lockfile broke
+        return {}
+    return {} if lock is None else {name: pin.store for name, pin in lock.pins.items()}
+
+
+_NO_CODE = "Which code this is of is not known here: %seamless receipt NOTEBOOK.ipynb"
+_UNSAVED = "was not saved since its cells ran: save it, and run this again, or the receipt is of older code."

@@ -1,0 +1,238 @@
+"""Receipts: what results depended on, as a value with a digest of its own that holds on any machine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from seamless_lab.app import receipt_views
+from seamless_lab.app.json_facts import JsonFacts, WrongValue
+from seamless_lab.app.notebook_file import NotebookFile
+from seamless_lab.app.reads import NO_CELL, ReadRecord
+from seamless_lab.app.record_json import read_from, read_json, result_from, result_json
+from seamless_lab.app.result_records import ResultRecord
+from seamless_lab.app.results import Json, Rendered
+from seamless_lab.app.view import View
+from seamless_lab.core.digest import canonical_json
+from seamless_lab.core.policy import Domain
+from seamless_lab.core.time import TimeRange
+from seamless_lab.errors import DataError, NotFound, RequestError
+
+FORMAT = "seamless.receipt/1"
+
+
+class ReceiptDamaged(DataError):
+    """A receipt that was changed after it was written."""
+
+    code = "E-RECEIPT"
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """Sealed bars that something was made of.
+
+    `store`: `home`, or `project` for a pin that is read from a folder of its project. The read is of no cell and of
+    one domain: what a result depends on does not depend on where in a notebook it was read, and for what.
+    """
+
+    read: ReadRecord
+    store: str
+
+    def to_dict(self) -> Json:
+        """Plain JSON values."""
+        facts = {name: value for name, value in read_json(self.read).items() if name != "domain"}
+        return {**facts, "store": self.store}
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The code of a notebook: the digest of the sources of its code cells, and how many there are."""
+
+    digest: str
+    cells: int
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Receipt(Rendered):
+    """What results depended on.
+
+    `notebook_path` says where the notebook is, and `notes` what should be known of how the receipt was made; neither
+    is part of the digest.
+    """
+
+    inputs: tuple[Input, ...]
+    results: tuple[ResultRecord, ...]
+    software: Mapping[str, str]
+    notebook: Sources | None = None
+    notebook_path: Path | None = None
+    notes: tuple[str, ...] = ()
+    exit_code: int = 0
+
+    @property
+    def digest(self) -> str:
+        """Of all that it says: neither a clock nor a host nor a path is in it."""
+        return hashlib.sha256(canonical_json(self._body())).hexdigest()
+
+    def to_dict(self) -> Json:
+        """The receipt as JSON values; the notebook's path as from the working directory."""
+        return self.to_json(Path.cwd())
+
+    def to_json(self, folder: Path) -> Json:
+        """The receipt as JSON values, to be kept in a folder."""
+        where = None if self.notebook_path is None else Path(os.path.relpath(self.notebook_path, folder)).as_posix()
+        return {**self._body(), "digest": self.digest, "notebook_path": where}
+
+    def view(self) -> View:
+        """What is shown, as a value."""
+        return receipt_views.receipt(self)
+
+    def _body(self) -> Json:
+        notebook = None if self.notebook is None else {"sources": self.notebook.digest, "cells": self.notebook.cells}
+        return {
+            "format": FORMAT,
+            "inputs": [each.to_dict() for each in self.inputs],
+            "results": [result_json(each) for each in self.results],
+            "notebook": notebook,
+            "software": dict(self.software),
+        }
+
+
+def receipt_of(
+    reads: Iterable[ReadRecord],
+    results: Iterable[ResultRecord],
+    software: Mapping[str, str],
+    stores: Mapping[str, str],
+    notebook: NotebookFile | None = None,
+) -> Receipt:
+    """A receipt; each input and each result once, sorted, whatever the order in which they came.
+
+    Parameters
+    ----------
+    stores
+        Of each pin that has a store of its own, its folder.
+    """
+    bare = {replace(read, cell=NO_CELL, domain=Domain.RESEARCH) for read in reads}
+    inputs = [Input(read, "project" if stores.get(read.pin) else "home") for read in bare]
+    made = {canonical_json(result_json(each)): replace(each, cell=NO_CELL) for each in results}
+    return Receipt(
+        tuple(sorted(inputs, key=_by_series)),
+        tuple(made[key] for key in sorted(made)),
+        software,
+        None if notebook is None else Sources(notebook.digest, len(notebook.cells)),
+        None if notebook is None else notebook.path,
+    )
+
+
+def _by_series(found: Input) -> tuple[str, TimeRange, bytes]:
+    return (str(found.read.node), found.read.window, canonical_json(found.to_dict()))
+
+
+def about(receipt: Receipt, results: Sequence[object]) -> Receipt:
+    """The receipt of some results only, with what they depend on.
+
+    Raises
+    ------
+    RequestError
+        For a value that is not in it: that this lab did not make, or not of sealed bars.
+    """
+    digests = {_digest_of(result) for result in results}
+    made = tuple(each for each in receipt.results if each.digest in digests)
+    used = {(one.ref.rpartition("@")[0], one.window, one.content) for each in made for one in each.inputs}
+    inputs = tuple(
+        each
+        for each in receipt.inputs
+        if each.read.content in digests or (str(each.read.node), each.read.window, each.read.content) in used
+    )
+    known = {each.digest for each in made} | {each.read.content for each in inputs}
+    if strangers := [result for result in results if _digest_of(result) not in known]:
+        raise RequestError(
+            f"A {type(strangers[0]).__name__} was given that this lab has no record of.",
+            hint="Give what this lab's fetch, sql or backtest returned.",
+        )
+    return replace(receipt, inputs=inputs, results=made)
+
+
+def read_receipt(path: Path) -> Receipt:
+    """The receipt in a file.
+
+    Raises
+    ------
+    NotFound
+        If there is no such file.
+    RequestError
+        If it is no receipt.
+    ReceiptDamaged
+        If it was changed after it was written.
+    """
+    try:
+        found = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise NotFound(f"There is no receipt {path}.", hint="Check its name.", path=str(path)) from error
+    except OSError as error:
+        raise RequestError(
+            f"{path} cannot be read: {error.strerror or error}.", hint="Name a receipt's file.", path=str(path)
+        ) from error
+    except ValueError as error:
+        raise _no_receipt(path) from error
+    if not isinstance(found, dict) or not str(found.get("format", "")).startswith("seamless.receipt/"):
+        raise _no_receipt(path)
+    return receipt_from(found, path)
+
+
+def receipt_from(found: object, path: Path) -> Receipt:
+    """The receipt in a JSON value that stands in a file. Raises `ReceiptDamaged`."""
+    try:
+        facts = JsonFacts.of(found, "the receipt")
+        receipt = _from(facts, path.parent)
+        if receipt.digest != facts.digest("digest"):
+            raise WrongValue("its digest is not that of what it says")
+    except WrongValue as error:
+        raise ReceiptDamaged(
+            f"{path} was changed after it was written: {error}.",
+            hint="Get it again from whoever wrote it. Nothing of it was verified.",
+            path=str(path),
+        ) from error
+    return receipt
+
+
+def _from(facts: JsonFacts, folder: Path) -> Receipt:
+    facts.only("format", "inputs", "results", "notebook", "software", "digest", "notebook_path")
+    if facts.text("format") != FORMAT:
+        raise WrongValue(f"its format is {facts.text('format')!r}, and this program reads {FORMAT}")
+    notebook = None
+    if facts.values.get("notebook") is not None:
+        told = facts.inner("notebook").only("sources", "cells")
+        notebook = Sources(told.digest("sources"), told.whole("cells"))
+    elif "notebook" not in facts.values:
+        raise WrongValue("the receipt has no notebook")
+    where = facts.text_or_none("notebook_path")
+    return Receipt(
+        tuple(_input(each) for each in facts.objects("inputs")),
+        tuple(result_from(each) for each in facts.objects("results")),
+        facts.texts("software"),
+        notebook,
+        folder / where if where else None,
+    )
+
+
+def _input(facts: JsonFacts) -> Input:
+    store = facts.text("store")
+    if "domain" in facts.values:
+        raise WrongValue(f"{facts.where} has the unknown 'domain'")
+    bare = {**{name: value for name, value in facts.values.items() if name != "store"}, "domain": str(Domain.RESEARCH)}
+    return Input(read_from(JsonFacts(bare, facts.where)), store)
+
+
+def _digest_of(result: object) -> str:
+    """What a result is known by: its digest, or the content of what was fetched."""
+    return str(getattr(result, "digest", None) or getattr(result, "content", ""))
+
+
+def _no_receipt(path: Path) -> RequestError:
+    return RequestError(
+        f"{path} is no receipt.", hint="A receipt is what seamless receipt NOTEBOOK --out FILE.json writes."
+    )

@@ -1,0 +1,313 @@
+"""Receipts: one digest for one set of facts, every change to one noticed, and what verifying finds on other data."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from seamless_lab import crossover
+from seamless_lab.app.lab import Lab
+from seamless_lab.app.notebook_check import State
+from seamless_lab.app.receipts import ReceiptDamaged, read_receipt, receipt_of
+from seamless_lab.errors import NotFound, RequestError
+from tests.app.test_notebook_seal import changed, leaves, other
+from tests.engine.artifacts.making import candidate, days, header_of
+from tests.notebook.projects import BTC, ETH, minute, new_project, opened, restate
+from tests.notebook.studies import seamless
+
+
+@pytest.fixture(scope="module")
+def pinned(tmp_path_factory) -> Path:
+    """A project with two pins, and the receipt of a backtest on them."""
+    project = new_project(tmp_path_factory.mktemp("receipts") / "project")
+    for name, node in (("btc", BTC), ("eth", ETH)):
+        window = ("--start", "2024-01-01", "--end", "2024-01-03")
+        assert seamless(project, "pin", name, node, *window).returncode == 0
+    return project
+
+
+@pytest.fixture
+def project(pinned: Path, tmp_path: Path, monkeypatch) -> Path:
+    shutil.copytree(pinned, tmp_path / "copy", copy_function=shutil.copy2)
+    monkeypatch.chdir(tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def worked(lab: Lab) -> None:
+    """One shipped strategy over two symbols, one strategy that is code, and one fetch."""
+    lab.backtest(crossover(5, 20), pins=["pin:btc", "pin:eth"], fee_bps=10)
+    lab.fetch(BTC, "2024-01-01")
+
+
+def written(lab: Lab, path: Path) -> Path:
+    path.write_text(json.dumps(lab.receipt().to_json(path.parent)))
+    return path
+
+
+def states(found) -> dict[str, list[str]]:
+    by_kind: dict[str, list[str]] = {}
+    for each in found.findings:
+        by_kind.setdefault(each.what, []).append(str(each.state))
+    return by_kind
+
+
+def test_a_receipt_says_what_results_depended_on(project: Path) -> None:
+    with opened(project) as lab:
+        worked(lab)
+        receipt = lab.receipt()
+    assert [(each.read.written, each.read.rows) for each in receipt.inputs] == [
+        (BTC, 1440), ("pin:btc", 2880), ("pin:eth", 2880),
+    ]  # fmt: skip
+    [result] = receipt.results
+    assert (result.kind, result.repeatable, [one.name for one in result.inputs]) == ("backtest", True, ["btc", "eth"])
+    assert {"seamless_lab", "conformance", "python", "polars", "numpy", "pyarrow", "duckdb"} <= set(receipt.software)
+    text = repr(receipt)
+    for part in ("pin:btc", "2,880", "backtest", "btc, eth", "from this receipt", f"sha256:{receipt.digest}"):
+        assert part in text, part
+    assert "<script" not in receipt._repr_html_()
+    assert json.loads(json.dumps(receipt.to_dict())) == receipt.to_dict()
+
+
+def test_the_digest_does_not_depend_on_order_or_repetition_nor_on_place(project: Path) -> None:
+    with opened(project) as lab:
+        worked(lab)
+        reads, results = list(lab.wiring.reads.records()), list(lab.wiring.results.records())
+        expected = lab.receipt().digest
+    for seed in range(5):
+        shuffled = reads * 2
+        random.Random(seed).shuffle(shuffled)
+        assert receipt_of(shuffled, results * 2, receipt_software(), {}).digest == expected
+    body = json.dumps(receipt_of(reads, results, receipt_software(), {}).to_json(project))
+    assert str(project) not in body
+
+
+def receipt_software() -> dict[str, str]:
+    from seamless_lab.app.software import versions
+
+    return versions()
+
+
+def test_a_receipt_of_some_results_has_their_inputs_only(project: Path) -> None:
+    with opened(project) as lab:
+        one = lab.backtest(crossover(5, 20), pins=["pin:eth"])
+        worked(lab)
+        fetched = lab.fetch(BTC, "2024-01-02")
+        assert [each.read.written for each in lab.receipt(one).inputs] == ["pin:eth"]
+        assert [each.read.rows for each in lab.receipt(fetched).inputs] == [1440]
+        with pytest.raises(RequestError, match="A int was given"):
+            lab.receipt(7)
+
+
+def test_a_receipt_read_back_is_the_same(project: Path) -> None:
+    with opened(project) as lab:
+        worked(lab)
+        receipt = lab.receipt()
+        again = read_receipt(written(lab, project / "r.json"))
+    assert again.to_json(project) == receipt.to_json(project)
+
+
+def test_any_value_that_is_changed_is_noticed(project: Path) -> None:
+    with opened(project) as lab:
+        worked(lab)
+        document = json.loads(written(lab, project / "r.json").read_text())
+    tried = 0
+    for path in leaves(document):
+        if path == ("notebook_path",):
+            continue  # where the notebook is may change
+        value = document
+        for key in path:
+            value = value[key]
+        for each in other(value):
+            if each != value:
+                (project / "r.json").write_text(json.dumps(changed(document, path, each)))
+                tried += 1
+                if path == ("format",) and not str(each).startswith("seamless.receipt/"):
+                    with pytest.raises(RequestError, match="is no receipt"):
+                        read_receipt(project / "r.json")
+                    continue
+                with pytest.raises(ReceiptDamaged, match="was changed after it was written"):
+                    read_receipt(project / "r.json")
+    assert tried > 100
+
+
+def test_left_out_inputs_and_unknown_keys_are_noticed(project: Path) -> None:
+    with opened(project) as lab:
+        worked(lab)
+        document = json.loads(written(lab, project / "r.json").read_text())
+    for other_document in (
+        {**document, "inputs": document["inputs"][1:]},
+        {**document, "results": []},
+        {**document, "more": 1},
+        {**document, "notebook": {"sources": "0" * 64, "cells": 1}},
+        {key: value for key, value in document.items() if key != "software"},
+    ):
+        (project / "r.json").write_text(json.dumps(other_document))
+        with pytest.raises(ReceiptDamaged):
+            read_receipt(project / "r.json")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"format": "seamless.seal/1"}', "\xff"])
+def test_what_is_no_receipt_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "r.json").write_text(text, encoding="latin-1")
+    with pytest.raises(RequestError, match="is no receipt"):
+        read_receipt(tmp_path / "r.json")
+    with pytest.raises(NotFound):
+        read_receipt(tmp_path / "nothing.json")
+
+
+# -- verifying --------------------------------------------------------------------------------------------------------
+
+
+def test_a_receipt_is_reproduced_where_it_was_made(project: Path) -> None:
+    with opened(project) as lab:
+        worked(lab)
+        path = written(lab, project / "r.json")
+        before = (len(lab.wiring.reads.records()), len(lab.wiring.results.records()))
+        found = lab.verify_receipt(path)
+        assert (len(lab.wiring.reads.records()), len(lab.wiring.results.records())) == before
+    assert states(found) == {"input": ["same"] * 3, "result": ["same"]}
+    assert found.exit_code == 0
+    assert "reproduced" in repr(found)
+
+
+def test_restated_bars_change_nothing_as_long_as_the_version_is_there(project: Path) -> None:
+    with opened(project) as lab:
+        worked(lab)
+        path = written(lab, project / "r.json")
+    restate(project, minute(0, 7))
+    with opened(project) as lab:
+        assert lab.verify_receipt(path).exit_code == 0
+
+
+def test_another_store_with_the_same_bars_in_another_history_reproduces_it(project: Path) -> None:
+    with opened(project) as lab:
+        worked(lab)
+        path = written(lab, project / "r.json")
+    shutil.rmtree(project / ".seamless")
+    with opened(project) as lab:
+        for number in range(3):
+            lab.wiring.sealed.publish(candidate(days(number)))
+        lab.wiring.sealed.publish(candidate(days(0, 9), header=header_of(symbol="ETH/USDT"), salt=7))
+        found = lab.verify_receipt(path)
+    assert found.exit_code == 0, found
+    assert "which has another history" in repr(found)
+
+
+@pytest.mark.parametrize("salt", [0, 1])
+def test_other_bars_in_their_place_differ(project: Path, salt: int) -> None:
+    with opened(project) as lab:
+        worked(lab)
+        path = written(lab, project / "r.json")
+    shutil.rmtree(project / ".seamless")
+    with opened(project) as lab:
+        lab.wiring.sealed.publish(candidate(days(0, 2), salt=salt))
+        lab.wiring.sealed.publish(candidate(days(0, 2), header=header_of(symbol="ETH/USDT"), salt=8))
+        found = lab.verify_receipt(path)
+    btc = "same" if salt == 0 else "differs"
+    assert states(found) == {"input": [btc, btc, "differs"], "result": ["unknown"]}
+    assert found.exit_code == 1
+    assert "has other bars there" in repr(found)
+
+
+def test_a_store_without_the_bars_cannot_verify(project: Path) -> None:
+    with opened(project) as lab:
+        worked(lab)
+        path = written(lab, project / "r.json")
+    shutil.rmtree(project / ".seamless")
+    with opened(project) as lab:
+        found = lab.verify_receipt(path)
+        assert states(found) == {"input": ["unknown"] * 3, "result": ["unknown"]}
+        lab.wiring.sealed.publish(candidate(days(0, 0)))
+        found = lab.verify_receipt(path)
+        assert states(found)["input"] == ["same", "unknown", "unknown"], "one day of BTC is all that is there"
+    assert found.exit_code == 3
+
+
+def test_damage_is_found_though_it_was_verified_before(project: Path) -> None:
+    with opened(project) as lab:
+        worked(lab)
+        path = written(lab, project / "r.json")
+        lab.fetch(BTC, "2024-01-01")
+        for file in (project / ".seamless").rglob("*.parquet"):
+            file.chmod(0o644)
+            data = bytearray(file.read_bytes())
+            data[len(data) // 3] ^= 4
+            file.write_bytes(data)
+        found = lab.verify_receipt(path)
+    assert found.exit_code == 1
+    assert states(found)["input"] == ["differs"] * 3
+
+
+def test_a_result_that_comes_out_otherwise_differs(project: Path) -> None:
+    with opened(project) as lab:
+        worked(lab)
+        receipt = lab.receipt()
+        [made] = receipt.results
+        for forged in (
+            replace(made, digest="0" * 64),
+            replace(made, recipe={**made.recipe, "fee_bps": 11.0}),
+        ):
+            wrong = replace(receipt, results=(forged,))
+            (project / "r.json").write_text(json.dumps(wrong.to_json(project)))
+            found = lab.verify_receipt(project / "r.json")
+            assert states(found) == {"input": ["same"] * 3, "result": ["differs"]}
+            assert "made again it has the digest" in repr(found)
+
+
+def test_what_is_code_needs_its_notebook(project: Path) -> None:
+    with opened(project) as lab:
+        lab.backtest(lambda bars: pl.lit(1.0), pins=["pin:btc"], check_lookahead=False)
+        found = lab.verify_receipt(written(lab, project / "r.json"))
+    assert found.exit_code == 3
+    assert states(found)["result"] == ["unknown"]
+    assert "--run" in repr(found)
+
+
+def test_other_software_is_a_note_as_long_as_the_digests_agree(project: Path) -> None:
+    with opened(project) as lab:
+        worked(lab)
+        receipt = lab.receipt()
+        older = replace(receipt, software={**receipt.software, "polars": "1.0.0"})
+        (project / "r.json").write_text(json.dumps(older.to_json(project)))
+        found = lab.verify_receipt(project / "r.json")
+    assert found.exit_code == 0
+    assert "polars was 1.0.0 and is" in repr(found)
+
+
+def test_a_pin_read_from_a_folder_of_the_project_is_found_there(project: Path) -> None:
+    shutil.move(project / ".seamless" / "artifacts", project / "data")
+    lock = project / "seamless.lock"
+    lock.write_text(lock.read_text().replace("rows = 2880\n", 'rows = 2880\nstore = "data"\n'))
+    with opened(project) as lab:
+        lab.backtest(crossover(5, 20), pins=["pin:btc", "pin:eth"])
+        assert {each.store for each in lab.receipt().inputs} == {"project"}
+        found = lab.verify_receipt(written(lab, project / "r.json"))
+    assert found.exit_code == 0, found
+    assert found.state is State.SAME
+
+
+def test_the_terminal_verifies_and_refuses_in_its_own_words(project: Path) -> None:
+    with opened(project) as lab:
+        worked(lab)
+        written(lab, project / "r.json")
+    ran = seamless(project, "verify", "r.json", "--json")
+    assert ran.returncode == 0
+    assert json.loads(ran.stdout)["state"] == "same"
+    ran = seamless(project, "verify", "r.json", "--run")
+    assert ran.returncode == 2
+    assert "is of no notebook" in ran.stderr
+    assert seamless(project, "verify", BTC, "--run").returncode == 2
+    assert seamless(project, "verify", "nothing.json").returncode == 1
+    document = json.loads((project / "r.json").read_text())
+    document["inputs"][0]["rows"] += 1
+    (project / "r.json").write_text(json.dumps(document))
+    ran = seamless(project, "verify", "r.json")
+    assert ran.returncode == 1
+    assert "error[E-RECEIPT]" in ran.stderr
+    assert "Nothing of it was verified" in ran.stderr

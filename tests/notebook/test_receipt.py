@@ -1,0 +1,168 @@
+"""Receipts of notebooks: made in a kernel and from the file, reproduced by running it in a fresh kernel."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from seamless_lab.app.receipts import read_receipt
+from seamless_lab.errors import ConfigError, DataError
+from tests.app.test_receipts import states
+from tests.notebook.kernels import Editor, shown
+from tests.notebook.projects import BTC, ETH, minute, new_project, opened, restate
+from tests.notebook.studies import LOAD, fetch, seamless, study
+
+BACKTEST = "from seamless_lab import crossover, lab\nfound = lab().backtest(crossover(5, 20), pins=['pin:eth'])"
+CODE = """import pathlib
+import polars as pl
+assert not pathlib.Path('broken').exists()
+flat = lab().backtest(lambda bars: pl.lit(1.0), pins=['pin:eth'], check_lookahead=False)"""
+
+
+@pytest.fixture(scope="module")
+def studied(tmp_path_factory) -> Path:
+    """A project whose notebook reads the newest BTC, and backtests pinned ETH."""
+    project = new_project(tmp_path_factory.mktemp("receipts") / "project")
+    assert seamless(project, "pin", "eth", ETH, "--start", "2024-01-01", "--end", "2024-01-03").returncode == 0
+    study(project, fetch("head", BTC, "2024-01-01"), BACKTEST, CODE)
+    assert seamless(project, "receipt", "study.ipynb", "--out", "r.json").returncode == 0
+    return project
+
+
+@pytest.fixture
+def project(studied: Path, tmp_path: Path, monkeypatch) -> Path:
+    shutil.copytree(studied, tmp_path / "copy", copy_function=shutil.copy2)
+    monkeypatch.chdir(tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def files(project: Path) -> dict[str, bytes]:
+    """What people keep in version control."""
+    return {path.name: path.read_bytes() for path in project.iterdir() if path.is_file()}
+
+
+def test_the_receipt_of_a_file_is_that_of_its_seal(project: Path) -> None:
+    receipt = read_receipt(project / "r.json")
+    assert [each.read.written for each in receipt.inputs] == [BTC, "pin:eth"]
+    assert [each.repeatable for each in receipt.results].count(True) == 1
+    assert receipt.notebook is not None
+    assert receipt.notebook.cells == 5
+    again = seamless(project, "receipt", "study.ipynb", "--json")
+    assert json.loads(again.stdout) == json.loads((project / "r.json").read_text())
+
+
+def test_running_the_notebook_again_reproduces_all_of_it_and_writes_nothing(project: Path) -> None:
+    before = files(project)
+    ran = seamless(project, "verify", "r.json", "--run")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "reproduced" in ran.stdout
+    assert "made again by its notebook" in ran.stdout
+    assert files(project) == before
+
+
+def test_without_running_the_part_that_is_code_cannot_be_verified(project: Path) -> None:
+    with opened(project) as lab:
+        found = lab.verify_receipt("r.json")
+    assert states(found) == {"input": ["same", "same"], "result": ["same", "unknown"], "code": ["same"]} or states(
+        found
+    ) == {"input": ["same", "same"], "result": ["unknown", "same"], "code": ["same"]}
+    assert found.exit_code == 3
+
+
+def test_a_restated_bar_leaves_the_receipt_alone_and_changes_the_run(project: Path) -> None:
+    restate(project, minute(0, 100))
+    before = files(project)
+    with opened(project) as lab:
+        found = lab.verify_receipt("r.json", run=True)
+    assert found.exit_code == 1
+    assert states(found)["input"] == ["same", "same"], "the version that was read is still there"
+    assert states(found)["run"] == ["differs"]
+    assert f"new: {BTC}" in repr(found)
+    assert files(project) == before
+
+
+def test_edited_code_differs_and_is_not_run(project: Path) -> None:
+    path = project / "study.ipynb"
+    notebook = json.loads(path.read_text())
+    notebook["cells"][2]["source"] = BACKTEST.replace("20", "21")
+    path.write_text(json.dumps(notebook))
+    with opened(project) as lab:
+        found = lab.verify_receipt("r.json", run=True)
+    assert states(found)["code"] == ["differs"]
+    assert "run" not in states(found)
+    assert found.exit_code == 1
+    with pytest.raises(DataError, match="was edited since it was sealed"), opened(project) as lab:
+        lab.receipt(notebook=path)
+
+
+def test_outputs_and_prose_are_not_code(project: Path) -> None:
+    path = project / "study.ipynb"
+    notebook = json.loads(path.read_text())
+    for cell in notebook["cells"]:
+        cell["outputs"], cell["execution_count"] = [], None
+    notebook["cells"].insert(0, {"cell_type": "markdown", "id": "prose", "metadata": {}, "source": "# Hello"})
+    path.write_text(json.dumps(notebook))
+    with opened(project) as lab:
+        assert states(lab.verify_receipt("r.json"))["code"] == ["same"]
+
+
+def test_a_notebook_that_moved_is_named(project: Path) -> None:
+    (project / "elsewhere").mkdir()
+    shutil.move(project / "study.ipynb", project / "elsewhere" / "study.ipynb")
+    with opened(project) as lab:
+        found = lab.verify_receipt("r.json")
+        assert states(found)["code"] == ["unknown"]
+        assert "--notebook" in repr(found)
+        assert states(lab.verify_receipt("r.json", notebook="elsewhere/study.ipynb"))["code"] == ["same"]
+
+
+def test_a_notebook_that_fails_is_named_with_its_cell(project: Path) -> None:
+    (project / "broken").touch()
+    with opened(project) as lab:
+        found = lab.verify_receipt("r.json", run=True)
+    assert states(found)["run"] == ["differs"]
+    assert "Cell 4 of study.ipynb fails: AssertionError" in repr(found)
+
+
+def test_without_nbclient_running_says_what_to_install(project: Path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "nbclient", None)
+    with opened(project) as lab, pytest.raises(ConfigError, match="needs nbclient") as caught:
+        lab.verify_receipt("r.json", run=True)
+    assert "pip install" in caught.value.hint
+
+
+def test_the_kernel_s_receipt_is_that_of_the_saved_file(project: Path) -> None:
+    with Editor(project / "live.ipynb") as editor:
+        editor.run("load", LOAD)
+        unsaved = editor.run("r", "receipt = %seamless receipt\nreceipt")
+        assert "Which code this is of is not known" in shown(unsaved)
+        editor.run("fetch", fetch("head", BTC, "2024-01-01"))
+        editor.run("seal", "%seamless seal")
+        editor.save()
+        told = shown(editor.run("r", "%seamless receipt --out live.json"))
+        assert "1 input, 0 results" in told
+        assert "not saved" not in told
+        editor.run("fetch", fetch("head", BTC, "2024-01-02"))
+        assert "live.ipynb was not saved since its cells ran" in shown(editor.run("again", "%seamless receipt"))
+        assert seamless(project, "verify", "live.json").returncode == 0, "the code that was saved is the receipt's"
+        editor.save()
+    assert seamless(project, "verify", "live.json").returncode == 1
+
+
+def test_a_receipt_is_written_as_json_or_text_and_never_over_another(project: Path) -> None:
+    assert seamless(project, "receipt", "study.ipynb", "--out", "r.json").returncode == 0, "the same bytes again"
+    assert seamless(project, "receipt", "study.ipynb", "--out", "r.txt").returncode == 0
+    assert "with its notebook" in (project / "r.txt").read_text()
+    (project / "other.json").write_text("{}")
+    ran = seamless(project, "receipt", "study.ipynb", "--out", "other.json")
+    assert (ran.returncode, (project / "other.json").read_text()) == (2, "{}")
+    assert "--force" in ran.stderr
+    assert seamless(project, "receipt", "study.ipynb", "--out", "other.json", "--force").returncode == 0
+    assert seamless(project, "receipt", "study.ipynb", "--out", "r.pdf").returncode == 2
+    ran = seamless(project, "receipt")
+    assert ran.returncode == 2
+    assert "%seamless receipt" in ran.stderr
