@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from seamless_lab.app.sql.macros import MACROS
 from seamless_lab.app.sql.relations import Relation
 from seamless_lab.errors import ConfigError, RequestError
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 TIMEOUT_S = 120.0
 MOST_THREADS = 64
 _MEMORY = re.compile(r"\s*\d+(\.\d+)?\s*([KMGT]i?B)\s*", re.IGNORECASE)
+SINGLE, DOUBLE = "'", '"'
 _BARS = "ts, make_timestamptz(ts * 1000000) AS time, open, high, low, close, volume"
 
 
@@ -80,10 +83,24 @@ def furnish(connection: duckdb.DuckDBPyConnection, relations: Iterable[Relation]
         for number, (label, sealed) in enumerate(relation.members):
             source = f"__{place}_{number}"
             connection.register(source, sealed.bars.frame)
-            symbol = f"'{_quoted(label, chr(39))}' AS symbol, " if relation.many else ""
-            parts.append(f'SELECT {symbol}{_BARS} FROM "{source}"')
-        name = _quoted(relation.name, '"')
-        connection.execute(f'CREATE VIEW "{name}" AS {" UNION ALL ".join(parts)}')
+            parts.append(_rows(source, label if relation.many else None))
+        connection.execute(f'CREATE VIEW "{_quoted(relation.name, DOUBLE)}" AS {" UNION ALL ".join(parts)}')
+    _lock(connection)
+
+
+def furnish_one(connection: duckdb.DuckDBPyConnection, name: str, symbol: str, bars: pl.DataFrame) -> None:
+    """Give it one relation with the bars of one symbol, which a column names; then as `furnish`."""
+    connection.register("__0", bars)
+    connection.execute(f'CREATE VIEW "{_quoted(name, DOUBLE)}" AS {_rows("__0", symbol)}')
+    _lock(connection)
+
+
+def _rows(source: str, symbol: str | None) -> str:
+    named = "" if symbol is None else f"'{_quoted(symbol, SINGLE)}' AS symbol, "
+    return f'SELECT {named}{_BARS} FROM "{source}"'
+
+
+def _lock(connection: duckdb.DuckDBPyConnection) -> None:
     for macro in MACROS:
         connection.execute(macro)
     connection.execute("SET lock_configuration = true")
