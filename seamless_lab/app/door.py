@@ -125,6 +125,11 @@ class Door:
             return self._pinned(written, self._wiring.pins.of_node(node))
         return Asked(written, node, selector, self._wiring.sealed)
 
+    def pin(self, ref: str) -> Pin | None:
+        """The pin that `pin:NAME` names, None for what is written otherwise."""
+        parsed = parse_reference(ref, now_ms=self._wiring.clock.now_ms())
+        return self._wiring.pins.named(parsed.name) if isinstance(parsed, PinName) else None
+
     def _pinned(self, ref: str, pin: Pin) -> Asked:
         pins = self._wiring.pins
         version = pins.version(pin)
@@ -170,12 +175,9 @@ class Door:
         """A node of something that reads no version: naming one is refused, not forgotten."""
         parsed = parse_reference(node, now_ms=self._wiring.clock.now_ms())
         if isinstance(parsed, PinName) or parsed.selector is not None:
+            bare = self._wiring.pins.named(parsed.name).node if isinstance(parsed, PinName) else parsed.node
             raise RequestError(
-                f"{node!r} names a version, which is not read here.",
-                hint="Write a node: ohlcv:EXCHANGE:SYMBOL:TIMEFRAME"
-                if isinstance(parsed, PinName)
-                else f"Leave it out: {parsed.node}",
-                node=node,
+                f"{node!r} names a version, which is not read here.", hint=f"Write {bare}", node=str(bare)
             )
         return require_bars(parsed.node)
 

@@ -125,12 +125,12 @@ def catalogue(wiring: Wiring) -> ArtifactList:
     return ArtifactList(wiring.sealed.url, "", _listed(heads))
 
 
-def history(wiring: Wiring, node: NodeId) -> ArtifactList:
+def history(store: SealedStore, node: NodeId) -> ArtifactList:
     """All versions of one dataset, oldest first."""
-    commits = list(wiring.sealed.history(node))[::-1]
+    commits = list(store.history(node))[::-1]
     if not commits:
-        wiring.sealed.resolve(node)  # raises, and says what there is
-    return ArtifactList(wiring.sealed.url, str(node), _listed([(node, commit) for commit in commits]))
+        store.resolve(node)  # raises, and says what there is
+    return ArtifactList(store.url, str(node), _listed([(node, commit) for commit in commits]))
 
 
 def _listed(commits: Sequence[tuple[NodeId, Commit]]) -> pl.DataFrame:

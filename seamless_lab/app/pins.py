@@ -22,8 +22,9 @@ class Pins:
 
     Parameters
     ----------
-    path
-        The lockfile; there need not be one.
+    place
+        Where the lockfile is; there need not be one. Asked each time: with the first bars of a sandbox, a home gets one
+        of its own.
     own_store
         The home's store, in which pins without a store of their own are.
     open_store
@@ -31,18 +32,24 @@ class Pins:
     """
 
     def __init__(
-        self, path: Path, own_store: Callable[[], SealedStore], open_store: Callable[[Path], SealedStore]
+        self, place: Callable[[], Path], own_store: Callable[[], SealedStore], open_store: Callable[[Path], SealedStore]
     ) -> None:
-        self.path = path
+        self._place = place
         self._own_store, self._open_store = own_store, open_store
-        self._read: tuple[tuple[int, ...], Lockfile | None] = ((), None)
+        self._read: tuple[tuple[Path, tuple[int, ...]] | None, Lockfile | None] = (None, None)
         self._versions: dict[Pin, Version] = {}
+
+    @property
+    def path(self) -> Path:
+        """The lockfile."""
+        return self._place()
 
     def found(self) -> Lockfile | None:
         """The lock as it is now, or None when there is no lockfile. Raises `ConfigError`."""
-        mark = _mark(self.path)
-        if mark != self._read[0] or not mark:
-            self._read = (mark, load(self.path))
+        path = self.path
+        mark = (path, _mark(path))
+        if mark != self._read[0] or not mark[1]:
+            self._read = (mark, load(path))
         return self._read[1]
 
     def lock(self) -> Lockfile:

@@ -123,7 +123,7 @@ class Wiring:
     @part
     def pins(self) -> Pins:
         """The lockfile, and what its pins come to."""
-        return Pins(self.home.lockfile, lambda: self.sealed, self.store_in)
+        return Pins(lambda: self.home.lockfile, lambda: self.sealed, self.store_in)
 
     @part
     def other_stores(self) -> dict[str, SealedStore]:

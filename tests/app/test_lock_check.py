@@ -13,6 +13,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from scripts.make_datasets import SPRING
+from scripts.make_datasets import exchange as market
+from scripts.make_datasets import lab as dataset_lab
 from seamless_lab.adapters.segments_parquet import ParquetSegments
 from seamless_lab.app.home import FOLDER
 from seamless_lab.app.lab import Lab
@@ -27,6 +30,7 @@ from tests.sealed_market import START, seal, walk
 
 HOURLY, MINUTES = "ohlcv:binance:BTC/USDT:1h", "ohlcv:binance:ETH/USDT:1m"
 HOUR = 3_600
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -329,6 +333,14 @@ def test_a_rebuild_from_the_exchange_has_the_same_content(sandboxed, tmp_path) -
     report = sandboxed.check_lock(rebuild=True)
     assert (report.exit_code, report.rebuilt) == (0, True)
     assert "fetched again from the exchanges" in report.to_text()
+
+
+def test_a_shipped_pin_can_be_rebuilt_from_the_exchange_it_came_from(tmp_path, monkeypatch) -> None:
+    shutil.copy(ROOT / "seamless.lock", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with market() as exchange, dataset_lab(tmp_path / "home", exchange, SPRING) as lab:
+        report = lab.check_lock(["btc", "sol"], rebuild=True)
+        assert (report.exit_code, lab.check_lock(["btc", "sol"]).exit_code) == (0, 3)
 
 
 def test_a_rebuild_needs_no_store_and_leaves_none(sandboxed, tmp_path, monkeypatch) -> None:

@@ -166,6 +166,27 @@ def test_a_home_with_a_sandboxs_bars_has_a_lockfile_of_its_own(project) -> None:
     assert not (project / "seamless.lock").exists()
 
 
+def test_a_home_that_becomes_a_sandboxs_moves_to_its_own_lockfile(project) -> None:
+    home = project.parent / "sandbox"
+    with Lab(str(home)) as other:
+        assert list(other.known()) == []  # completion looks before the first bar comes
+        seal(home, "SOL/USDT", walk(48, HOUR, 3))
+        (home / "sandbox-home").touch()
+        other.pin("sol", "ohlcv:binance:SOL/USDT:1h")
+    assert not (project / "seamless.lock").exists()
+    assert load(home / "seamless.lock").pins.keys() == {"sol"}
+
+
+def test_the_versions_of_a_pins_store_can_be_listed(lab, project) -> None:
+    seal(project / "vendor", "SOL/USDT", walk(48, HOUR, 3))
+    lab.pin("sol", "ohlcv:binance:SOL/USDT:1h", store="vendor/artifacts")
+    listed = lab.artifacts("pin:sol")
+    assert (listed.store, listed.frame["seq"].to_list()) == (str(project / "vendor" / "artifacts"), [1])
+    with pytest.raises(RequestError, match="names a version") as refused:
+        lab.coverage("pin:sol")
+    assert refused.value.hint == "Write ohlcv:binance:SOL/USDT:1h"
+
+
 def test_a_name_can_be_taken_out(lab, project) -> None:
     made = lab.pin("btc", NODE, "2024-01-02")
     lab.pin("month", NODE, "2024-01")
