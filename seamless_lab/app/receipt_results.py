@@ -35,6 +35,9 @@ class MadeAgain:
     why: str = ""
 
 
+_CODE = "only its notebook can make it again: verify with --run"
+_NOT_REPEATABLE = {"sql": "it changes by itself (volatile functions, or more than one thread): no digest stands for it"}
+
 Key = tuple[str, TimeRange, str]
 
 
@@ -70,7 +73,7 @@ def _pin(place: Path, name: str, found: FoundInput) -> Pin:
 
 def _made(wiring: Wiring, door: Door, result: ResultRecord, refs: Mapping[Key, str]) -> MadeAgain:
     if not result.repeatable:
-        return MadeAgain(result, State.UNKNOWN, why="only its notebook can make it again: verify with --run")
+        return MadeAgain(result, State.UNKNOWN, why=_NOT_REPEATABLE.get(result.kind, _CODE))
     if missing := [one.name for one in result.inputs if _key(one) not in refs]:
         return MadeAgain(result, State.UNKNOWN, why=f"its input {missing[0]} is not there")
     named: dict[str, list[str]] = {}

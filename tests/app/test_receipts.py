@@ -260,6 +260,35 @@ def test_a_result_that_comes_out_otherwise_differs(project: Path) -> None:
             assert "made again it has the digest" in repr(found)
 
 
+def test_queries_are_made_again_from_their_text(project: Path) -> None:
+    with opened(project) as lab:
+        lab.sql("SELECT ts, close FROM btc ORDER BY ts")
+        lab.sql("SELECT b.ts, e.close - b.close AS spread FROM b JOIN e USING (ts) ORDER BY b.ts",
+                {"b": "pin:btc", "e": "pin:eth"}, start="2024-01-02", end="2024-01-03")  # fmt: skip
+        lab.sql("SELECT symbol, ts, volume FROM everything ORDER BY symbol, ts", {"everything": ["pin:btc", "pin:eth"]})
+        lab.sql("SELECT symbol, count(*) AS bars FROM one GROUP BY symbol ORDER BY symbol", {"one": ["pin:btc"]})
+        path = written(lab, project / "r.json")
+        assert states(lab.verify_receipt(path)) == {"input": ["same"] * 4, "result": ["same"] * 4}
+        (project / "seamless.lock").unlink()
+    with opened(project) as lab:
+        assert lab.verify_receipt(path).exit_code == 0, "a receipt needs no lockfile"
+        receipt = read_receipt(path)
+        forged = [replace(each, recipe={**each.recipe, "query": "SELECT 1 AS a"}) for each in receipt.results]
+        path.write_text(json.dumps(replace(receipt, results=tuple(forged)).to_json(project)))
+        assert states(lab.verify_receipt(path))["result"] == ["differs"] * 4
+        lost = [replace(each, recipe={"query": "SELECT 1 AS a"}) for each in receipt.results]
+        path.write_text(json.dumps(replace(receipt, results=tuple(lost)).to_json(project)))
+        assert states(lab.verify_receipt(path))["result"] == ["unknown"] * 4
+
+
+def test_a_query_that_changes_by_itself_cannot_be_verified(project: Path) -> None:
+    with opened(project) as lab:
+        lab.sql("SELECT ts, random() AS r FROM btc ORDER BY ts", volatile=True)
+        found = lab.verify_receipt(written(lab, project / "r.json"))
+    assert found.exit_code == 3
+    assert "changes by itself" in repr(found)
+
+
 def test_what_is_code_needs_its_notebook(project: Path) -> None:
     with opened(project) as lab:
         lab.backtest(lambda bars: pl.lit(1.0), pins=["pin:btc"], check_lookahead=False)
