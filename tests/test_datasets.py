@@ -12,8 +12,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from scripts.make_datasets import RESTATED, STORE, SYMBOLS, make
+from scripts.make_datasets import RESTATED, SPRING, STORE, SYMBOLS, WINTER, exchange, make
+from scripts.make_datasets import lab as lab_at
 from seamless_lab import Lab
+from seamless_lab.app.lock_results import Checked
 
 ROOT = STORE.parent.parent
 README = STORE.parent / "README.md"
@@ -95,3 +97,16 @@ def test_a_pin_is_read_where_the_lockfile_says_also_before_there_is_a_home(words
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert "error" not in json.loads(ran.stdout), ran.stdout
     assert not home.exists()
+
+
+def test_every_pin_comes_again_from_the_exchange_as_it_was_when_it_was_sealed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    differs = {}
+    with exchange() as market:
+        for moment in (WINTER, SPRING):
+            with lab_at(str(tmp_path / moment.date().isoformat()), market, moment) as lab:
+                checked = lab.check_lock(rebuild=True)
+            differs[moment] = [check.pin.name for check in checked.pins if check.state != Checked.VERIFIED]
+    assert differs == {WINTER: ["sol"], SPRING: ["sol-before"]}
