@@ -1,0 +1,114 @@
+"""What is shown of sealed data: one version, the datasets, and what rehashing found."""
+
+from __future__ import annotations
+
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
+from seamless_lab.app.view import (
+    Badge,
+    Block,
+    Column,
+    Fact,
+    Facts,
+    Note,
+    Table,
+    Tone,
+    View,
+    plural,
+)
+from seamless_lab.app.views.wording import TABLE_ROWS, day, size
+from seamless_lab.core.time import format_time, format_time_ms
+
+if TYPE_CHECKING:  # results import this module to show themselves; here they are names only
+    from seamless_lab.app.results import (
+        ArtifactList,
+        Manifest,
+        VerifyReport,
+    )
+    from seamless_lab.core.version import Json
+
+
+def manifest(result: Manifest) -> View:
+    """Identity first, then the evidence around it."""
+    commit, tree = result.version.commit, result.version.tree
+    flags = commit.conformance.get("flags")
+    packs = Table(
+        (Column("from"), Column("bars", right=True), Column("digest", code=True)),
+        tuple((format_time(pack.cell), f"{pack.rows:,}", pack.digest) for pack in tree.packs[:TABLE_ROWS]),
+        f"{plural(len(tree.packs), 'pack')}",
+        max(0, len(tree.packs) - TABLE_ROWS),
+        folded=True,
+    )
+    facts = (
+        Fact("ref", result.ref, code=True),
+        Fact("fingerprint", f"sha256:{tree.fingerprint}", code=True),
+        Fact("bars", f"{tree.rows:,}"),
+        Fact("range", str(commit.bounds) if commit.bounds else "empty"),
+        Fact("grid", f"{tree.header.grid.step_s} s, anchor {tree.header.grid.anchor_s}"),
+        Fact("conformance", f"{tree.header.conformance}{_flags(flags)}"),
+        Fact("as of", format_time_ms(commit.as_of_ms), volatile=True),
+        Fact("previous", f"seq {commit.seq - 1}" if commit.previous else "none: the first version"),
+        *_producer(commit.producer),
+    )
+    return View(str(tree.header.node), Badge(f"seq {commit.seq}"), "", (Facts(facts), packs))
+
+
+def artifacts(result: ArtifactList) -> View:
+    """One line a dataset, or a version."""
+    of_node = bool(result.history_of)
+    frame = result.frame
+    shown = frame.tail(TABLE_ROWS) if of_node else frame.head(TABLE_ROWS)
+    ends = [[day(moment) for moment in shown[name].dt.epoch("s").to_list()] for name in ("start", "end")]
+    numbers = [[f"{value:,}" for value in shown[name].to_list()] for name in ("rows", "seq")]
+    as_of = [format_time_ms(value) for value in shown["as_of"].dt.epoch("ms").to_list()]
+    columns = (
+        Column("ref", code=True),
+        Column("bars", right=True),
+        Column("from"),
+        Column("to"),
+        Column("seq" if of_node else "versions", right=True),
+        Column("as of", volatile=True),
+    )
+    rows = tuple(zip(shown["ref"].to_list(), numbers[0], *ends, numbers[1], as_of, strict=True))
+    empty = Note("Nothing is sealed here yet. A fetch seals what it gets: seamless fetch NODE --start T --end T")
+    blocks: tuple[Block, ...] = (Table(columns, rows, left_out=frame.height - shown.height),) if rows else (empty,)
+    facts = Facts((Fact("store", result.store, volatile=True, code=True),))
+    noun = "version" if of_node else "sealed dataset"
+    return View(result.history_of or "artifacts", Badge(plural(frame.height, noun)), "", (*blocks, facts))
+
+
+def verify(result: VerifyReport) -> View:
+    """Whether everything matches, and what does not."""
+    blocks: list[Block] = [Note(line, Tone.BAD) for line in result.offenders[:TABLE_ROWS]]
+    if len(result.offenders) > TABLE_ROWS:
+        blocks.append(Note(f"… {len(result.offenders) - TABLE_ROWS:,} more", Tone.BAD))
+    checked = (
+        f"{plural(result.versions, 'version')}, {plural(result.objects, 'object')}, {size(result.bytes_read)} rehashed"
+    )
+    blocks.append(Facts((Fact("checked", checked), Fact("store", result.store, volatile=True, code=True))))
+    bad = len(result.offenders)
+    badge = Badge(f"{bad:,} damaged", Tone.BAD) if bad else Badge("verified", Tone.GOOD)
+    return View("verify", badge, "", tuple(blocks))
+
+
+def _flags(flags: object) -> str:
+    if not isinstance(flags, dict) or not any(flags.values()):
+        return ", no flags"
+    return ", flagged " + ", ".join(f"{name} {count}" for name, count in sorted(flags.items()) if count)
+
+
+def _producer(producer: Json) -> list[Fact]:
+    """Who sealed it and under which settings, a few words a line; the rest is in `to_dict`."""
+    found = {name: value for name, value in producer.items() if isinstance(value, (str, int))}
+    by = " ".join(str(found[name]) for name in ("identity", "version") if name in found)
+    facts = [Fact("sealed by", by, volatile=True), Fact("world", str(found.get("world_id", "")), volatile=True)]
+    policy = producer.get("policy")
+    for name, value in sorted(policy.items()) if isinstance(policy, dict) else ():
+        several = isinstance(value, (list, tuple))
+        words = [str(one) for one in value] if several else [str(value)]
+        label = str(name).replace("_", " ")
+        facts += [
+            Fact(label if not at else "", line, volatile=True) for at, line in enumerate(wrap(", ".join(words), 76))
+        ]
+    return facts
