@@ -354,7 +354,8 @@ class Lab:
             `crossover(fast, slow)`; or a function of one symbol's polars frame (`ts`, `time`, `open, high, low, close,
             volume`, sorted) that returns an expression or a series of positions, or a frame with `ts` and `position`.
             A position is a fraction of the symbol's equity from -1 to 1, a null is no signal: what is held stays, flat
-            at the beginning. It may be called on two threads, for each symbol, and on beginnings of its bars.
+            at the beginning. It may be called on two threads, for each symbol, and on beginnings of its bars. Or SQL
+            text that selects `ts` and `position` from `bars`, one symbol's.
         pins
             References to sealed bars by name, `{"btc": "pin:btc"}`, or a list of them, or one.
         start, end

@@ -91,6 +91,7 @@ def test_a_function_in_a_file_has_its_source_in_the_digest(seamless, tmp_path):
         (["strategies.py:momentun", "pin:btc"], 2, "It has broken, leak, momentum"),
         (["strategies.py:BACK", "pin:btc"], 2, "has no function 'BACK'"),
         (["strategies.py:broken", "pin:btc"], 2, "The strategy broken raised this on btc, 600 bars. ColumnNotFound"),
+        (["absent.sql", "pin:btc"], 2, "There is no file absent.sql"),
         (["strategies.py:leak", "pin:btc"], 1, "The strategy leak looks ahead"),
         (["crossover:10:40", "pin:btc", "--fee-bps", "ten"], 2, "--fee-bps ten is no number"),
         (["crossover:10:40", "ohlcv:binance:BTC/USDT:1h"], 1, "ohlcv:binance:BTC/USDT:1h@sha256:"),
@@ -100,6 +101,18 @@ def test_a_function_in_a_file_has_its_source_in_the_digest(seamless, tmp_path):
 def test_mistakes_are_said_with_what_to_do(seamless, words, code, said):
     found, _, err = seamless("backtest", *words)
     assert (found, said in err) == (code, True), err
+
+
+def test_a_query_in_a_file_is_a_strategy(seamless, tmp_path):
+    (tmp_path / "cross.sql").write_text(
+        "-- as the shipped one\nSELECT ts, crossover(close, 10, 40, ts) AS position FROM bars\n"
+    )
+    code, out, _ = seamless("backtest", "cross.sql", "pin:btc", "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert found["recipe"]["strategy"]["kind"] == "sql"
+    code, out, _ = seamless("backtest", "crossover:10:40", "pin:btc", "--json")
+    assert json.loads(out)["metrics"] == found["metrics"]
 
 
 def test_ctrl_c_gets_an_answer_while_a_strategy_runs(ready, tmp_path):
@@ -135,6 +148,8 @@ def test_a_recipe_makes_the_same_result_again(ready):
         again = lab.backtest(
             strategy, pins={"btc": first.inputs[0].ref}, start=start, end=end, fee_bps=3, slippage_bps=1, capital=9
         )
+        query = lab.backtest("SELECT ts, 1 AS position FROM bars", pins=["pin:btc"])
+        assert from_recipe(query.recipe)[0] == "SELECT ts, 1 AS position FROM bars"
         function = lab.backtest(lambda bars: bars["close"] > 0, pins=["pin:btc"])
     assert again.digest == first.digest
     with pytest.raises(RequestError, match="was a Python function"):
