@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -49,6 +49,9 @@ An exchange that is down is not asked a thousand times.
 
 WAIT_POLL_S = 0.1
 """How often a block that another process holds is tried again."""
+
+BLOCKS_PER_REQUEST = 2
+"""Blocks under way for each request that may be: while one is claimed or written, another is asked for."""
 
 T = TypeVar("T")
 
@@ -176,7 +179,7 @@ class Backfiller:
         queue = iter(blocks)
         try:
             async with asyncio.TaskGroup() as tasks:
-                for _ in range(min(self._policy.max_concurrent_requests, len(blocks))):
+                for _ in range(min(BLOCKS_PER_REQUEST * self._policy.max_concurrent_requests, len(blocks))):
                     tasks.create_task(self._work(run, queue))
         except ExceptionGroup as group:
             raise group.exceptions[0] from group
@@ -184,15 +187,11 @@ class Backfiller:
 
     async def _work(self, run: _Run, queue: Iterator[Block]) -> None:
         for block in queue:
-            failure: SeamlessError | None = None
             try:
-                async with self._gate:
-                    await self._fill_block(run, block)
-                run.unanswered_in_a_row = 0
+                if not await self._fill_block(run, block):
+                    return
             except (SourceUnavailable, SourceRejected, ConformancePipelineError, CoordinatorUnavailable) as error:
-                failure = error
                 run.outcome.errors.append(error)
-                run.unanswered_in_a_row += isinstance(error, SourceUnavailable)
             run.blocks_left -= 1
             run.outcome.blocks_done += 1
             self._emit(
@@ -208,8 +207,7 @@ class Backfiller:
                 if not run.scheduled
                 else (run.scheduled - run.blocks_left - len(run.outcome.errors)) / run.scheduled,
             )
-            run.refused |= isinstance(failure, SourceRejected)
-            if run.refused or run.unanswered_in_a_row >= GIVE_UP_AFTER:
+            if run.over:
                 return
 
     async def _give_up(
@@ -224,18 +222,21 @@ class Backfiller:
             self._emit("seamless.backfill.fail", header, gap, lease_key="", error=error.code, message=error.message)
         outcome.errors.append(error)
 
-    async def _fill_block(self, run: _Run, block: Block) -> None:
+    async def _fill_block(self, run: _Run, block: Block) -> bool:
+        """Ask for what is still missing in a block; False where nothing is asked any more."""
         key = _key(run.header, block)
         async with self._flights.hold(key):
-            for last_try in (False, True):
-                try:
-                    async with self._leased(run.header, key, block.window) as lease:
-                        for gap in await self._still_missing(run, block):
-                            await self._ask(run, gap, lease())
-                    return
-                except LeaseLost:
-                    if last_try:
-                        raise
+            try:
+                return await self._fill_leased(run, block, key)
+            except LeaseLost:
+                return await self._fill_leased(run, block, key)
+
+    async def _fill_leased(self, run: _Run, block: Block, key: LeaseKey) -> bool:
+        async with self._leased(run.header, key, block.window) as lease:
+            for gap in await self._still_missing(run, block):
+                if not await self._ask(run, gap, lease()):
+                    return False
+        return True
 
     async def _still_missing(self, run: _Run, block: Block) -> Ranges:
         if run.refresh:
@@ -300,13 +301,20 @@ class Backfiller:
             raise
         return claiming.result()
 
-    async def _ask(self, run: _Run, gap: TimeRange, lease: Claimed) -> None:
-        header, hot = run.header, self._ports.hot
-        asked_at_ms, begun_s = self._ports.clock.now_ms(), self._ports.clock.monotonic_s()
-        self._emit("seamless.backfill.attempt", header, gap, lease_key=str(lease.key))
+    async def _ask(self, run: _Run, gap: TimeRange, lease: Claimed) -> bool:
+        """Ask for one gap and keep the answer; False where nothing is asked any more."""
+        header, hot, clock = run.header, self._ports.hot, self._ports.clock
+        asked_at_ms, begun_s = clock.now_ms(), clock.monotonic_s()
         try:
-            fetched = await self._ports.fetcher.fetch(header.node, header.grid, gap)
-            conformed = await asyncio.to_thread(self._keep, run, gap, fetched, lease, asked_at_ms)
+            async with self._gate:
+                if run.over:
+                    return False
+                asked_at_ms, begun_s = clock.now_ms(), clock.monotonic_s()  # now that its turn has come
+                self._emit("seamless.backfill.attempt", header, gap, lease_key=str(lease.key))
+                with run.judging():
+                    fetched = await self._ports.fetcher.fetch(header.node, header.grid, gap)
+            # What has arrived is kept, also when this is cancelled meanwhile.
+            conformed = await _to_the_end(asyncio.to_thread(self._keep, run, gap, fetched, lease, asked_at_ms))
         except (SourceUnavailable, SourceRejected, ConformancePipelineError) as error:
             outcome = "rejected" if isinstance(error, SourceRejected) else "failed"
             attempt = Attempt(
@@ -327,8 +335,9 @@ class Backfiller:
             lease_key=str(lease.key),
             rows=len(conformed.bars),
             requests=fetched.requests,
-            latency_ms=(self._ports.clock.monotonic_s() - begun_s) * 1000,
+            latency_ms=(clock.monotonic_s() - begun_s) * 1000,
         )
+        return True
 
     def _keep(self, run: _Run, gap: TimeRange, fetched: Fetched, lease: Claimed, asked_at_ms: int) -> Conformed:
         """Conform and write one answer; runs on a worker thread."""
@@ -375,11 +384,11 @@ class Backfiller:
         self._ports.emit(Event(name, self._ports.clock.now_ms(), where | fields))
 
 
-async def _to_the_end(work: Coroutine[None, None, None]) -> None:
+async def _to_the_end(work: Coroutine[None, None, T]) -> T:
     """Do `work`, however often this is cancelled meanwhile: cancelling it may leave it undone without a trace."""
     task = asyncio.create_task(work)
     await _ended(task)
-    task.result()
+    return task.result()
 
 
 async def _ended(task: asyncio.Future[T]) -> None:
@@ -427,6 +436,24 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.blocks_left = self.scheduled
+
+    @property
+    def over(self) -> bool:
+        """Whether the source has shown that asking on is no use."""
+        return self.refused or self.unanswered_in_a_row >= GIVE_UP_AFTER
+
+    @contextmanager
+    def judging(self) -> Iterator[None]:
+        """Learn from how an ask ends whether to ask on, before the next one has its turn."""
+        try:
+            yield
+        except SourceUnavailable:
+            self.unanswered_in_a_row += 1
+            raise
+        except SourceRejected:
+            self.refused = True
+            raise
+        self.unanswered_in_a_row = 0
 
 
 def _unpriced_error(conformed: Conformed) -> str:
