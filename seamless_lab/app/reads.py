@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from seamless_lab.core.identity import NodeId
 from seamless_lab.core.policy import Domain
-from seamless_lab.core.time import TimeRange, format_time, format_time_ms
+from seamless_lab.core.time import TimeRange
 
 if TYPE_CHECKING:  # a kernel keeps its journal before anything is read
     from seamless_lab.engine.request import Answer
@@ -50,25 +50,6 @@ class ReadRecord:
     rows: int
     pin: str
     domain: Domain
-
-    def to_dict(self) -> dict[str, str | int | None]:
-        """Plain JSON values."""
-        return {
-            "cell": self.cell.id or None,
-            "execution_count": self.cell.execution_count,
-            "written": self.written,
-            "ref": self.ref,
-            "node": str(self.node),
-            "start": format_time(self.window.start),
-            "end": format_time(self.window.end),
-            "content": self.content,
-            "fingerprint": self.fingerprint,
-            "seq": self.seq,
-            "as_of": format_time_ms(self.as_of_ms),
-            "rows": self.rows,
-            "pin": self.pin or None,
-            "domain": str(self.domain),
-        }
 
 
 def read_by(written: str, pin: str, answer: Answer) -> ReadRecord:

@@ -39,7 +39,7 @@ PROGRAM = "%seamless"
 _BINDING = re.compile(r"\s*(?P<name>[A-Za-z_]\w*)\s*<<(?P<rest>.*)", re.DOTALL)
 _QUERYING = re.compile(r"\s*([A-Za-z_]\w*\s*<<)?\s*sql\b")
 _ASSIGNED = re.compile(r"^[^#\n]*=\s*%seamless\b.*;\s*$", re.MULTILINE)
-_CHANGING = ("fetch", "backfill", "publish")
+_CHANGING = ("fetch", "backfill", "publish", "pin", "unpin")
 
 HOW = """
 
