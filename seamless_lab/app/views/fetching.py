@@ -7,19 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from seamless_lab.app.view import (
-    Badge,
-    Block,
-    Column,
-    CoverageBar,
-    Fact,
-    Facts,
-    Note,
-    Table,
-    Tone,
-    View,
-    plural,
-)
+from seamless_lab.app.view import Badge, Block, Column, CoverageBar, Fact, Facts, Note, Table, Tone, View, plural
 from seamless_lab.app.views.gap_blocks import gap_blocks, last_words
 from seamless_lab.app.views.wording import timings
 from seamless_lab.core.bars import VALUES
@@ -27,9 +15,7 @@ from seamless_lab.core.policy import Verdict
 from seamless_lab.core.time import format_time
 
 if TYPE_CHECKING:  # results import this module to show themselves; here they are names only
-    from seamless_lab.app.results import (
-        FetchResult,
-    )
+    from seamless_lab.app.results import FetchResult
 
 ROWS_SHOWN = 3
 _VERDICTS = {Verdict.PASS: Tone.GOOD, Verdict.PARTIAL: Tone.WARN, Verdict.HOLD: Tone.BAD}

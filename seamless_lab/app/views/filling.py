@@ -4,27 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seamless_lab.app.view import (
-    Badge,
-    Block,
-    Code,
-    CoverageBar,
-    Fact,
-    Facts,
-    Note,
-    Tone,
-    View,
-    plural,
-)
+from seamless_lab.app.view import Badge, Block, Code, CoverageBar, Fact, Facts, Note, Tone, View, plural
 from seamless_lab.app.views.gap_blocks import GAPS_SHOWN, gap_blocks
 from seamless_lab.app.views.wording import backfill_command, duration, state
 from seamless_lab.core.grid import parse_timeframe
 
 if TYPE_CHECKING:  # results import this module to show themselves; here they are names only
-    from seamless_lab.app.results import (
-        BackfillPlan,
-        BackfillResult,
-    )
+    from seamless_lab.app.results import BackfillPlan, BackfillResult
 
 
 def backfill_plan(result: BackfillPlan) -> View:

@@ -7,31 +7,14 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from seamless_lab.app.view import (
-    Badge,
-    Block,
-    Code,
-    Column,
-    CoverageBar,
-    Fact,
-    Facts,
-    Note,
-    Table,
-    Tone,
-    View,
-    plural,
-)
+from seamless_lab.app.view import Badge, Block, Code, Column, CoverageBar, Fact, Facts, Note, Table, Tone, View, plural
 from seamless_lab.app.views.gap_blocks import gap_blocks, gap_table, last_words
 from seamless_lab.app.views.wording import TABLE_ROWS, backfill_command, milliseconds, state
 from seamless_lab.core.coverage import Cause
 from seamless_lab.core.time import TimeRange, format_time_ms
 
 if TYPE_CHECKING:  # results import this module to show themselves; here they are names only
-    from seamless_lab.app.results import (
-        CoverageResult,
-        GapTable,
-        SlaReport,
-    )
+    from seamless_lab.app.results import CoverageResult, GapTable, SlaReport
 
 SLOWEST_SHOWN = 5
 

@@ -5,27 +5,12 @@ from __future__ import annotations
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from seamless_lab.app.view import (
-    Badge,
-    Block,
-    Column,
-    Fact,
-    Facts,
-    Note,
-    Table,
-    Tone,
-    View,
-    plural,
-)
+from seamless_lab.app.view import Badge, Block, Column, Fact, Facts, Note, Table, Tone, View, plural
 from seamless_lab.app.views.wording import TABLE_ROWS, day, size
 from seamless_lab.core.time import format_time, format_time_ms
 
 if TYPE_CHECKING:  # results import this module to show themselves; here they are names only
-    from seamless_lab.app.results import (
-        ArtifactList,
-        Manifest,
-        VerifyReport,
-    )
+    from seamless_lab.app.results import ArtifactList, Manifest, VerifyReport
     from seamless_lab.core.version import Json
 
 
