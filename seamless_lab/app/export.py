@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,9 +11,10 @@ from typing import Protocol, TypeVar
 
 import polars as pl
 
+from seamless_lab.app.atomic_file import put
 from seamless_lab.app.results import FetchResult
 from seamless_lab.core.bars import VALUES
-from seamless_lab.errors import RequestError, StoreUnavailable
+from seamless_lab.errors import RequestError
 
 ROW_GROUP_ROWS = 131_072
 SUFFIXES = (".parquet", ".csv")
@@ -81,7 +81,7 @@ def file_writer(
                 hint="Add --force to replace it, or choose another name.",
                 path=str(path),
             )
-        _put(path, data)
+        put(path, data)
 
     return write
 
@@ -124,24 +124,3 @@ def csv_bytes(result: FetchResult) -> bytes:
 def _canonical(frame: pl.DataFrame) -> pl.DataFrame:
     """One chunk, and no -0.0, which has the digest of 0.0 but other bytes."""
     return frame.with_columns(pl.col(*VALUES) + 0.0).rechunk()
-
-
-def _put(path: Path, data: bytes) -> None:
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            umask = os.umask(0)
-            os.umask(umask)
-            Path(temporary).chmod(0o666 & ~umask)
-            Path(temporary).replace(path)
-        except BaseException:  # also when stopped: no half file stays behind
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise StoreUnavailable(
-            f"--out {path} cannot be written: {error.strerror or error}.", hint="Choose another folder.", path=str(path)
-        ) from error

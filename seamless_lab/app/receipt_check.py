@@ -8,6 +8,7 @@ from pathlib import Path
 
 from seamless_lab.app.notebook_check import State
 from seamless_lab.app.notebook_file import read_notebook
+from seamless_lab.app.reads import ReadRecord
 from seamless_lab.app.receipt_inputs import FoundInput, find_inputs
 from seamless_lab.app.receipt_results import MadeAgain, make_again
 from seamless_lab.app.receipts import Receipt, read_receipt
@@ -162,19 +163,25 @@ def _code(digest: str, place: Path | None) -> Finding:
 
 def _run(name: str, receipt: Receipt, rerun: Receipt) -> Finding:
     """What running the notebook gave, against the receipt: the data that it read, and the results."""
-    before, after = _facts(receipt), _facts(rerun)
-    said = [f"no {each}" for each in before if each not in after] + [
-        f"new: {each}" for each in after if each not in before
+    before, after = ({_asked(each.read): each.read.content for each in one.inputs} for one in (receipt, rerun))
+    said = [
+        f"{short_ref(key[0])} {key[2]} "
+        + (
+            "is not read"
+            if key not in after
+            else "is read too"
+            if key not in before
+            else f"gives sha256:{after[key][:DIGITS]} instead of sha256:{before[key][:DIGITS]}"
+        )
+        for key in {**before, **after}
+        if before.get(key) != after.get(key)
     ]
-    return Finding(
-        "run", name, State.DIFFERS if said else State.SAME, "run again it gave " + ", ".join(said) if said else ""
-    )
+    made, again = ([f"{each.kind} {each.digest[:DIGITS]}" for each in one.results] for one in (receipt, rerun))
+    said += [f"{each} does not come out" for each in made if each not in again]
+    said += [f"{each} comes out" for each in again if each not in made]
+    return Finding("run", name, State.DIFFERS if said else State.SAME, f"run again, {'; '.join(said)}" if said else "")
 
 
-def _facts(receipt: Receipt) -> list[str]:
-    """What must be the same for two receipts to be of the same bars and results, in words."""
-    reads = [
-        f"{short_ref(each.read.written)} {each.read.window} with content {each.read.content[:DIGITS]}"
-        for each in receipt.inputs
-    ]
-    return [*dict.fromkeys(reads), *dict.fromkeys(f"{each.kind} {each.digest[:DIGITS]}" for each in receipt.results)]
+def _asked(read: ReadRecord) -> tuple[str, str, str]:
+    """What a read asked for."""
+    return (read.written, str(read.node), str(read.window))

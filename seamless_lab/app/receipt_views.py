@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seamless_lab.app.seal_views import DIGITS, ends, short_ref, table
+from seamless_lab.app.seal_views import DIGITS, ends, names, short_ref, table
 from seamless_lab.app.view import Badge, Block, Column, Fact, Facts, Note, Tone, View, plural
 
 if TYPE_CHECKING:  # results import this module to show themselves; here they are names only
@@ -52,12 +52,6 @@ def receipt(found: Receipt) -> View:
     )
     badge = Badge(f"{plural(len(found.inputs), 'input')}, {plural(len(found.results), 'result')}")
     return View("receipt", badge, "", tuple(blocks))
-
-
-def names(result: ResultRecord) -> str:
-    """The inputs of a result, the first few of many."""
-    shown = [one.name for one in result.inputs[:4]]
-    return ", ".join([*shown, *(["…"] if len(result.inputs) > len(shown) else [])])
 
 
 def again(result: ResultRecord) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,12 @@ if TYPE_CHECKING:  # results import this module to show themselves; here they ar
     from seamless_lab.app.notebook_cells import CellPlace
     from seamless_lab.app.notebook_check import ReadCheck
     from seamless_lab.app.reads import ReadRecord
+    from seamless_lab.app.result_records import ResultRecord
     from seamless_lab.app.sealing import SealResult
     from seamless_lab.core.time import TimeRange
     from seamless_lab.engine.artifacts.diff import Difference
 
-ROWS, BARS, DIGITS = 40, 5, 12
+ROWS, BARS, DIGITS, NAMES = 40, 5, 12, 6
 
 _READ = (
     Column("cell"),
@@ -41,7 +43,7 @@ def sealed(result: SealResult) -> View:
         for read in cell.reads
     ]
     made = [
-        (place_name(place), each.kind, ", ".join(one.name for one in each.inputs), each.digest[:DIGITS])
+        (place_name(place), each.kind, names(each), each.digest[:DIGITS])
         for place, cell in zip(result.places, seal.cells, strict=True)
         for each in cell.results
     ]
@@ -50,15 +52,35 @@ def sealed(result: SealResult) -> View:
         columns = (Column("cell"), Column("made"), Column("from", wrap=True), Column("digest", code=True))
         blocks.append(table(columns, made, "results"))
     blocks += [Note(note, Tone.WARN) for note in result.notes]
-    blocks.append(Facts((Fact("seal", f"sha256:{seal.digest}", code=True), Fact("kept in", _kept(result)))))
+    # Where it is kept depends on the front end, and versions of software are part of its digest.
+    kept = Fact("kept in", _kept(result), volatile=True)
+    blocks.append(
+        Facts(
+            (
+                Fact("notebook", result.notebook, volatile=True),
+                Fact("seal", f"sha256:{seal.digest}", volatile=True, code=True),
+                kept,
+            )
+        )
+    )
     cells = sum(bool(cell.reads) for cell in seal.cells)
     badge = Badge(f"{plural(len(seal.reads), 'read')} in {plural(cells, 'cell')}", Tone.GOOD if rows else Tone.WARN)
-    return View(result.notebook or "seal", badge, "", tuple(blocks))
+    return View("seal", badge, "", tuple(blocks))
 
 
 def _kept(result: SealResult) -> str:
     words = {"output": "this cell's output", "metadata": "the notebook's metadata", "lock": "seamless.lock"}
-    return ", ".join(words[place] for place in result.stored)
+    unknown = "" if result.notebook else "; the lock needs the notebook's name: %seamless seal NOTEBOOK.ipynb"
+    return ", ".join(words[place] for place in result.stored) + unknown
+
+
+def names(result: ResultRecord) -> str:
+    """The inputs of a result by name, a universe with its size; the first few of many."""
+    found = [
+        name if count == 1 else f"{name} ({count})"
+        for name, count in Counter(one.name for one in result.inputs).items()
+    ]
+    return ", ".join([*found[:NAMES], *(["…"] if len(found) > NAMES else [])])
 
 
 def read_row(read: ReadRecord) -> tuple[str, ...]:

@@ -89,7 +89,7 @@ def seal_kernel(wiring: Wiring, kernel: Kernel, notebook: str | None) -> SealRes
     file = None if path is None or (notebook is None and not path.is_file()) else read_notebook(path)
     places = [_running(cell, place_of(cell, file)) for cell in seal.cells]
     if path is None or kernel.replayed:
-        return SealResult(seal, places, "", ("output",), (_UNNAMED,) if seal.reads and path is None else ())
+        return SealResult(seal, places, "" if path is None else path.name, ("output",))
     name, notes = _locked(wiring, path, seal, places)
     return SealResult(seal, places, name or path.name, ("output", *(("lock",) if name else ())), notes)
 
@@ -157,9 +157,6 @@ def name_in_lock(lockfile: Path, path: Path) -> str:
     return place.relative_to(folder).as_posix() if place.is_relative_to(folder) else ""
 
 
-_UNNAMED = "The notebook's path is not known here, so the lock was not written: %seamless seal NOTEBOOK.ipynb"
-
-
 def locked_cells(wiring: Wiring, name: str) -> tuple[SealedCell, ...]:
     """What the lock has of a notebook; digests only, no versions' numbers."""
     lock = wiring.pins.found()
@@ -167,7 +164,7 @@ def locked_cells(wiring: Wiring, name: str) -> tuple[SealedCell, ...]:
     for each in () if lock is None else lock.notebooks.get(name, ()):
         pin = each.ref.removeprefix("pin:") if each.ref.startswith("pin:") else ""
         ref = f"{each.node}@sha256:{each.fingerprint[:16]}"
-        domain = Domain.RESEARCH if pin or "@" in each.ref else Domain.DRYRUN
+        domain = Domain.RESEARCH if pin or each.ref.endswith("@lock") else Domain.DRYRUN
         reads.setdefault(each.cell, []).append(
             ReadRecord(
                 NO_CELL, each.ref, ref, each.node, each.window, each.content, each.fingerprint, 0, 0, 0, pin, domain

@@ -75,7 +75,14 @@ def test_the_seal_is_shown_kept_in_the_output_and_written_to_the_lock(editor: Ed
     [output] = cell.outputs
     assert {MIME, "text/plain", "text/html"} == set(output.data)
     assert "<script" not in output.data["text/html"]
-    for part in (f"[{editor_count(editor, 'btc')}] btc", BTC, "2024-01-02", "1,440", "study.ipynb  1 read in 1 cell"):
+    for part in (
+        f"[{editor_count(editor, 'btc')}] btc",
+        BTC,
+        "2024-01-02",
+        "1,440",
+        "study.ipynb",
+        "seal  1 read in 1 cell",
+    ):
         assert part in shown(cell), part
     lock = load(editor.path.parent / "seamless.lock")
     assert lock is not None
@@ -93,7 +100,7 @@ def test_the_cell_that_loads_the_extension_is_watched_too(tmp_path: Path) -> Non
         fresh.run("all", f"{LOAD}\n{fetch('x', BTC, '2024-01-01')}")
         sealed = fresh.run("seal", "%seamless seal")
         assert reads(sealed) == [("all", BTC, "2024-01-01")]
-        assert "path is not known" in shown(sealed)
+        assert "the lock needs the notebook's name: %seamless seal NOTEBOOK.ipynb" in shown(sealed)
         assert not (tmp_path / "p" / "seamless.lock").exists()
         fresh.save()
         fresh.run("seal", "%seamless seal n.ipynb")
@@ -132,6 +139,7 @@ def test_nothing_differs_right_after_sealing(project: Path) -> None:
 
 @pytest.mark.parametrize("number", [0, 719, 1439])
 def test_one_price_one_tick_away_names_the_cell_and_the_bar(project: Path, number: int) -> None:
+    head_then = head(project)
     restate(project, minute(0, number))
     with opened(project) as lab:
         found = lab.check_notebook(project / "study.ipynb")
@@ -144,6 +152,7 @@ def test_one_price_one_tick_away_names_the_cell_and_the_bar(project: Path, numbe
     assert "cell 2 [2] cell-1 would read other data" in said
     assert "1 bar restated" in said
     assert "close" in said
+    assert f"To have the bars of then: {head_then}" in said
     facts = found.to_dict()
     assert [each["state"] for each in facts["reads"]] == ["differs", "same", "same"]
     assert facts["reads"][0]["changed"] | {"first": None} == {"restated": 1, "added": 0, "removed": 0, "first": None}
