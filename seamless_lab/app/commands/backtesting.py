@@ -22,8 +22,11 @@ def backtest(  # noqa: PLR0913 - one argument for each option
     fee_bps: str | None,
     slippage_bps: str | None,
     allow_gaps: bool,
+    out: str | None,
+    force: bool,
 ) -> Result:
-    """Run it."""
+    """Run it, and write the equity to a file where asked to."""
+    from seamless_lab.app.backtest.files import csv_bytes, parquet_bytes
     from seamless_lab.app.backtest.recipes import said_of, strategy_named
 
     needs_start(start, end)
@@ -32,9 +35,15 @@ def backtest(  # noqa: PLR0913 - one argument for each option
             "backtest needs at least one reference to sealed bars.",
             hint=f"seamless backtest {strategy} pin:NAME",
         )
+    if out is None:
+        write = None
+    else:
+        from seamless_lab.app.export import file_writer
+
+        write = file_writer(out, force=force, noun="equity", parquet=parquet_bytes, csv=csv_bytes)
     lab, chosen = existing(call, *refs), strategy_named(strategy)
     try:
-        return lab.backtest(
+        result = lab.backtest(
             chosen,
             pins=refs,
             start=start,
@@ -48,6 +57,9 @@ def backtest(  # noqa: PLR0913 - one argument for each option
         if said is None:
             raise
         raise said from error
+    if write is not None:
+        write(result)
+    return result
 
 
 def _number(text: str | None, option: str) -> float:
@@ -74,6 +86,9 @@ BACKTEST = Command(
         Parameter("fee_bps", "Fee in basis points of the traded value; 10 is 0.1 %.", metavar="BPS"),
         Parameter("slippage_bps", "How much worse than the open a fill's price is.", metavar="BPS"),
         Parameter("allow_gaps", "Accept slots without an answer.", Kind.FLAG),
+        Parameter("out", "Write the equity of every bar to FILE.parquet or FILE.csv.", Kind.FILE, short="o",
+                  metavar="FILE"),
+        Parameter("force", "Let --out replace a file with other content.", Kind.FLAG),
     ),
     (
         "backtest crossover:20:100 pin:btc pin:eth --fee-bps 10 --slippage-bps 5",

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 
+import polars as pl
 import pytest
 
 from seamless_lab import Lab, crossover
@@ -163,3 +164,21 @@ def test_a_recipe_makes_the_same_result_again(ready):
 def test_names_of_shipped_strategies_are_read():
     assert strategy_named("crossover:2:5") == crossover(2, 5)
     assert strategy_named("crossover:2:5:short") == crossover(2, 5, short=True)
+
+
+def test_the_equity_goes_to_a_file_with_what_it_stands_for(seamless, tmp_path):
+    words = ["backtest", "crossover:10:40", "pin:btc", "--fee-bps", "5"]
+    assert seamless(*words, "--out", "one.parquet")[0] == 0
+    assert seamless(*words, "--out", "two.parquet")[0] == 0
+    assert seamless(*words, "--out", "one.csv")[0] == 0
+    code, out, _ = seamless(*words, "--json")
+    assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
+    kept, text = pl.read_parquet(tmp_path / "one.parquet"), pl.read_csv(tmp_path / "one.csv")
+    assert kept["equity"].to_list() == text["equity"].to_list()
+    assert kept["equity"][-1] - 1 == json.loads(out)["metrics"]["total_return"]
+    metadata = pl.read_parquet_metadata(tmp_path / "one.parquet")
+    assert metadata["seamless.digest"] == f"sha256:{json.loads(out)['digest']}"
+    code, _, err = seamless("backtest", "crossover:10:41", "pin:btc", "--out", "one.csv")
+    assert (code, "with other content" in err) == (2, True)
+    assert seamless("backtest", "crossover:10:41", "pin:btc", "--out", "one.csv", "--force")[0] == 0
+    assert seamless("backtest", "crossover:10:41", "pin:btc", "--out", "one.xlsx")[0] == 2
