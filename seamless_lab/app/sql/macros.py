@@ -32,7 +32,7 @@ _DRAWDOWN = """CREATE MACRO drawdown(x, ts, per := NULL) AS
 _STEP = """CREATE MACRO __step(step) AS CAST(step[:-2] AS BIGINT) * CASE step[-1:]
     WHEN 's' THEN 1 WHEN 'm' THEN 60 WHEN 'h' THEN 3600 WHEN 'd' THEN 86400 WHEN 'w' THEN 604800 END"""
 
-# Weeks begin on Monday; the epoch began on a Thursday, 345,600 seconds before the first one.
+# Weeks begin on Monday (`core.grid.MONDAY_S`).
 _RESAMPLE = """CREATE MACRO resample(pin, step) AS TABLE
     SELECT * EXCLUDE (ts, time, open, high, low, close, volume, __slot), __slot AS ts,
         make_timestamptz(__slot * 1000000) AS time, arg_min(open, ts) AS open, max(high) AS high, min(low) AS low,

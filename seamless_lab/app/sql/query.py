@@ -17,6 +17,7 @@ from seamless_lab.app.sql.result import SqlResult, inputs_of
 from seamless_lab.app.sql.running import Running
 from seamless_lab.app.sql.statement import Statement, checked
 from seamless_lab.app.wiring import Wiring
+from seamless_lab.core.grid import MONDAY_S, WEEK
 from seamless_lab.core.time import TimeLike
 from seamless_lab.errors import SqlRefused
 
@@ -54,6 +55,7 @@ def run(wiring: Wiring, door: Door, query: Query) -> SqlResult:
         if statement.volatile and not query.volatile:
             raise _volatile(statement.volatile)
         relations = read(wiring, door, [asked[name] for name in statement.relations], (query.start, query.end))
+        _require_coarser(statement, relations)
         furnish(connection, relations)
         peek = peeking(query.text, statement.order)
         running = Running(connection, peek.text, query.text, query.limits)
@@ -92,6 +94,22 @@ def _record(result: SqlResult, query: Query, relations: tuple[Relation, ...]) ->
         },
         repeatable=not {"threads", "volatile"} & set(result.flags),
     )
+
+
+def _require_coarser(statement: Statement, relations: tuple[Relation, ...]) -> None:
+    """Refuse to resample bars into steps that do not consist of them."""
+    found = {relation.name: relation for relation in relations}
+    for name, step_s in statement.resampled:
+        for _, sealed in found[name].members:
+            grid = sealed.version.header.grid
+            anchor_s = MONDAY_S if step_s == WEEK else 0
+            if step_s % grid.step_s or (grid.anchor_s - anchor_s) % grid.step_s:
+                raise SqlRefused(
+                    f"resample: bars of {sealed.node} make no steps of {step_s:,} seconds.",
+                    hint=f"Take a multiple of {sealed.node.timeframe}, or pin finer bars.",
+                    node=str(sealed.node),
+                    step_s=step_s,
+                )
 
 
 def _volatile(what: tuple[str, ...]) -> SqlRefused:

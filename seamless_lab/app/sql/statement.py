@@ -49,10 +49,15 @@ _SELECT_ONLY = "A sealed query is one SELECT, and nothing else."
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A checked query. `relations`: those it reads, as they were named; `volatile`: what in it depends on the clock."""
+    """A checked query.
+
+    `relations`: those it reads, as they were named; `resampled`: those it takes in steps, with each step in seconds;
+    `volatile`: what in it depends on the clock or on chance.
+    """
 
     text: str
     relations: tuple[str, ...]
+    resampled: tuple[tuple[str, int], ...]
     volatile: tuple[str, ...]
     order: Order
 
@@ -76,7 +81,9 @@ def checked(connection: duckdb.DuckDBPyConnection, query: str, names: Mapping[st
     check = _Check(query, {folded(name): name for name in names})
     check.walk(node)
     single = {folded(name) for name, alone in names.items() if alone}
-    return Statement(query, tuple(check.relations), tuple(check.volatile), order_of(node, single))
+    return Statement(
+        query, tuple(check.relations), tuple(check.resampled), tuple(check.volatile), order_of(node, single)
+    )
 
 
 def folded(name: str) -> str:
@@ -141,6 +148,7 @@ class _Check:
     query: str
     names: Mapping[str, str]
     relations: dict[str, None] = field(default_factory=dict)
+    resampled: dict[tuple[str, int], None] = field(default_factory=dict)
     volatile: dict[str, None] = field(default_factory=dict)
 
     def walk(self, root: Tree) -> None:
@@ -245,7 +253,7 @@ class _Check:
             return
         self._reads(path, node)
 
-    def _reads(self, path: list[str], node: Tree) -> None:
+    def _reads(self, path: list[str], node: Tree) -> str:
         name = self.names.get(folded(path[0])) if len(path) == 1 else None
         if name is None:
             known = list(self.names.values())
@@ -257,6 +265,7 @@ class _Check:
                 f"Did you mean {near[0]}?" if near else "Name a pin for it: --pin NAME=REF, or pins={'name': ref}.",
             )
         self.relations[name] = None
+        return name
 
     def _table_function(self, node: Tree, scope: frozenset[str]) -> list[object]:
         """What is left to visit of a function that stands for a table."""
@@ -301,7 +310,7 @@ class _Check:
             raise self._refused(
                 f"resample: {step!r} divides no day, and is no week.", node, "Write '5m', '1h', '4h', '1d' or '1w'."
             )
-        self._reads([name], node)
+        self.resampled[(self._reads([name], node), seconds)] = None
 
     def _note_volatile(self, what: str, node: Tree) -> None:
         place = Place.of(self.query, node.get("query_location"))
