@@ -43,7 +43,8 @@ def of_kernel(wiring: Wiring, kernel: Kernel, notebook: str | None) -> Receipt:
     )
     if file is None:
         return replace(found, notes=(_NO_CODE,))
-    unsaved = [cell for cell in cells if cell.source not in {each.digest for each in file.cells}]
+    saved = {"", *(each.digest for each in file.cells)}  # empty: nobody told what ran, as nbval does not
+    unsaved = [cell for cell in cells if cell.source not in saved]
     return replace(found, notes=(f"{file.path.name} {_UNSAVED}",)) if unsaved else found
 
 
