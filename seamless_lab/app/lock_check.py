@@ -80,7 +80,7 @@ def _without_name(pin: Pin, error: DataError) -> str:
 def _audited(store: SealedStore, version: Version, pin: Pin, witness: SegmentCache) -> PinCheck:
     """What hashing the pinned bars again shows."""
     audit = store.audit(version, pin.window, witness)
-    findings = [_damaged(store, damage) for damage in audit.damages]
+    findings = [_damaged(store, pin, damage) for damage in audit.damages]
     hint = ""
     if audit.damages:
         first, last = audit.damages[0].slots, audit.damages[-1].slots
@@ -103,7 +103,9 @@ def _audited(store: SealedStore, version: Version, pin: Pin, witness: SegmentCac
     return PinCheck(pin, state, tuple(findings), hint, notes, tuple(islice(changes, CHANGES_SHOWN)))
 
 
-def _damaged(store: SealedStore, damage: Damage) -> Finding:
+def _damaged(store: SealedStore, pin: Pin, damage: Damage) -> Finding:
     where, name = slots_text(damage.slots), PurePosixPath(damage.path).name
-    said = f"{where}: {name[:16]}… {damage.problem}."
+    # a file is read whole, so that a pin cannot be read beside damage that is outside of it
+    beside = "" if damage.slots.overlaps(pin.window) else " in a file with pinned bars"
+    said = f"{where}{beside}: {name[:16]}… {damage.problem}."
     return Finding("bars", said, where, damage.expected, damage.found, f"{store.url}/{damage.path}")

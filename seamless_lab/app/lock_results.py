@@ -124,8 +124,10 @@ class LockCheck(Rendered):
         blocks += [Note(note) for note in self.notes]
         blocks.append(Facts((Fact("lockfile", self.path, volatile=True),)))
         how = "fetched again from the exchanges" if self.rebuilt else "read and hashed again"
-        bars = plural(sum(check.pin.rows for check in self.pins), "bar")
-        subtitle = f"{plural(len(self.pins), 'pin')}, {bars} {how}"
+        good = [check.pin.rows for check in self.pins if check.state is Checked.VERIFIED]
+        subtitle = f"{plural(len(good), 'pin')}, {plural(sum(good), 'bar')} {how}"
+        if len(good) < len(self.pins):
+            subtitle = f"{len(good)} of {plural(len(self.pins), 'pin')} verified"
         return View("seamless.lock", Badge(str(self.state), _TONES[self.state]), subtitle, tuple(blocks))
 
     def to_dict(self) -> Json:

@@ -23,7 +23,7 @@ from seamless_lab.app.lock_results import Checked, slots_text
 from seamless_lab.app.lockfile_disk import edit, load
 from seamless_lab.core.bars import COLUMNS
 from seamless_lab.core.time import parse_window
-from seamless_lab.errors import ConfigError, InvalidReference
+from seamless_lab.errors import ConfigError, Corrupted, InvalidReference
 from seamless_lab.sandbox import SandboxConfig, SandboxExchange
 from tests.labs import NOW_MS, open_lab
 from tests.sealed_market import START, seal, walk
@@ -163,6 +163,15 @@ def test_one_tick_anywhere_is_found_and_named(lab, project, original) -> None:
         assert column != "ts" or bar["ts"][0] in {ts for ts, _ in changes}
         rewrite(path, (original / path.relative_to(project)).read_bytes())
     assert lab.check_lock().exit_code == 0
+
+
+def test_damage_beside_a_pin_in_its_file_is_told_as_such(lab, project) -> None:
+    lab.pin("january", HOURLY, "2024-01")
+    move_one_tick(max(data_files(project), key=lambda path: ("BTC" in str(path), path.stat().st_size)), 5_000, "low")
+    (check,) = lab.check_lock(["january"]).pins
+    assert check.findings[0].said.startswith("2024-07 in a file with pinned bars: ")
+    with pytest.raises(Corrupted):
+        lab.wiring.unremembered(lab.wiring.sealed).read(lab.wiring.pins.version(check.pin), check.pin.window)
 
 
 def test_a_flipped_bit_anywhere_in_a_data_file_is_found(lab, project, original) -> None:
