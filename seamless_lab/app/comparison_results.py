@@ -240,10 +240,9 @@ def _summary(restated: pl.DataFrame, name: str) -> pl.DataFrame:
     )
     change = (pl.col("new") - pl.col("old")).abs()
     ratio = pl.when(pl.col("old") != 0).then(change / pl.col("old").abs())
-    largest = changed.with_columns(largest=change).sort(
-        "largest", descending=True, nulls_last=True, maintain_order=True
-    )
-    where = largest.head(1) if largest.height else largest.clear().vstack(pl.DataFrame([{}], schema=largest.schema))
+    sized = changed.with_columns(largest=change)
+    place = sized["largest"].arg_max()
+    where = pl.DataFrame([{}], schema=sized.schema) if place is None else sized.slice(place, 1)
     return where.select(
         pl.lit(name).alias("column"),
         pl.lit(changed.height, dtype=pl.Int64).alias("changed"),

@@ -13,7 +13,7 @@ from seamless_lab.core.observed import Observed
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.report import ConformanceReport, merge_reports
 from seamless_lab.core.time import TimeRange
-from seamless_lab.core.version import Json, Version
+from seamless_lab.core.version import Commit, Json, Version
 from seamless_lab.engine.artifacts import Candidate, Evidence, Published
 from seamless_lab.engine.artifacts.coarsen import LIMIT_RUNS
 from seamless_lab.engine.events import Emit, Event, Field
@@ -129,6 +129,7 @@ class Publisher:
                     "fingerprint": commit.fingerprint,
                     "seq": commit.seq,
                     "as_of_ms": commit.as_of_ms,
+                    **_rolled_back(commit),
                     "retries": published.retries,
                     "bytes": published.bytes_written,
                     "latency_ms": (clock.monotonic_s() - begun_s) * 1000,
@@ -178,3 +179,9 @@ class Publisher:
         if slots:
             facts: dict[str, Field] = {"node_id": str(header.node), "interval": header.grid.step_s, "slots": slots}
             self._emit(Event("seamless.hot.evicted", self._stores.clock.now_ms(), facts))
+
+
+def _rolled_back(commit: Commit) -> dict[str, Field]:
+    """Of a rollback, the version that it brought back."""
+    found = commit.provenance.get("rollback_of")
+    return {"rollback_of": found} if isinstance(found, int) else {}

@@ -351,6 +351,11 @@ def test_a_rollback_is_a_new_version_with_the_older_fingerprint(lab: Lab) -> Non
     assert (head.commit.seq, head.tree.fingerprint) == (5, old.tree.fingerprint)
     assert (head.commit.provenance["rollback_of"], head.commit.provenance["replaces"]) == (1, 4)
     assert head.commit.producer["version"]
+    shown_head = lab.manifest(NODE)
+    assert "to what seq 1 holds" in str(shown_head)
+    (withdrawn,) = shown_head.to_dict()["withdrawn_at"]  # type: ignore[misc]
+    assert withdrawn[:2] == ["2024-01-04T00:00:00Z", "2024-01-05T00:00:00Z"]
+    assert "withdrawn_at" not in lab.manifest(f"{NODE}@seq:4").to_dict()
     assert lab.diff(f"{NODE}@seq:1", NODE).exit_code == 0
     found = lab.history(NODE)
     assert isinstance(found, WindowHistory)

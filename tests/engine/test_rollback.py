@@ -87,7 +87,8 @@ def test_a_rolled_back_restatement_stays_rolled_back_when_fetched_and_published(
     assert (made.created, made.version.commit.seq) == (True, 3)
     assert made.version.commit.provenance["rollback_of"] == 1
     assert made.version.tree.fingerprint == home.version(1).tree.fingerprint
-    assert heard.of("seamless.artifact.published")[-1].fields["seq"] == 3
+    told = heard.of("seamless.artifact.published")[-1].fields
+    assert (told["seq"], told["rollback_of"]) == (3, 1)
     home.clock.advance(600)
     asked = len(home.source.asked)
     assert home.closes(FIRST).equals(before), "the hot store still holds the restatement, and must not win"
@@ -156,6 +157,26 @@ def test_a_fill_that_began_before_a_rollback_does_not_undo_it(home: Home) -> Non
     assert len(home.source.asked) == asked + 1
     home.source.spoil = lambda frame: frame
     assert home.closes(FIRST).equals(before)
+
+
+def test_another_home_on_the_same_store_does_not_undo_a_rollback(tmp_path: Path) -> None:
+    clock = ManualClock((BEGIN + 40 * DAY) * 1000)
+    mine, theirs = ScriptedSource(clock), ScriptedSource(clock)
+    shared = {"seamless__artifact__object_store_uri": str(tmp_path / "mine" / "artifacts")}
+    with (
+        scripted_lab(tmp_path / "mine", clock, mine) as one,
+        scripted_lab(tmp_path / "theirs", clock, theirs, **shared) as other,
+    ):
+        here, there = Home(one, clock, mine), Home(other, clock, theirs)
+        before = here.closes(FIRST)
+        there.restate(FIRST, by=0.5)
+        assert (here.closes(FIRST) == before + 0.5).all()
+        there.ask_without_sealing(FIRST, by=0.75)
+        here.roll_back(1)
+        there.lab.publish(NODE)
+        assert there.closes(FIRST).equals(before)
+        there.restate(FIRST, by=2.0)
+        assert (here.closes(FIRST) == before + 2.0).all()
 
 
 def test_rolling_back_to_the_head_makes_no_commit(home: Home) -> None:

@@ -50,6 +50,7 @@ class Manifest(Rendered):
                 for first, pack in zip(spelling.moments([pack.cell for pack in tree.packs]), tree.packs, strict=True)
             ],
             "observed_at": spelling.observed(commit.observed),
+            **({"withdrawn_at": spelling.observed(commit.withdrawn)} if len(commit.withdrawn) else {}),
             "conformance": commit.conformance,
             "conformance_version": tree.header.conformance,
             "producer": commit.producer,

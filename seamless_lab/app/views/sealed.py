@@ -34,6 +34,7 @@ def manifest(result: Manifest) -> View:
         Fact("conformance", f"{tree.header.conformance}{_flags(flags)}"),
         Fact("as of", format_time_ms(commit.as_of_ms), volatile=True),
         Fact("previous", f"seq {commit.seq - 1}" if commit.previous else "none: the first version"),
+        Fact("rollback", f"to what seq {back} holds" if (back := commit.provenance.get("rollback_of")) else ""),
         *_producer(commit.producer),
     )
     return View(str(tree.header.node), Badge(f"seq {commit.seq}"), "", (Facts(facts), packs))
