@@ -357,6 +357,9 @@ def _bounded(node: Tree) -> bool:
             return abs(float(text)) <= MOST_GROWN
         except ValueError:
             return len(text) <= MOST_GROWN
+    child = node.get("child")
+    if node.get("class") == "CAST" and isinstance(child, dict):
+        return _bounded(child)
     arguments, name = _arguments(node), folded(str(node.get("function_name", "")))
     if name == "least":
         return any(_bounded(each) for each in arguments)

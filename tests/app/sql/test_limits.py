@@ -1,0 +1,123 @@
+"""Time, memory and the stop button: a query over its limits is a clear error, and the next one works."""
+
+from __future__ import annotations
+
+import _thread
+import threading
+
+import pytest
+
+from seamless_lab.app.lab import Lab
+from seamless_lab.app.sql.connection import Limits
+from seamless_lab.app.sql.running import memory_bytes
+from seamless_lab.errors import Interrupted, RequestError, SeamlessError, SqlLimit, SqlRefused
+from tests.app.sql.conftest import Market
+
+ENDLESS = "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT count(*) FROM t"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        ENDLESS,
+        "SELECT count(*) FROM range(100000000000)",
+        "SELECT sum(a.close * b.close * c.close) FROM btc a, btc b, btc c",
+    ],
+)
+def test_a_query_without_end_is_stopped(lab: Lab, market: Market, query: str) -> None:
+    with pytest.raises(SqlLimit, match=r"within 0\.2 s") as error:
+        lab.sql(query, market.pins, timeout_s=0.2)
+    assert "timeout_s" in error.value.hint
+    assert lab.sql("SELECT count(*) AS n FROM btc", market.pins).frame["n"][0] == 600
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT a.ts, b.ts AS other, c.close FROM btc a, btc b, btc c",
+        "SELECT * FROM range(1000000000)",
+        "SELECT list(range) FROM range(1000000000)",
+        "SELECT sum(r) FROM (SELECT range AS r FROM range(1000000000) ORDER BY hash(range))",
+        "SELECT string_agg(range::VARCHAR, ',') FROM range(1000000000)",
+        "SELECT count(*) FROM range(100000000) a, range(100000000) b",
+        DOUBLING,
+        "SELECT len(NULL::INTEGER[100000][100000])",
+    ],
+)
+def test_a_query_that_takes_too_much_memory_is_refused_it(lab: Lab, market: Market, query: str) -> None:
+    with pytest.raises(SqlLimit, match="memory") as error:
+        lab.sql(query, market.pins, memory_limit="60MB", timeout_s=60)
+    assert error.value.facts["memory_limit"] == "60MB"
+    assert "memory_limit" in error.value.hint
+    assert lab.sql("SELECT count(*) AS n FROM btc", market.pins).frame["n"][0] == 600
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT repeat('x', 100000)", "SELECT lpad('x', least(max(ts), 10)::INTEGER, '.') FROM btc",
+        "SELECT range(0, len(list(close)) + 1) FROM btc", "SELECT format('{:>30}', 'x'), printf('%8.2f', 1.5)",
+    ],
+)  # fmt: skip
+def test_values_of_a_bounded_size_may_grow(lab: Lab, market: Market, query: str) -> None:
+    assert lab.sql(query, market.pins).rows == 1
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT repeat('x', 100001)", "SELECT repeat('x', ts) FROM btc", "SELECT range(10 * 100000)",
+        "SELECT repeat('x', len('ab') * 100000)", "SELECT format('{:{}}', 'x', 1000000)", "SELECT printf('%*d', 9, 1)",
+        "SELECT repeat('x', '200000'::INTEGER)", "SELECT lpad('x', (SELECT 1000000), 'y')",
+    ],
+)  # fmt: skip
+def test_values_of_any_other_size_are_refused(lab: Lab, market: Market, query: str) -> None:
+    with pytest.raises(SqlRefused, match=r"size|pattern"):
+        lab.sql(query, market.pins)
+
+
+def test_the_stop_button_stops_a_query(lab: Lab, market: Market) -> None:
+    timer = threading.Timer(0.3, _thread.interrupt_main)
+    timer.start()
+    try:
+        with pytest.raises(Interrupted) as stopped:
+            lab.sql(ENDLESS, market.pins, timeout_s=60)
+    finally:
+        timer.join()
+    assert stopped.value.exit_code == 130
+    assert lab.sql("SELECT count(*) AS n FROM btc", market.pins).frame["n"][0] == 600
+
+
+def test_threads_query_one_lab_at_once(lab: Lab, market: Market) -> None:
+    query = "SELECT symbol, avg(close) AS m FROM coins GROUP BY symbol ORDER BY symbol"
+    found: list[str] = []
+    workers = [threading.Thread(target=lambda: found.append(lab.sql(query, market.pins).digest)) for _ in range(8)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert found == [lab.sql(query, market.pins).digest] * 8
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"threads": 0}, {"threads": 65}, {"timeout_s": 0}, {"timeout_s": -1}, {"timeout_s": float("nan")},
+        {"memory": "much"}, {"memory": "4"}, {"memory": "4GB'; SELECT 1"},
+    ],
+)  # fmt: skip
+def test_limits_that_make_no_sense_are_refused(limits: dict[str, object]) -> None:
+    with pytest.raises(RequestError) as error:
+        Limits(**limits)  # type: ignore[arg-type]
+    assert error.value.hint
+
+
+def test_memory_is_read_as_the_engine_reads_it() -> None:
+    assert [memory_bytes(text) for text in ("4GB", "512MiB", "1.5 gb", "100kB")] == [
+        4_000_000_000, 536_870_912, 1_500_000_000, 100_000,
+    ]  # fmt: skip
+
+
+def test_a_limit_too_small_for_anything_is_an_error_of_ours(lab: Lab, market: Market) -> None:
+    with pytest.raises(SeamlessError):
+        lab.sql("SELECT * FROM coins ORDER BY hash(ts)", market.pins, memory_limit="1KB")
