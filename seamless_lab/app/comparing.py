@@ -82,7 +82,7 @@ def _asked(wiring: Wiring, door: Door, ref: str, store: str | None) -> Asked:
     asked = door.asked(ref)
     if store is None or asked.pin is not None:
         return asked
-    return replace(asked, store=wiring.store_in(Path(store)))
+    return replace(asked, store=wiring.sealed_stores.at(Path(store)))
 
 
 def _place(wiring: Wiring, asked: Asked) -> str:

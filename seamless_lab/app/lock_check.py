@@ -59,7 +59,7 @@ def _checked(wiring: Wiring, pins: Pins, pin: Pin, stores: dict[str, SealedStore
     except NotFound as error:
         return PinCheck(pin, Checked.UNVERIFIED, (Finding("store", error.message),), hint=error.hint)
     try:
-        store = stores.setdefault(known.url, wiring.unremembered(known))
+        store = stores.setdefault(known.url, wiring.sealed_stores.unremembered(known))
         version = located(store, pin)
     except NotFound as error:
         return PinCheck(pin, Checked.UNVERIFIED, (Finding("version", _without_name(pin, error)),), hint=error.hint)
@@ -69,7 +69,7 @@ def _checked(wiring: Wiring, pins: Pins, pin: Pin, stores: dict[str, SealedStore
         file = f"{known.url}/{path}" if path else ""
         finding = Finding(what, _without_name(pin, error), "", expected, found, file)
         return PinCheck(pin, Checked.DIFFERS, (finding,), hint=error.hint)
-    return _audited(store, version, pin, wiring.segments)
+    return _audited(store, version, pin, wiring.sealed_stores.segments)
 
 
 def _without_name(pin: Pin, error: DataError) -> str:

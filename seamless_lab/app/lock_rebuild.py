@@ -48,7 +48,7 @@ def scratch_of(wiring: Wiring) -> Iterator[Wiring]:
             yield scratch
         finally:
             scratch.close_files()
-            scratch.hashing.shutdown()
+            scratch.sealed_stores.close()
 
 
 async def acquire(scratch: Wiring, pins: Sequence[Pin]) -> list[Acquired]:

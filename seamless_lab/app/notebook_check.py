@@ -61,7 +61,7 @@ class FreshStores:
     def of(self, store: SealedStore) -> SealedStore:
         """The same store, remembering nothing."""
         if store.url not in self._opened:
-            self._opened[store.url] = self._wiring.unremembered(store)
+            self._opened[store.url] = self._wiring.sealed_stores.unremembered(store)
         return self._opened[store.url]
 
 

@@ -57,7 +57,7 @@ def pin(wiring: Wiring, door: Door, pins: Pins, wish: PinWish) -> Pinned:
         As `resolve_sealed`, `edit`.
     """
     name = parse_pin_name(wish.name)
-    store = None if wish.store is None else wiring.store_in(Path(wish.store))
+    store = None if wish.store is None else wiring.sealed_stores.at(Path(wish.store))
     target = resolve_sealed(wiring, door, wish.ref, wish.start, wish.end, domain=Domain.DRYRUN, store=store)
     made = pin_of(name, target, _store_beside(wiring, pins.path, target.store.url))
     if not wish.allow_gaps:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from seamless_lab.app.lockfile import Lockfile, Pin
 from seamless_lab.app.lockfile_disk import load
+from seamless_lab.app.sealed_stores import SealedStores
 from seamless_lab.core.identity import NodeId
 from seamless_lab.core.time import TimeRange, format_time
 from seamless_lab.core.version import Version
@@ -25,17 +26,13 @@ class Pins:
     place
         Where the lockfile is; there need not be one. Asked each time: with the first bars of a sandbox, a home gets one
         of its own.
-    own_store
-        The home's store, in which pins without a store of their own are.
-    open_store
-        Another store, by its folder.
+    stores
+        The home's, in which pins without a store of their own are, and others by their folder.
     """
 
-    def __init__(
-        self, place: Callable[[], Path], own_store: Callable[[], SealedStore], open_store: Callable[[Path], SealedStore]
-    ) -> None:
+    def __init__(self, place: Callable[[], Path], stores: SealedStores) -> None:
         self._place = place
-        self._own_store, self._open_store = own_store, open_store
+        self._stores = stores
         self._read: tuple[tuple[Path, tuple[int, ...]] | None, Lockfile | None] = (None, None)
         self._versions: dict[Pin, Version] = {}
 
@@ -126,7 +123,7 @@ class Pins:
             If the lockfile names a folder that is not there.
         """
         if not pin.store:
-            return self._own_store()
+            return self._stores.own
         folder = self.path.parent / pin.store
         if not folder.is_dir():
             raise NotFound(
@@ -135,7 +132,7 @@ class Pins:
                 pin=pin.name,
                 store=str(folder),
             )
-        return self._open_store(folder)
+        return self._stores.at(folder)
 
     def version(self, pin: Pin) -> Version:
         """The version of the store that holds exactly the pinned bars; raises as `located`, once found remembered."""

@@ -7,7 +7,6 @@ import socket
 import threading
 import uuid
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -23,9 +22,6 @@ from seamless_lab.adapters.ledger_sqlite import SqliteWorldLedger
 from seamless_lab.adapters.limiter_local import LocalRateLimiter
 from seamless_lab.adapters.live_polling import PollingFeed
 from seamless_lab.adapters.local_disk import network_filesystem
-from seamless_lab.adapters.objects_folder import FolderObjects
-from seamless_lab.adapters.segment_cache_arrow import ArrowSegmentCache
-from seamless_lab.adapters.segments_parquet import ParquetSegments
 from seamless_lab.adapters.sqlite_file import SqliteFile
 from seamless_lab.app.config_sources import config_file
 from seamless_lab.app.home import Home, find_home, user_folders
@@ -34,11 +30,12 @@ from seamless_lab.app.portal import EventStream
 from seamless_lab.app.reads import ReadJournal
 from seamless_lab.app.result_records import ResultJournal
 from seamless_lab.app.sandbox_home import HomeFetcher
+from seamless_lab.app.sealed_stores import SealedStores
 from seamless_lab.app.settings import Settings, resolve_settings
 from seamless_lab.core.bucket import BucketShape
 from seamless_lab.core.plan import RateShape
 from seamless_lab.engine.answering import Answering
-from seamless_lab.engine.artifacts import NoSegmentCache, SealedStore
+from seamless_lab.engine.artifacts import SealedStore
 from seamless_lab.engine.backfill import Backfiller, BackfillPorts
 from seamless_lab.engine.cache import ReadCache
 from seamless_lab.engine.events import Event
@@ -50,8 +47,6 @@ from seamless_lab.engine.ports import Clock
 from seamless_lab.engine.publish import Producer, Publisher
 
 T = TypeVar("T")
-
-HASHING_THREADS = 2
 
 GOVERNANCE = frozenset(
     {
@@ -116,50 +111,24 @@ class Wiring:
         return SqliteHotStore(self.database)
 
     @part
+    def sealed_stores(self) -> SealedStores:
+        """The home's store and those that pins name."""
+        return SealedStores(
+            self.settings.artifact.folder or self.home.artifacts,
+            self.home.cache / "segments",
+            cache_bytes=self.settings.segments_max_bytes,
+            clock=self.clock,
+        )
+
+    @part
     def sealed(self) -> SealedStore:
-        """Sealed versions."""
-        return self._sealed_in(self.settings.artifact.folder or self.home.artifacts)
+        """The home's sealed versions."""
+        return self.sealed_stores.own
 
     @part
     def pins(self) -> Pins:
         """The lockfile, and what its pins come to."""
-        return Pins(lambda: self.home.lockfile, lambda: self.sealed, self.store_in)
-
-    @part
-    def other_stores(self) -> dict[str, SealedStore]:
-        """Stores that pins are read from, by folder; nothing is written to them."""
-        return {}
-
-    def store_in(self, folder: Path) -> SealedStore:
-        """The store in another folder, opened once."""
-        place = os.path.realpath(folder)
-        if place == os.path.realpath(self.sealed.url):
-            return self.sealed
-        with self.making:
-            if place not in self.other_stores:
-                self.other_stores[place] = self._sealed_in(Path(place))
-            return self.other_stores[place]
-
-    def unremembered(self, store: SealedStore) -> SealedStore:
-        """A store opened once more, for reading without anything that this machine remembers of it."""
-        return SealedStore(
-            FolderObjects(store.url), ParquetSegments(), NoSegmentCache(), clock=self.clock, executor=self.hashing
-        )
-
-    def _sealed_in(self, folder: Path) -> SealedStore:
-        return SealedStore(
-            FolderObjects(folder), ParquetSegments(), self.segments, clock=self.clock, executor=self.hashing
-        )
-
-    @part
-    def segments(self) -> ArrowSegmentCache:
-        """Verified rows on this machine, of whichever store."""
-        return ArrowSegmentCache(self.home.cache / "segments", limit_bytes=self.settings.segments_max_bytes)
-
-    @part
-    def hashing(self) -> ThreadPoolExecutor:
-        """Threads that hash, decode and write."""
-        return ThreadPoolExecutor(HASHING_THREADS, thread_name_prefix="seamless-hash")
+        return Pins(lambda: self.home.lockfile, self.sealed_stores)
 
     @part
     def bus(self) -> JsonlBus:

@@ -171,7 +171,9 @@ def test_damage_beside_a_pin_in_its_file_is_told_as_such(lab, project) -> None:
     (check,) = lab.check_lock(["january"]).pins
     assert check.findings[0].said.startswith("2024-07 in a file with pinned bars: ")
     with pytest.raises(Corrupted):
-        lab.wiring.unremembered(lab.wiring.sealed).read(lab.wiring.pins.version(check.pin), check.pin.window)
+        lab.wiring.sealed_stores.unremembered(lab.wiring.sealed).read(
+            lab.wiring.pins.version(check.pin), check.pin.window
+        )
 
 
 def test_a_flipped_bit_anywhere_in_a_data_file_is_found(lab, project, original) -> None:
