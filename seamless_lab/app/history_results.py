@@ -118,13 +118,18 @@ class WindowHistory(Rendered):
             }
         )
 
+    @property
+    def rewriting(self) -> pl.DataFrame:
+        """The commits that changed what had been answered before, and did not only add to it."""
+        return self.frame.filter((pl.col("restated") > 0) | (pl.col("removed") > 0) | _appeared())
+
     def view(self) -> View:
         """What is shown, as a value."""
         return views.window_history(self)
 
     def to_dict(self) -> Json:
-        """The changes as JSON values, the newest `rows` of them."""
-        frame = self.frame
+        """The changes as JSON values: the newest `rows` of them, and of those that changed what was answered before."""
+        frame, rewriting = self.frame, self.rewriting
         return {
             "node": str(self.node),
             **({"start": None, "end": None} if self.window is None else spelling.window(self.window)),
@@ -132,8 +137,14 @@ class WindowHistory(Rendered):
             "newest_seq": self.newest.seq,
             "store": self.store or None,
             "changes": spelling.rows(frame.tail(self.rows)),
+            "rewriting": spelling.rows(rewriting.tail(self.rows)),
             "left_out": max(0, frame.height - self.rows),
         }
+
+
+def _appeared() -> pl.Expr:
+    """Whether bars came where an answer had been, or answers were taken away."""
+    return (pl.col("added") > pl.col("answered")) | (pl.col("unanswered") > 0)
 
 
 def rolled_back(commit: Commit) -> int | None:

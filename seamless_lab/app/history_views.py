@@ -60,18 +60,38 @@ def _changes_badge(result: BarHistory) -> Badge:
 
 def window_history(result: WindowHistory) -> View:
     """One line a commit that changed something, the newest last."""
-    columns = (
-        Column("as of"),
-        Column("seq", right=True),
-        Column("bars", right=True),
-        Column("added", right=True),
-        Column("restated", right=True),
-        Column("removed", right=True),
-        Column("content", code=True),
-        Column(""),
-    )
-    frame = result.frame
+    frame, rewriting = result.frame, result.rewriting
     shown = frame.tail(result.rows)
+    blocks: list[Block] = []
+    if shown.height < frame.height:
+        blocks.append(Note(f"The newest {shown.height:,} of {frame.height:,}; --rows {frame.height} shows all."))
+    blocks.append(_commits(shown) if frame.height else Note(_nothing(result)))
+    listed = rewriting.tail(result.rows)
+    if listed.height and listed["seq"][0] not in shown["seq"]:  # among many that only add, these are looked for
+        title = "changed what was answered before"
+        blocks.append(_commits(listed, title, rewriting.height - listed.height))
+    if rewriting.height:
+        seq = int(rewriting["seq"][-1])
+        blocks.append(_diff(result, seq - 1, seq, result.window))
+    said = f", {rewriting.height:,} of what was answered before" if rewriting.height else ""
+    words = f"{plural(frame.height, 'change')}{said}" if frame.height else "unanswered"
+    badge = Badge(words, Tone.PLAIN if frame.height and not said else Tone.WARN)
+    return View(str(result.node), badge, "" if result.window is None else str(result.window), tuple(blocks))
+
+
+_COMMITS = (
+    Column("as of"),
+    Column("seq", right=True),
+    Column("bars", right=True),
+    Column("added", right=True),
+    Column("restated", right=True),
+    Column("removed", right=True),
+    Column("content", code=True),
+    Column(""),
+)
+
+
+def _commits(frame: pl.DataFrame, title: str = "", left_out: int = 0) -> Table:
     rows = tuple(
         (
             _moment(as_of),
@@ -81,20 +101,9 @@ def window_history(result: WindowHistory) -> View:
             row["content"][:16],
             "" if row["rollback_of"] is None else f"rolled back to seq {row['rollback_of']}",
         )
-        for as_of, row in zip(shown["as_of"].dt.epoch("ms").to_list(), shown.iter_rows(named=True), strict=True)
+        for as_of, row in zip(frame["as_of"].dt.epoch("ms").to_list(), frame.iter_rows(named=True), strict=True)
     )
-    blocks: list[Block] = []
-    if left := frame.height - shown.height:
-        blocks.append(Note(f"The newest {shown.height:,} of {frame.height:,}; --rows {frame.height} shows all."))
-    blocks.append(Table(columns, rows) if rows else Note(_nothing(result)))
-    restating = frame.filter(pl.col("restated") > 0)
-    if restating.height and not (left and restating["seq"][-1] < shown["seq"][0]):
-        seq = int(restating["seq"][-1])
-        blocks.append(_diff(result, seq - 1, seq, result.window))
-    restated = f", {restating.height:,} with restated bars" if restating.height else ""
-    said = f"{plural(frame.height, 'change')}{restated}" if frame.height else "unanswered"
-    badge = Badge(said, Tone.PLAIN if frame.height and not restated else Tone.WARN)
-    return View(str(result.node), badge, "" if result.window is None else str(result.window), tuple(blocks))
+    return Table(_COMMITS, rows, title, left_out)
 
 
 def _diff(result: BarHistory | WindowHistory, old: int, new: int, window: TimeRange | None) -> Code:

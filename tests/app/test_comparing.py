@@ -305,6 +305,28 @@ def test_a_day_is_a_window_whose_history_counts_what_changed(lab: Lab) -> None:
     assert "The newest 2 of 4; --rows 4 shows all." in shown(everything)
 
 
+def test_versions_that_rewrote_something_are_found_among_those_that_only_add(lab: Lab) -> None:
+    found = lab.history(NODE, rows=1)
+    assert isinstance(found, WindowHistory)
+    assert found.rewriting["seq"].to_list() == [2, 3]
+    lines = shown(found).splitlines()
+    assert "4 changes, 2 of what was answered before" in lines[0]
+    place = next(place for place, line in enumerate(lines) if line.strip() == "changed what was answered before")
+    assert lines[place + 2].split()[1:4] == ["3", "286", "2"]
+    assert lines[place + 3].strip() == "… 1 more"
+    assert f"seamless diff {NODE}@seq:2 {NODE}@seq:3" in lines[-1]
+    everything = shown(lab.history(NODE))
+    assert "changed what was answered before" not in everything, "all are shown already"
+    told = found.to_dict()
+    assert [row["seq"] for row in told["rewriting"]] == [3]  # type: ignore[attr-defined, index]
+    lab.wiring.sealed.publish(
+        candidate(days(0), FIRST_MS + 9 * DAY * 1_000, every=5)
+    )  # bars where there was proof of none
+    again = lab.history(NODE)
+    assert isinstance(again, WindowHistory)
+    assert again.rewriting["seq"].to_list() == [2, 3, 5]
+
+
 def test_a_day_of_daily_bars_is_a_bar(lab: Lab) -> None:
     daily = header_of("1d")
     lab.wiring.sealed.publish(candidate(days(0, 5), FIRST_MS, header=daily))
