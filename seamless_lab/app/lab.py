@@ -357,7 +357,7 @@ class Lab:
             at the beginning. It may be called on two threads, for each symbol, and on beginnings of its bars. Or SQL
             text that selects `ts` and `position` from `bars`, one symbol's.
         pins
-            References to sealed bars by name, `{"btc": "pin:btc"}`, or a list of them, or one.
+            References to sealed bars by name, `{"btc": "pin:btc"}`, or a list of them, or one; `pin:*` is all pins.
         start, end
             The window; by default that of the pins.
         fee_bps, slippage_bps

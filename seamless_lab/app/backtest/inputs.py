@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from seamless_lab.app.door import Door
 from seamless_lab.app.results import FetchResult, Json
 from seamless_lab.app.sealed_reads import SealedBars, SealedTarget, resolve_sealed
+from seamless_lab.app.sql.relations import matching
 from seamless_lab.app.view import plural
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.grid import Grid
@@ -18,7 +19,7 @@ from seamless_lab.core.time import TimeLike, TimeRange, format_time
 from seamless_lab.errors import DataError, GapsRefused, RequestError
 
 PinsLike = Mapping[str, str] | Sequence[str] | str
-"""References to sealed bars: by the names they are given, or a list of them, or one."""
+"""References to sealed bars: by the names they are given, or a list of them, or one; `pin:GLOB*` is all that match."""
 
 _EXAMPLE = "pins={'btc': 'pin:btc', 'eth': 'ohlcv:binance:ETH/USDT:1m@sha256:…'}"
 
@@ -83,7 +84,7 @@ def universe(
     """
     targets = tuple(
         (name, resolve_sealed(wiring, door, ref, start, end, domain=Domain.BACKTEST))
-        for name, ref in sorted(_named(pins).items())
+        for name, ref in sorted(_named(wiring, pins).items())
     )
     first_name, first = targets[0]
     grid = first.version.header.grid
@@ -155,13 +156,13 @@ def require_prices(name: str, sealed: SealedBars) -> None:
             )
 
 
-def _named(pins: PinsLike) -> dict[str, str]:
+def _named(wiring: Wiring, pins: PinsLike) -> dict[str, str]:
     if isinstance(pins, Mapping):
         named = {_text(name): _text(ref) for name, ref in pins.items()}
     else:
         listed: list[object] = [*pins] if isinstance(pins, list | tuple) else [pins]
         named = {}
-        for ref in map(_text, listed):
+        for ref in (match for given in listed for match in matching(wiring, _text(given))):
             name = _name(ref)
             if name in named:
                 raise RequestError(f"Two of the pins are {name!r}.", hint=f"Give them names: {_EXAMPLE}", value=name)

@@ -64,7 +64,7 @@ class BacktestResult(Rendered):
         Columns `ts` (Int64) and `time` (UTC), when the bar opened; `equity`; `returns` since the bar before;
         `drawdown`, from 0 down to -1, from the highest equity so far.
         """
-        portfolio, capital = self.ran.portfolio, self.trading.capital
+        portfolio = self.ran.portfolio
         grid = portfolio.calendar.grid
         equity = portfolio.equity[portfolio.seen]
         ts = self.window.start + np.flatnonzero(portfolio.seen) * grid.step_s
@@ -73,20 +73,19 @@ class BacktestResult(Rendered):
                 "ts": ts,
                 "time": _times(pl.Series(ts)),
                 "equity": equity,
-                "returns": returns_of(equity, capital),
-                "drawdown": equity / peaks_of(equity, capital) - 1,
+                "returns": returns_of(equity, portfolio.capital),
+                "drawdown": equity / peaks_of(equity, portfolio.capital) - 1,
             }
         )
 
     @property
     def returns(self) -> pl.DataFrame:
         """Daily returns: `date` (UTC day), `returns`, and `equity` at the day's last close."""
-        calendar, capital = self.ran.portfolio.calendar, self.trading.capital
-        daily = self._daily
+        portfolio, daily = self.ran.portfolio, self._daily
         return pl.DataFrame(
             {
-                "date": pl.from_epoch(pl.Series(calendar.days), time_unit="s").cast(pl.Date),
-                "returns": returns_of(daily, capital),
+                "date": pl.from_epoch(pl.Series(portfolio.calendar.days), time_unit="s").cast(pl.Date),
+                "returns": returns_of(daily, portfolio.capital),
                 "equity": daily,
             }
         )
@@ -133,7 +132,7 @@ class BacktestResult(Rendered):
     def metrics(self) -> Metrics:
         """The portfolio's metrics, from daily returns (UTC days, 365 a year)."""
         portfolio = self.ran.portfolio
-        course = portfolio.calendar.course(portfolio.equity, self.trading.capital)
+        course = portfolio.calendar.course(portfolio.equity, portfolio.capital)
         gains: Floats = np.concatenate([gains_of(run.trades) for run in self.ran.symbols])
         return course.metrics(Activity.joint([run.activity for run in self.ran.symbols]), gains)
 
@@ -193,7 +192,7 @@ class BacktestResult(Rendered):
     @property
     def _daily(self) -> Floats:
         portfolio = self.ran.portfolio
-        return portfolio.calendar.at_days(portfolio.equity, self.trading.capital)
+        return portfolio.calendar.at_days(portfolio.equity, portfolio.capital)
 
 
 def _times(seconds: pl.Series) -> pl.Series:

@@ -64,7 +64,7 @@ def run(wiring: Wiring, universe: Universe, strategy: Strategy, trading: Trading
     portfolio = Portfolio(Calendar(universe.grid, universe.window))
     symbols = []
     for found, ts, spread in _in_order(wiring, universe, strategy, trading):
-        portfolio.add(ts, spread)
+        portfolio.add(ts, spread, trading.capital / len(universe.targets))
         symbols.append(found)
     return Ran(tuple(symbols), portfolio, _digest(symbols, portfolio, strategy, trading))
 

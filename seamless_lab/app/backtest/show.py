@@ -34,12 +34,12 @@ _COLUMNS = (
 
 def backtest(result: BacktestResult) -> View:
     """The view of a backtest."""
-    metrics, trading = result.metrics, result.trading
+    metrics = result.metrics
     blocks: list[Block] = [Note(text, Tone.WARN) for text in _cautions(result)]
     shown = result.ran.symbols[:SYMBOLS_SHOWN]
     rows = [_row("portfolio", metrics)] if len(result) > 1 else []
     rows += [_row(run.input.name, run.metrics) for run in shown]
-    blocks.append(curve(result.ran.portfolio.equity, trading.capital))
+    blocks.append(curve(result.ran.portfolio.equity, result.ran.portfolio.capital))
     blocks.append(Table(_COLUMNS, tuple(rows), left_out=len(result) - len(shown)))
     blocks.append(
         Facts(

@@ -107,8 +107,8 @@ def _asked(wiring: Wiring, name: str, ref: Ref) -> Asked:
     if isinstance(ref, str) and not ref.startswith(PIN):
         return Asked(name, (ref,), many=False)
     if isinstance(ref, str):
-        return Asked(name, tuple(_matching(wiring, ref)), many="*" in ref)
-    refs = tuple(match for each in ref for match in _matching(wiring, each))
+        return Asked(name, tuple(matching(wiring, ref)), many="*" in ref)
+    refs = tuple(match for each in ref for match in matching(wiring, each))
     if not refs:
         raise RequestError(
             f"The universe {name!r} has no pins.", hint="List references, or write pin:NAME*.", name=name
@@ -116,7 +116,7 @@ def _asked(wiring: Wiring, name: str, ref: Ref) -> Asked:
     return Asked(name, refs, many=True)
 
 
-def _matching(wiring: Wiring, ref: object) -> Iterator[str]:
+def matching(wiring: Wiring, ref: object) -> Iterator[str]:
     """A reference, or all pins whose names match `pin:GLOB*`."""
     if not isinstance(ref, str):
         raise RequestError(

@@ -56,9 +56,13 @@ class Calendar:
 
 @dataclass(slots=True)
 class Portfolio:
-    """The sum of sleeves, added one by one; memory does not depend on how many there are."""
+    """The sum of sleeves, added one by one; memory does not depend on how many there are.
+
+    `capital` is added up as equity is, so that a portfolio that never trades keeps it to the last bit.
+    """
 
     calendar: Calendar
+    capital: float = 0.0
     equity: Floats = field(init=False)
     seen: npt.NDArray[np.bool_] = field(init=False)
 
@@ -66,8 +70,9 @@ class Portfolio:
         self.equity = np.zeros(self.calendar.slots)
         self.seen = np.zeros(self.calendar.slots, dtype=np.bool_)
 
-    def add(self, ts: Ints, spread: Floats) -> None:
-        """Add a sleeve: its bars' times, and its equity at every slot."""
+    def add(self, ts: Ints, spread: Floats, capital: float) -> None:
+        """Add a sleeve: its bars' times, its equity at every slot, and what it began with."""
+        self.capital += capital
         self.equity += spread
         if ts.size == self.calendar.slots:
             self.seen[:] = True

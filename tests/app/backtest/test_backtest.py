@@ -102,6 +102,15 @@ def test_a_portfolio_is_the_sum_of_independent_sleeves(lab):
     assert whole.metrics.fees == pytest.approx(sum(one.metrics.fees for one in alone))
 
 
+def test_a_portfolio_that_never_trades_keeps_its_capital_to_the_last_bit(lab, home):
+    refs = {f"s{number}": ref(lab, "BTC") for number in range(10)}  # ten times 0.1 is not 1
+    result = lab.backtest(lambda bars: pl.lit(0), pins=refs)
+    assert result.metrics.total_return == 0
+    assert result.metrics.max_drawdown == result.metrics.max_drawdown_days == 0
+    assert result.metrics.calmar is None
+    assert (result.equity["drawdown"] == 0).all()
+
+
 def test_frames_hang_together(lab):
     result = lab.backtest(above, pins=three(lab), fee_bps=5)
     equity, returns = result.equity, result.returns

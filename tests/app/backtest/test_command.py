@@ -68,6 +68,13 @@ def test_a_crossover_of_two_pins_is_what_the_lab_gives(seamless, ready):
     assert (code, "crossover(10, 40, short=True)" in out) == (0, True)
 
 
+def test_all_pins_that_match_are_taken(seamless):
+    code, out, _ = seamless("backtest", "crossover:10:40", "pin:*", "--json")
+    assert (code, [given["name"] for given in json.loads(out)["inputs"]]) == (0, ["btc", "eth"])
+    code, _, err = seamless("backtest", "crossover:10:40", "pin:x*")
+    assert (code, "No pin matches pin:x*" in err) == (2, True)
+
+
 def test_a_function_in_a_file_has_its_source_in_the_digest(seamless, tmp_path):
     def digest():
         code, out, _ = seamless("backtest", "strategies.py:momentum", "pin:btc", "--json")

@@ -117,6 +117,7 @@ def test_a_portfolio_is_the_sum_of_its_sleeves_and_knows_which_slots_had_a_bar()
     portfolio = Portfolio(calendar)
     for times, values in (([0, 120], [1.0, 2.0]), ([120], [5.0])):
         ts = np.array(times, dtype=np.int64)
-        portfolio.add(ts, calendar.spread(ts, np.array(values), 0.25))
+        portfolio.add(ts, calendar.spread(ts, np.array(values), 0.25), 0.25)
+    assert portfolio.capital == 0.5
     assert portfolio.equity.tolist() == [1.25, 1.25, 7.0, 7.0]
     assert portfolio.seen.tolist() == [True, False, True, False]
