@@ -74,7 +74,7 @@ def crossover(fast: int, slow: int, *, short: bool = False) -> Crossover:
 
 
 def _running(ticks: Ints, factor: int) -> Ints:
-    largest = int(np.abs(ticks).max()) if ticks.size else 0
+    largest = max(int(ticks.max()), -int(ticks.min()))
     if largest * max(ticks.size, factor) > _INT64_MAX:
         raise DataError(
             f"Sums of {ticks.size:,} prices of up to {largest:,} ticks do not fit into 64 bits.",
