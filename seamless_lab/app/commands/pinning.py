@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from seamless_lab.app.results import Result
 
 
-def pin(  # noqa: PLR0913 - one argument for each option
+def pin(  # noqa: PLR0913  # one argument for each option
     call: Call,
     *,
     name: str | None,
