@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from seamless_lab.core.conformance import Conformed, conform
 from seamless_lab.core.coverage import stable_until
@@ -18,6 +17,7 @@ from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.report import ConformancePolicy, ConformanceReport, merge_reports
 from seamless_lab.core.time import EARLIEST_S, TimeRange
 from seamless_lab.engine.events import Emit, Event, Field
+from seamless_lab.engine.leasing import Leases
 from seamless_lab.engine.ports import (
     Attempt,
     Claimed,
@@ -32,6 +32,7 @@ from seamless_lab.engine.ports import (
     SourceTraits,
 )
 from seamless_lab.engine.single_flight import SingleFlight
+from seamless_lab.engine.uncancelled import to_the_end
 from seamless_lab.errors import (
     ConformancePipelineError,
     CoordinatorUnavailable,
@@ -47,13 +48,8 @@ GIVE_UP_AFTER = 3
 An exchange that is down is not asked a thousand times.
 """
 
-WAIT_POLL_S = 0.1
-"""How often a block that another process holds is tried again."""
-
 BLOCKS_PER_REQUEST = 2
 """Blocks under way for each request that may be: while one is claimed or written, another is asked for."""
-
-T = TypeVar("T")
 
 _NOTHING_WITHDRAWN = Observed.none()
 
@@ -106,7 +102,7 @@ class Backfiller:
         self._ports = ports
         self._policy = policy
         self._conformance = conformance
-        self._owner = owner
+        self._leases = Leases(ports.coordinator, owner, renew_ms=policy.embedded_renew_ms)
         self._stabilization_bars = stabilization_bars
         self._flights = SingleFlight()
         self._gate = asyncio.Semaphore(policy.max_concurrent_requests)
@@ -232,7 +228,11 @@ class Backfiller:
                 return await self._fill_leased(run, block, key)
 
     async def _fill_leased(self, run: _Run, block: Block, key: LeaseKey) -> bool:
-        async with self._leased(run.header, key, block.window) as lease:
+        def waiting(held: HeldElsewhere) -> None:
+            facts: dict[str, Field] = {"owner": held.owner, "expires_at_ms": held.expires_at_ms}
+            self._emit("seamless.backfill.waiting", run.header, block.window, **facts)
+
+        async with self._leases.hold(key, waiting) as lease:
             for gap in await self._still_missing(run, block):
                 if not await self._ask(run, gap, lease()):
                     return False
@@ -247,60 +247,6 @@ class Backfiller:
         firm = settled(observed, run.header.grid, stabilization_bars=self._stabilization_bars)
         return block.gaps - standing(firm, run.withdrawn).answered - run.sealed
 
-    @asynccontextmanager
-    async def _leased(self, header: Header, key: LeaseKey, window: TimeRange) -> AsyncIterator[Callable[[], Claimed]]:
-        """Hold a block's lease, renewed in the background; yields the lease as it is now."""
-        held = await self._claim(header, key, window)
-
-        async def keep() -> None:
-            nonlocal held
-            while True:
-                await asyncio.sleep(self._policy.embedded_renew_ms / 1000)
-                with suppress(CoordinatorUnavailable):  # tried again next turn; a lease outlives one missed renewal
-                    held = await self._ports.coordinator.renew(held)
-
-        keeper = asyncio.create_task(keep())
-        try:
-            yield lambda: held
-        except BaseException as error:  # also a cancellation: the lease goes back at once, whatever happened
-            with suppress(CoordinatorUnavailable, LeaseLost):
-                await _to_the_end(self._ports.coordinator.fail(held, type(error).__name__))
-            raise
-        else:
-            await _to_the_end(self._ports.coordinator.complete(held))
-        finally:
-            keeper.cancel()
-            await _ended(keeper)
-            if not keeper.cancelled() and not isinstance(keeper.exception(), LeaseLost | None):
-                keeper.result()
-
-    async def _claim(self, header: Header, key: LeaseKey, window: TimeRange) -> Claimed:
-        announced = False
-        while True:
-            match await self._answer_to_claim(key):
-                case Claimed() as lease:
-                    return lease
-                case HeldElsewhere(owner=owner, expires_at_ms=expires_at_ms):
-                    if not announced:
-                        self._emit(
-                            "seamless.backfill.waiting", header, window, owner=owner, expires_at_ms=expires_at_ms
-                        )
-                        announced = True
-                    await asyncio.sleep(WAIT_POLL_S)
-
-    async def _answer_to_claim(self, key: LeaseKey) -> Claimed | HeldElsewhere:
-        """Claim once. A lease that is granted after this was cancelled goes back, or it would block others for long."""
-        claiming = asyncio.ensure_future(self._ports.coordinator.claim(key, self._owner))
-        try:
-            await _ended(claiming)
-        except asyncio.CancelledError:
-            granted = None if claiming.cancelled() or claiming.exception() is not None else claiming.result()
-            if isinstance(granted, Claimed):
-                with suppress(CoordinatorUnavailable, LeaseLost):
-                    await _to_the_end(self._ports.coordinator.fail(granted, "CancelledError"))
-            raise
-        return claiming.result()
-
     async def _ask(self, run: _Run, gap: TimeRange, lease: Claimed) -> bool:
         """Ask for one gap and keep the answer; False where nothing is asked any more."""
         header, hot, clock = run.header, self._ports.hot, self._ports.clock
@@ -314,7 +260,7 @@ class Backfiller:
                 with run.judging():
                     fetched = await self._ports.fetcher.fetch(header.node, header.grid, gap)
             # What has arrived is kept, also when this is cancelled meanwhile.
-            conformed = await _to_the_end(asyncio.to_thread(self._keep, run, gap, fetched, lease, asked_at_ms))
+            conformed = await to_the_end(asyncio.to_thread(self._keep, run, gap, fetched, lease, asked_at_ms))
         except (SourceUnavailable, SourceRejected, ConformancePipelineError) as error:
             outcome = "rejected" if isinstance(error, SourceRejected) else "failed"
             attempt = Attempt(
@@ -382,30 +328,6 @@ class Backfiller:
         if window is not None:
             where |= {"start": window.start, "end": window.end}
         self._ports.emit(Event(name, self._ports.clock.now_ms(), where | fields))
-
-
-async def _to_the_end(work: Coroutine[None, None, T]) -> T:
-    """Do `work`, however often this is cancelled meanwhile: cancelling it may leave it undone without a trace."""
-    task = asyncio.create_task(work)
-    await _ended(task)
-    return task.result()
-
-
-async def _ended(task: asyncio.Future[T]) -> None:
-    """Wait until `task` has ended, however often this is cancelled meanwhile.
-
-    A cancellation is passed on afterwards, whatever became of the task: swallowed, it would let the fill go on.
-    """
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if not task.cancelled():
-        task.exception()  # seen, also when the cancellation goes before it
-    if cancelled is not None:
-        raise cancelled
 
 
 def forgotten(header: Header, traits: SourceTraits, now_s: int) -> Ranges:
