@@ -72,7 +72,7 @@ class CellJournal:
         """The cells that read or made something, in the order in which they last ran."""
         with self._lock:
             found = [
-                SealedCell(run.cell, run.source, tuple(run.reads), tuple(run.results.values()))
+                SealedCell(run.cell, run.source, tuple(sorted(run.reads, key=_place)), tuple(run.results.values()))
                 for run in self._runs.values()
                 if run.reads or run.results
             ]
@@ -99,6 +99,11 @@ def source_digest(source: str) -> str:
 
 def _key(cell: Cell) -> str:
     return cell.id or f"[{cell.execution_count}]"
+
+
+def _place(record: ReadRecord) -> tuple[str, int, int, str, str]:
+    """An order that does not depend on which of several threads read first."""
+    return record.written, record.window.start, record.window.end, record.content, record.domain
 
 
 def _what(record: ResultRecord) -> str:

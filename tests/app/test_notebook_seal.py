@@ -85,6 +85,17 @@ def test_a_thread_that_knows_no_cell_reads_for_the_one_that_runs() -> None:
     assert content(journal) == [("a", 1, [1], [2])]
 
 
+def test_which_thread_read_first_leaves_no_trace() -> None:
+    orders = []
+    for numbers in ((1, 2, 3), (3, 1, 2)):
+        journal = CellJournal()
+        journal.begin(cell := Cell("a", 1), "s")
+        for number in numbers:
+            journal.read(read(cell, number))
+        orders.append(content(journal))
+    assert orders == [[("a", 1, [1, 2, 3], [])]] * 2
+
+
 runs = st.lists(st.tuples(st.sampled_from("abc"), st.lists(st.integers(1, 5), max_size=4)), max_size=12)
 
 

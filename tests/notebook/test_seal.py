@@ -9,12 +9,17 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
+import seamless_lab
 from seamless_lab.app.lockfile_disk import load
 from seamless_lab.app.notebook_cells import NoSeal
 from seamless_lab.app.notebook_check import State
 from seamless_lab.app.notebook_seal import MIME, SealDamaged
+from seamless_lab.app.reads import Cell
 from seamless_lab.errors import NotFound
+from seamless_lab.notebook.session import SESSION
 from tests.notebook.kernels import CellFailed, Editor, shown
 from tests.notebook.projects import BTC, ETH, head, minute, new_project, opened, restate
 from tests.notebook.studies import LOAD, fetch, seamless, study
@@ -59,7 +64,7 @@ def test_labs_of_one_s_own_threads_and_tasks_belong_to_their_cell(editor: Editor
         f"await lab.afetch('{BTC}', '2024-01-03')",
     )
     found = reads(editor.run("seal", "%seamless seal"))
-    assert found == [("own", BTC, "2024-01-01"), ("own", ETH, "2024-01-02"), ("own", BTC, "2024-01-03")]
+    assert found == [("own", BTC, "2024-01-01"), ("own", BTC, "2024-01-03"), ("own", ETH, "2024-01-02")]
     editor.run("own", "pass")
 
 
@@ -105,6 +110,22 @@ def test_the_cell_that_loads_the_extension_is_watched_too(tmp_path: Path) -> Non
         fresh.save()
         fresh.run("seal", "%seamless seal n.ipynb")
         assert (tmp_path / "p" / "seamless.lock").exists()
+
+
+def test_a_runner_that_keeps_no_history_gives_the_same_seal() -> None:
+    cells = [LOAD, "from seamless_lab.app.reads import CURRENT_CELL\na = CURRENT_CELL.get()", "b = CURRENT_CELL.get()"]
+    found = []
+    for history in (True, False):
+        shell = InteractiveShell(config=Config({"HistoryManager": {"hist_file": ":memory:"}}))
+        held, SESSION.close = SESSION.close, lambda: None  # type: ignore[method-assign]  # it is other tests' session
+        try:
+            for source in cells:
+                shell.run_cell(source, store_history=history).raise_error()
+            found.append((shell.user_ns["a"], shell.user_ns["b"]))
+            seamless_lab.unload_ipython_extension(shell)
+        finally:
+            SESSION.close = held  # type: ignore[method-assign]
+    assert found == [(Cell("", 2), Cell("", 3))] * 2
 
 
 # -- a notebook that ran without an editor ----------------------------------------------------------------------------
