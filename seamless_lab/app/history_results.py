@@ -44,8 +44,8 @@ class BarHistory(Rendered):
         """One row a distinct belief.
 
         `since, until` (UTC datetimes of the commits; `until` null: still believed), `seq` and `ref` of the first
-        version that says so, `state` (`bar`, `quiet` or `unanswered`), the values, and `observed_at`, when the source
-        had said it.
+        version that says so, `state` (`bar`, `quiet` or `unanswered`), the values, `observed_at`, when the source had
+        said it (or when it was rolled back), and `rollback_of`, the version that a rollback brought back, or null.
         """
         commits = [belief.since for belief in self.beliefs]
         values = pl.concat([_values(belief) for belief in self.beliefs])
@@ -58,6 +58,7 @@ class BarHistory(Rendered):
                 "state": pl.Series([str(belief.state) for belief in self.beliefs]),
                 **values.to_dict(),
                 "observed_at": _moments([belief.observed_at_ms for belief in self.beliefs]),
+                "rollback_of": pl.Series([rolled_back(commit) for commit in commits], dtype=pl.Int64),
             }
         )
 

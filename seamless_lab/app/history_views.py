@@ -25,10 +25,12 @@ def bar_history(result: BarHistory) -> View:
         Column(""),
         *(Column(name, right=True) for name in VALUES),
         Column("observed"),
+        Column(""),
     )
     rows = []
     for belief in result.beliefs:
         values = belief.bar.frame.select(VALUES).row(0) if len(belief.bar) else ()
+        back = belief.since.provenance.get("rollback_of")
         rows.append(
             (
                 _moment(belief.since.as_of_ms),
@@ -36,7 +38,8 @@ def bar_history(result: BarHistory) -> View:
                 str(belief.since.seq),
                 str(belief.state) if not values else "",
                 *([number(value) for value in values] or [""] * len(VALUES)),
-                "" if belief.observed_at_ms is None else _moment(belief.observed_at_ms),
+                "" if belief.observed_at_ms is None or back else _moment(belief.observed_at_ms),
+                f"rolled back to seq {back}" if back else "",
             )
         )
     blocks: list[Block] = [Table(columns, tuple(rows))]

@@ -383,6 +383,11 @@ def test_a_rollback_is_a_new_version_with_the_older_fingerprint(lab: Lab) -> Non
     assert isinstance(found, WindowHistory)
     assert found.frame["rollback_of"].to_list() == [None] * 4 + [1]
     assert "rolled back to seq 1" in shown(found)
+    beliefs = lab.history(NODE, "2024-01-02T00:15")
+    assert isinstance(beliefs, BarHistory)
+    assert beliefs.frame["rollback_of"].to_list() == [None, None, 1]
+    assert beliefs.frame["close"].to_list()[0] == beliefs.frame["close"].to_list()[2]
+    assert "rolled back to seq 1" in shown(beliefs)
     assert f"seamless rollback {NODE}@seq:4" in str(done), "how to undo it"
     assert lab.verify(NODE).exit_code == 0
     undone = lab.rollback(f"{NODE}@seq:4", write=True)
