@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -63,6 +64,15 @@ def test_a_commit_reads_back() -> None:
     assert commit.to_bytes() == COMMIT.to_bytes()
     assert commit.observed == COMMIT.observed
     assert commit.bounds == COMMIT.bounds
+
+
+def test_what_a_rollback_withdrew_reads_back_and_is_not_written_where_there_is_nothing() -> None:
+    withdrawn = Observed.from_runs([[0, 60, 5], [120, 240, 7]])
+    data = replace(COMMIT, withdrawn=withdrawn).to_bytes()
+    assert commit_from_bytes(data, path="c").withdrawn == withdrawn
+    assert json.loads(data)["withdrawn_at_ms"] == withdrawn.runs()
+    assert b"withdrawn" not in COMMIT.to_bytes()
+    assert not len(commit_from_bytes(COMMIT.to_bytes(), path="c").withdrawn)
 
 
 def test_the_empty_tree_and_commit_read_back() -> None:
