@@ -25,7 +25,7 @@ SEALED_AT_MS = 1_717_200_000_000
 def walk(slots: int, step: int, seed: int, *, start: int = START) -> pl.DataFrame:
     """Bars of a random walk in cents, one in every slot."""
     random = np.random.default_rng(seed)
-    close = 10_000 + np.cumsum(random.integers(-60, 61, slots))
+    close = np.maximum(np.abs(10_000 + np.cumsum(random.integers(-60, 61, slots))), 100)  # prices stay above zero
     opened = np.concatenate(([10_000], close[:-1])) + random.integers(-5, 6, slots)
     high, low = np.maximum(opened, close) + 3, np.minimum(opened, close) - 3
     cents = np.column_stack((opened, high, low, close)) / np.float64(100)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
-import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,6 +9,7 @@ from typing import Protocol
 import polars as pl
 
 from seamless_lab.app.backtest.positions import POSITION, aligned
+from seamless_lab.app.backtest.source import name_of, source_of
 from seamless_lab.app.backtest.sql import FromSql
 from seamless_lab.app.results import with_time
 from seamless_lab.core.backtest.crossover import Crossover
@@ -22,6 +20,7 @@ PolarsFunction = Callable[[pl.DataFrame], PositionsLike]
 StrategyLike = Crossover | PolarsFunction | str
 
 _RAISED = "The strategy"
+_LONGEST = 60
 
 
 class Strategy(Protocol):
@@ -91,25 +90,20 @@ class Shipped:
 
 @dataclass(frozen=True, slots=True)
 class FromPolars:
-    """A function of one symbol's frame (`ts`, `time`, prices, `volume`)."""
+    """A function of one symbol's frame (`ts`, `time`, prices, `volume`), with its name and its source.
+
+    Both are looked up once and by `of`: Python 3.11 cannot parse on two threads at a time.
+    """
 
     function: PolarsFunction
+    label: str
+    text: str
 
-    @property
-    def label(self) -> str:
-        """The function's name."""
-        return getattr(_plain(self.function), "__name__", type(self.function).__name__)
-
-    @property
-    def text(self) -> str:
-        """The function's source, with the arguments that `functools.partial` has bound; empty where there is none."""
-        bound = ""
-        if isinstance(self.function, functools.partial):
-            bound = f"{self.function.args!r} {sorted(self.function.keywords.items())!r}\n"
-        try:
-            return bound + textwrap.dedent(inspect.getsource(_plain(self.function)))
-        except (OSError, TypeError):  # typed at a prompt, or compiled
-            return bound
+    @classmethod
+    def of(cls, function: PolarsFunction) -> FromPolars:
+        """The strategy of a function."""
+        name = name_of(function)
+        return cls(function, f"{name[:_LONGEST]}…" if len(name) > _LONGEST else name, source_of(function))
 
     @property
     def recipe(self) -> None:
@@ -161,7 +155,7 @@ def strategy_of(given: StrategyLike) -> Strategy:
     if isinstance(given, str):
         return FromSql(given)
     if callable(given):
-        return FromPolars(given)
+        return FromPolars.of(given)
     raise RequestError(
         f"{given!r:.80} is no strategy.",
         hint="Give crossover(20, 100), a function of a polars frame of bars, or SQL text that selects ts and position.",
@@ -176,7 +170,3 @@ def raised_by_strategy(error: Exception) -> str:
 def _evaluated(frame: pl.DataFrame, found: pl.Expr) -> pl.Series:
     # beside the frame's own columns, so that a constant becomes one position a bar
     return frame.with_columns(found.alias(POSITION))[POSITION]
-
-
-def _plain(function: PolarsFunction) -> PolarsFunction:
-    return function.func if isinstance(function, functools.partial) else function

@@ -440,6 +440,14 @@ def test_bound_arguments_are_code(lab):
     assert runs[0] == runs[1] != runs[2]
 
 
+def test_a_lambda_is_itself_wherever_it_stands(lab):
+    pins = {"btc": ref(lab, "BTC")}
+    first = lab.backtest(lambda bars: close > 101, pins=pins)
+    again = lab.backtest(lambda bars: close > 101, pins=pins, fee_bps=0.0).digest
+    assert again == first.digest
+    assert first.to_text().startswith("lambda bars: close > 101  [2024-01-01")
+
+
 def test_one_tick_in_one_bar_changes_inputs_and_digest(lab, home, tmp_path):
     frame = bars_of(lab, "BTC")
     bumped = frame.with_columns(high=pl.when(pl.col("ts") == START + 500 * HOUR).then(close + 9).otherwise("high"))
