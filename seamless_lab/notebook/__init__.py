@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from seamless_lab.notebook.cells import watch_cells
+from seamless_lab.notebook.cells import CellWatch
 from seamless_lab.notebook.magic import SeamlessMagics, documented
 from seamless_lab.notebook.matcher import make_matcher
 from seamless_lab.notebook.session import SESSION
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["lab", "load_ipython_extension", "unload_ipython_extension"]
 
-_loaded: dict[int, tuple[SeamlessMagics, Callable[[], None]]] = {}
+_loaded: dict[int, tuple[SeamlessMagics, CellWatch]] = {}
 
 
 def lab() -> Lab:
@@ -33,15 +32,15 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     documented()
     shell.register_magics(magics)
     shell.Completer.custom_matchers.append(make_matcher(SESSION.known))
-    _loaded[id(shell)] = (magics, watch_cells(shell, SESSION.journal))
+    _loaded[id(shell)] = (magics, CellWatch(shell, SESSION.journal))
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """Take everything away again and close the labs; a no-op when nothing is there."""
     if id(shell) not in _loaded:
         return
-    magics, unwatch = _loaded.pop(id(shell))
-    unwatch()
+    magics, watch = _loaded.pop(id(shell))
+    watch.end()
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop("seamless", None)
     shell.configurables[:] = [kept for kept in shell.configurables if id(kept) != id(magics)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,25 +15,43 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
 
 
-def watch_cells(shell: InteractiveShell, journal: CellJournal) -> Callable[[], None]:
-    """Tell the journal of every cell that starts, and of what it reads and makes; returns the function that ends it."""
+class CellWatch:
+    """Tells a journal of every cell that starts, and of what it reads and makes, until `end`."""
 
-    def begin(info: ExecutionInfo) -> None:
-        if info.store_history:  # what a cell runs by run_cell is part of that cell
-            _begin(shell, journal, info.cell_id, str(info.raw_cell))
+    def __init__(self, shell: InteractiveShell, journal: CellJournal) -> None:
+        self._shell = shell
+        self._journal = journal
+        self._depth = 0
+        self._count = max(1, shell.displayhook.prompt_count)
+        history = shell.history_manager
+        typed = history.input_hist_raw[-1] if history is not None else ""  # the cell that loads the extension runs
+        self._begin(_cell_id(shell), typed)
+        shell.events.register("pre_run_cell", self._before)
+        shell.events.register("post_run_cell", self._after)
+        self._ends = [reads.listen(journal.read), result_records.listen(journal.made)]
 
-    history = shell.history_manager
-    if history is not None and (typed := history.input_hist_raw[-1]):  # the cell that loads the extension runs already
-        _begin(shell, journal, _cell_id(shell), typed)
-    shell.events.register("pre_run_cell", begin)
-    ends = [reads.listen(journal.read), result_records.listen(journal.made)]
-
-    def end() -> None:
-        shell.events.unregister("pre_run_cell", begin)
-        for each in ends:
+    def end(self) -> None:
+        """Hear no more."""
+        self._shell.events.unregister("pre_run_cell", self._before)
+        self._shell.events.unregister("post_run_cell", self._after)
+        for each in self._ends:
             each()
 
-    return end
+    def _before(self, info: ExecutionInfo) -> None:
+        self._depth += 1
+        if self._depth > 1:  # what a cell runs by run_cell is part of that cell
+            return
+        # Runners that keep no history (nbval) have no numbers: they are counted on as a front end would.
+        self._count = self._shell.displayhook.prompt_count if info.store_history else self._count + 1
+        self._begin(str(info.cell_id or ""), str(info.raw_cell))
+
+    def _after(self, _result: object) -> None:
+        self._depth = max(0, self._depth - 1)
+
+    def _begin(self, cell_id: str, source: str) -> None:
+        cell = Cell(cell_id, self._count)
+        CURRENT_CELL.set(cell)
+        self._journal.begin(cell, source_digest(source) if source else "")
 
 
 def this_notebook(environment: Mapping[str, str], names: Mapping[str, object]) -> Path | None:
@@ -41,12 +59,6 @@ def this_notebook(environment: Mapping[str, str], names: Mapping[str, object]) -
     told = names.get("__vsc_ipynb_file__") or environment.get("JPY_SESSION_NAME") or ""
     path = Path(os.fspath(told)) if isinstance(told, str | os.PathLike) and told else None
     return path if path is not None and path.suffix == ".ipynb" else None
-
-
-def _begin(shell: InteractiveShell, journal: CellJournal, cell_id: str | None, source: str) -> None:
-    cell = Cell(cell_id or "", shell.displayhook.prompt_count)  # the number that Out[…] will have
-    CURRENT_CELL.set(cell)
-    journal.begin(cell, source_digest(source))
 
 
 def _cell_id(shell: InteractiveShell) -> str:
