@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from seamless_lab.app.sql.macros import MACROS
+from seamless_lab.app.sql.macros import MACROS, creating
 from seamless_lab.app.sql.relations import Relation
 from seamless_lab.errors import ConfigError, RequestError
 
@@ -76,8 +76,10 @@ def closed_off(limits: Limits) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def furnish(connection: duckdb.DuckDBPyConnection, relations: Iterable[Relation]) -> None:
-    """Give it the relations, without a copy, and the macros; then lock what it may do."""
+def furnish(
+    connection: duckdb.DuckDBPyConnection, relations: Iterable[Relation], macros: Iterable[str] = MACROS
+) -> None:
+    """Give it the relations, without a copy, and macros; then lock what it may do."""
     for place, relation in enumerate(relations):
         parts = []
         for number, (label, sealed) in enumerate(relation.members):
@@ -85,14 +87,16 @@ def furnish(connection: duckdb.DuckDBPyConnection, relations: Iterable[Relation]
             connection.register(source, sealed.bars.frame)
             parts.append(_rows(source, label if relation.many else None))
         connection.execute(f'CREATE VIEW "{_quoted(relation.name, DOUBLE)}" AS {" UNION ALL ".join(parts)}')
-    _lock(connection)
+    _lock(connection, macros)
 
 
-def furnish_one(connection: duckdb.DuckDBPyConnection, name: str, symbol: str, bars: pl.DataFrame) -> None:
+def furnish_one(
+    connection: duckdb.DuckDBPyConnection, name: str, symbol: str, bars: pl.DataFrame, macros: Iterable[str] = MACROS
+) -> None:
     """Give it one relation with the bars of one symbol, which a column names; then as `furnish`."""
     connection.register("__0", bars)
     connection.execute(f'CREATE VIEW "{_quoted(name, DOUBLE)}" AS {_rows("__0", symbol)}')
-    _lock(connection)
+    _lock(connection, macros)
 
 
 def _rows(source: str, symbol: str | None) -> str:
@@ -100,9 +104,9 @@ def _rows(source: str, symbol: str | None) -> str:
     return f'SELECT {named}{_BARS} FROM "{source}"'
 
 
-def _lock(connection: duckdb.DuckDBPyConnection) -> None:
-    for macro in MACROS:
-        connection.execute(macro)
+def _lock(connection: duckdb.DuckDBPyConnection, macros: Iterable[str]) -> None:
+    for statement in creating(macros):
+        connection.execute(statement)
     connection.execute("SET lock_configuration = true")
 
 

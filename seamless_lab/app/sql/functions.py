@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from seamless_lab.app.sql.macros import MACROS
+
 
 def _names(*texts: str) -> frozenset[str]:
     return frozenset(name for text in texts for name in text.split())
@@ -77,13 +79,15 @@ GROWING = {
 The engine makes them in one step, which no memory limit bounds and no timeout interrupts.
 """
 
+RESAMPLE = "resample"
+"""A macro that stands for a table."""
+
 FORMATS = frozenset({"format", "printf"})
 """Growing functions whose argument is a pattern with widths in it."""
 
-MACROS = frozenset({"crossover", "drawdown", "log_returns", "returns", "sma"})
-"""Ours; see `macros`."""
-
-ALLOWED = _names(_OPERATORS, _NUMBERS, _TIMES, _TEXTS, _NESTED, _AGGREGATES, _WINDOWS) | MACROS.union(GROWING)
+ALLOWED = _names(_OPERATORS, _NUMBERS, _TIMES, _TEXTS, _NESTED, _AGGREGATES, _WINDOWS) | MACROS.union(GROWING) - {
+    RESAMPLE
+}
 """Functions of values, which give the same answer for the same arguments."""
 
 VOLATILE = _names(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 # A price is the decimal number it was written as, not the float nearest to it. Scaling by 10 to the power that leaves
 # at most 15 digits and rounding once gives that number back as a whole one: exactly, for values of up to 15 digits.
 # Whole numbers add up to the same sum in any order, so that windows and threads leave no trace, and two equal averages
@@ -40,14 +42,21 @@ _RESAMPLE = """CREATE MACRO resample(pin, step) AS TABLE
     FROM (SELECT *, ts - (ts - if(step[-1:] = 'w', 345600, 0)) % __step(step) AS __slot FROM query_table(pin))
     GROUP BY ALL"""
 
-MACROS = (
-    _EXACT,
-    _SMA,
-    _CROSSOVER,
-    "CREATE MACRO returns(x, ts, per := NULL) AS x / lag(x) OVER (PARTITION BY per ORDER BY ts) - 1",
-    "CREATE MACRO log_returns(x, ts, per := NULL) AS ln(x / lag(x) OVER (PARTITION BY per ORDER BY ts))",
-    _DRAWDOWN,
-    _STEP,
-    _RESAMPLE,
-)
-"""In the order in which they must be created."""
+_RETURNS = "CREATE MACRO returns(x, ts, per := NULL) AS x / lag(x) OVER (PARTITION BY per ORDER BY ts) - 1"
+_LOG_RETURNS = "CREATE MACRO log_returns(x, ts, per := NULL) AS ln(x / lag(x) OVER (PARTITION BY per ORDER BY ts))"
+
+_NEEDED = {
+    "crossover": (_EXACT, _CROSSOVER),
+    "drawdown": (_DRAWDOWN,),
+    "log_returns": (_LOG_RETURNS,),
+    "resample": (_STEP, _RESAMPLE),
+    "returns": (_RETURNS,),
+    "sma": (_EXACT, _SMA),
+}
+MACROS = frozenset(_NEEDED)
+"""Their names. All but `resample`, a table, are functions of values."""
+
+
+def creating(names: Iterable[str] = MACROS) -> tuple[str, ...]:
+    """The statements that create macros, in order; each takes the engine milliseconds, so only those that are used."""
+    return tuple(dict.fromkeys(statement for name in sorted(names) for statement in _NEEDED[name]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 from seamless_lab.app.door import Door
 from seamless_lab.app.result_records import ResultInput, ResultRecord
@@ -56,7 +57,7 @@ def run(wiring: Wiring, door: Door, query: Query) -> SqlResult:
             raise _volatile(statement.volatile)
         relations = read(wiring, door, [asked[name] for name in statement.relations], (query.start, query.end))
         _require_coarser(statement, relations)
-        furnish(connection, relations)
+        furnish(connection, relations, statement.macros)
         peek = peeking(query.text, statement.order)
         running = Running(connection, peek.text, query.text, query.limits)
         frame = running.result()
@@ -65,19 +66,24 @@ def run(wiring: Wiring, door: Door, query: Query) -> SqlResult:
             connection.close()  # else it belongs to a thread that was left behind, and goes with it
     frame, doubt = settled(frame, statement.order, peek)
     flags, warnings = _marks(query, statement, asked, doubt)
-    found = versions()
     result = SqlResult(
         query=query.text,
         frame=frame,
         digest=table_digest(frame),
         inputs=inputs_of(relations),
-        engine={name: found[name] for name in ENGINE if name in found},
+        engine=_engine(),
         flags=flags,
         warnings=warnings,
         elapsed_ms=(time.perf_counter() - began) * 1_000,
     )
     wiring.results.add(_record(result, query, relations))
     return result
+
+
+@cache
+def _engine() -> Mapping[str, str]:
+    found = versions()  # reads files for milliseconds
+    return {name: found[name] for name in ENGINE if name in found}
 
 
 def _record(result: SqlResult, query: Query, relations: tuple[Relation, ...]) -> ResultRecord:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from seamless_lab.app.sql import functions
 from seamless_lab.app.sql.failures import Place, failure
+from seamless_lab.app.sql.macros import MACROS
 from seamless_lab.app.sql.ordering import Order, order_of
 from seamless_lab.core.grid import DAY, WEEK, parse_timeframe
 from seamless_lab.errors import InvalidNode, InvalidSql, SqlRefused
@@ -52,12 +53,13 @@ class Statement:
     """A checked query.
 
     `relations`: those it reads, as they were named; `resampled`: those it takes in steps, with each step in seconds;
-    `volatile`: what in it depends on the clock or on chance.
+    `macros`: those of ours that it uses; `volatile`: what in it depends on the clock or on chance.
     """
 
     text: str
     relations: tuple[str, ...]
     resampled: tuple[tuple[str, int], ...]
+    macros: tuple[str, ...]
     volatile: tuple[str, ...]
     order: Order
 
@@ -82,7 +84,12 @@ def checked(connection: duckdb.DuckDBPyConnection, query: str, names: Mapping[st
     check.walk(node)
     single = {folded(name) for name, alone in names.items() if alone}
     return Statement(
-        query, tuple(check.relations), tuple(check.resampled), tuple(check.volatile), order_of(node, single)
+        text=query,
+        relations=tuple(check.relations),
+        resampled=tuple(check.resampled),
+        macros=tuple(check.macros),
+        volatile=tuple(check.volatile),
+        order=order_of(node, single),
     )
 
 
@@ -149,6 +156,7 @@ class _Check:
     names: Mapping[str, str]
     relations: dict[str, None] = field(default_factory=dict)
     resampled: dict[tuple[str, int], None] = field(default_factory=dict)
+    macros: dict[str, None] = field(default_factory=dict)
     volatile: dict[str, None] = field(default_factory=dict)
 
     def walk(self, root: Tree) -> None:
@@ -216,6 +224,8 @@ class _Check:
             raise self._refused(f"{name}() is no function of a sealed query.", node, hint)
         if node.get("export_state"):
             raise self._refused("A sealed query exports no state of an aggregate.", node)
+        if name in MACROS:
+            self.macros[name] = None
         if name in functions.GROWING:
             self._growing(name, arguments, node)
 
@@ -274,11 +284,12 @@ class _Check:
             raise self._refused(_SELECT_ONLY, node)
         name, arguments = folded(str(call.get("function_name", ""))), _arguments(call)
         rest: list[object] = [value for key, value in node.items() if key != "function"]
-        if name == "resample":
+        if name == functions.RESAMPLE:
+            self.macros[name] = None
             self._resample(arguments, node, scope)
             return rest
         if name not in functions.TABLE_FUNCTIONS:
-            near = get_close_matches(name, [*functions.TABLE_FUNCTIONS, "resample"], n=1, cutoff=0.75)
+            near = get_close_matches(name, [*functions.TABLE_FUNCTIONS, functions.RESAMPLE], n=1, cutoff=0.75)
             raise self._refused(
                 f"{name}() is no table of a sealed query.",
                 node,

@@ -13,8 +13,9 @@ from seamless_lab.app.sql.running import memory_bytes
 from seamless_lab.errors import Interrupted, RequestError, SeamlessError, SqlLimit, SqlRefused
 from tests.app.sql.conftest import Market
 
-DOUBLING = """WITH RECURSIVE t(s, i) AS (SELECT 'twenty characters...', 1 UNION ALL SELECT s || s, i + 1 FROM t WHERE i < 40)
-SELECT max(len(s)) FROM t"""
+DOUBLING = """WITH RECURSIVE t(s, i) AS (
+    SELECT 'twenty characters...', 1 UNION ALL SELECT s || s, i + 1 FROM t WHERE i < 40
+) SELECT max(len(s)) FROM t"""
 ENDLESS = "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT count(*) FROM t"
 
 
