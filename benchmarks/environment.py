@@ -21,7 +21,7 @@ _STAMP = VENV / ".stamp"
 def install_peers() -> str:
     """Bring the peers' environment to what `requirements/bench.txt` says; returns why that failed, or nothing.
 
-    All or nothing: when one of them cannot be installed, every row of a peer says so, and ours and the floors still run.
+    All or nothing: when one of them cannot be installed, every row of a peer says so; ours and floors still run.
     """
     wanted = hashlib.sha256(LOCK.read_bytes() + str(VENV.resolve()).encode()).hexdigest()
     if _STAMP.is_file() and _STAMP.read_text() == wanted:

@@ -46,10 +46,10 @@ def backtest_crossover(bench: Bench) -> Row:
         "backtest-crossover",
         f"crossover backtest with fees, {len(names)} symbols × {days} days of 1m: {len(names) * days * 1_440:,} bars",
     )
-    home = _universe(bench, names, days)
+    home = universe(bench, names, days)
     files = {name: _files(home, name) for name in names}
-    with _own_cache(bench), Lab(str(home)) as lab:
-        refs = {name: lab.manifest(_node(name)).ref for name in names}
+    with own_cache(bench), Lab(str(home)) as lab:
+        refs = {name: lab.manifest(node_of(name)).ref for name in names}
         test = partial(lab.backtest, crossover(FAST, SLOW), pins=refs, fee_bps=FEE_BPS)
         function = partial(lab.backtest, _above, pins=refs, fee_bps=FEE_BPS)
         trades = test().metrics.trades  # writes the segments
@@ -83,11 +83,11 @@ def backtest_memory(bench: Bench) -> Row:
     few = max(1, most // 10)
     found = Row("backtest-memory", f"peak memory of the backtest with {few} and with {most} symbols of {days} days")
     names = [f"S{number:03d}" for number in range(most)]
-    home = _universe(bench, names, days)
+    home = universe(bench, names, days)
     peaks = {}
     for count in (few, most):
-        nodes = [_node(name) for name in names[:count]]
-        with _own_cache(bench):  # the first of the two fills it
+        nodes = [node_of(name) for name in names[:count]]
+        with own_cache(bench):  # the first of the two fills it
             told = [in_child("backtest", home=str(home), nodes=nodes, fast=FAST, slow=SLOW) for _ in range(2)]
         peaks[count] = min(one["peak_mb"] for one in told)
         found.notes.append(
@@ -154,18 +154,18 @@ def _seal(bench: Bench, store: SealedStore, clock: ManualClock, window: TimeRang
     store.publish(candidate(Bars(bars.node, bars.grid, frame), window, clock.now_ms()))
 
 
-def _node(name: str) -> str:
+def node_of(name: str) -> str:
     return f"ohlcv:binance:{name}/USDT:1m"
 
 
-def _universe(bench: Bench, names: Sequence[str], days: int) -> Path:
+def universe(bench: Bench, names: Sequence[str], days: int) -> Path:
     """A home with a sealed year of minutes for each name."""
     home = bench.folder / f"universe-{len(names)}-{days}"
     if not home.exists():
         store = bench.open_store(home / "artifacts", NoSegmentCache())
         window = TimeRange(T0, T0 + days * DAY)
         for seed, name in enumerate(names):
-            header = Header(parse_node(_node(name)), grid_of("binance", "1m"))
+            header = Header(parse_node(node_of(name)), grid_of("binance", "1m"))
             bars = Bars(header.node, header.grid, walk(T0, days * 1_440, seed))
             store.publish(Candidate(header, bars, Observed.at(Ranges.single(window), 1_735_700_000_000)))
             store.compact(header.node)
@@ -174,7 +174,7 @@ def _universe(bench: Bench, names: Sequence[str], days: int) -> Path:
 
 
 @contextmanager
-def _own_cache(bench: Bench) -> Iterator[None]:
+def own_cache(bench: Bench) -> Iterator[None]:
     """Segments of these homes beside them, and not among the user's."""
     before = os.environ.get("SEAMLESS_CACHE_DIR")
     os.environ["SEAMLESS_CACHE_DIR"] = str(bench.folder / "cache")
@@ -188,7 +188,7 @@ def _own_cache(bench: Bench) -> Iterator[None]:
 
 
 def _files(home: Path, name: str) -> list[str]:
-    folder = home / "artifacts" / parse_node(_node(name)).path / "data"
+    folder = home / "artifacts" / parse_node(node_of(name)).path / "data"
     return sorted(
         (str(path) for path in folder.glob("*.parquet")), key=lambda path: pq.read_table(path)["ts"][0].as_py()
     )
