@@ -16,6 +16,7 @@ from seamless_lab.sandbox import SandboxConfig, SandboxExchange
 from tests.labs import NOW_MS, open_lab
 
 ROOT = Path(__file__).parents[3]
+README = (ROOT / "README.md").read_text()
 PAGE = (ROOT / "docs/backtesting.md").read_text()
 
 
@@ -55,6 +56,17 @@ def test_the_example_runs_from_nothing(tmp_path, monkeypatch):
         again = lab.backtest(crossover(24, 96), pins=["pin:btc", "pin:eth", "pin:sol"], fee_bps=10, slippage_bps=5)
     assert names["result"].digest == again.digest
     assert len([line for line in block("python").splitlines() if line.strip()]) <= 10
+
+
+def test_the_example_of_the_front_page_runs_from_nothing(tmp_path, monkeypatch):
+    (example,) = (text for text in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "backtest" in text)
+    (tmp_path / ".seamless").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with SandboxExchange(SandboxConfig(seed=7, now_ms=NOW_MS)) as exchange:
+        monkeypatch.setattr(seamless_lab, "Lab", lambda: open_lab(tmp_path / ".seamless", exchange.url), raising=False)
+        names: dict[str, object] = {}
+        exec(example, names)
+    assert names["result"].inputs[0].pin == "btc"
 
 
 def test_every_metric_is_defined_and_every_error_named_exists():
