@@ -138,7 +138,7 @@ class BacktestResult(Rendered):
 
     @property
     def exit_code(self) -> int:
-        """0."""
+        """Always 0: a loss is a result too."""
         return 0
 
     def plot(self) -> Figure:
