@@ -101,7 +101,7 @@ def _plain(query: str, frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
             connection.register(f"__{name}", frame)
         parts = (f"SELECT '{name}' AS symbol, ts, open, high, low, close, volume FROM \"__{name}\"" for name in frames)
         connection.execute(f"CREATE VIEW bars AS {' UNION ALL '.join(parts)}")
-        return pl.DataFrame(connection.execute(query).to_arrow_table())
+        return pl.DataFrame(connection.sql(query).to_arrow_table())
 
 
 def _by_polars(frame: pl.DataFrame) -> pl.DataFrame:
