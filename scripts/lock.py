@@ -1,4 +1,4 @@
-"""Resolve `pyproject.toml` into `requirements/dev.txt`, and `uv.in` (the bootstrap) and `bench.in` (the peers) beside it.
+"""Resolve `pyproject.toml` into `requirements/dev.txt`; beside it `uv.in`, the bootstrap, and `bench.in`, the peers.
 
 Pinned, hashed, for every supported platform and Python at once, and naming no package index: where packages come from
 is the installing machine's setting. Pins stay unless they contradict `pyproject.toml`; `--upgrade` raises them.

@@ -17,10 +17,11 @@ Times are ISO-8601 (without a zone they mean UTC), `2024`, `2024-03`, `2024-W09`
 Windows are half-open: `--end` is the first moment not wanted.
 
 Exit codes: 0 the answer is accepted (PARTIAL too, where the strategy accepts it), 1 the data or the policy says no,
-2 usage or configuration, 3 `lock --check` or `verify RECEIPT.json` cannot verify, 130 stopped. With `--json`, standard
-output is one JSON object, for an error `{"error": {"code", "message", "hint", "facts"}}`. Progress goes to standard error.
+2 usage or configuration, 3 `lock --check` or `verify RECEIPT.json` cannot verify, 130 stopped. Progress goes to
+standard error.
 
-In JSON a moment is text, RFC 3339 in UTC: `"2024-01-01T00:00:00Z"`, with milliseconds where it says when something was
+With `--json`, standard output is one JSON object, for an error `{"error": {"code", "message", "hint", "facts"}}`.
+A moment is text, RFC 3339 in UTC: `"2024-01-01T00:00:00Z"`, with milliseconds where it says when something was
 known. A range is `[first moment, first moment after it]`. Numbers of time name their unit: `max_ms`, `step_s`. A digest
 is its 64 hexadecimal digits; `sha256:` stands before it in references (`NODE@sha256:…`). What is absent is `null`.
 """

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from seamless_lab.adapters.local_disk import network_filesystem
 from seamless_lab.adapters.sqlite_file import SqliteFile
-from seamless_lab.app.config_findings import ConfigReport
+from seamless_lab.app.config.findings import ConfigReport
 from seamless_lab.app.home import Home
 from seamless_lab.app.installed import Requirement, installed_versions, numbers, requirements_of
 from seamless_lab.app.results import Rendered

@@ -24,7 +24,9 @@ class Written(Protocol):
     """A result that may be written to a file."""
 
     @property
-    def exit_code(self) -> int: ...  # noqa: D102
+    def exit_code(self) -> int:
+        """0 when it may be written."""
+        ...
 
 
 T = TypeVar("T", bound=Written)

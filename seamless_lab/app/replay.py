@@ -52,7 +52,7 @@ def replay(path: Path, home: Home) -> Receipt:
             hint="pip install nbclient ipykernel",
         ) from error
     notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]  # nbformat's has no types
-    first, last = (nbformat.v4.new_code_cell(source) for source in (_FIRST, _LAST))  # type: ignore[no-untyped-call]
+    first, last = (nbformat.v4.new_code_cell(source) for source in (_FIRST, _LAST))  # type: ignore[no-untyped-call]  # nor has this
     notebook.cells = [first, *notebook.cells, last]
     with tempfile.TemporaryDirectory(prefix="seamless-run-") as folder:
         client = NotebookClient(

@@ -13,12 +13,12 @@ from types import MappingProxyType
 from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
-from seamless_lab.app.config_check import check
-from seamless_lab.app.config_findings import ConfigReport, Finding, Level, require
-from seamless_lab.app.config_resolve import Resolution, resolve
-from seamless_lab.app.config_schema import KEYS, Profile
-from seamless_lab.app.config_sources import Origin, from_arguments, from_environment, from_file, unknown_environment
-from seamless_lab.app.config_values import nearest
+from seamless_lab.app.config.check import check
+from seamless_lab.app.config.findings import ConfigReport, Finding, Level, require
+from seamless_lab.app.config.resolve import Resolution, resolve
+from seamless_lab.app.config.schema import KEYS, Profile
+from seamless_lab.app.config.sources import Origin, from_arguments, from_environment, from_file, unknown_environment
+from seamless_lab.app.config.values import nearest
 from seamless_lab.app.secret import reveal, show
 from seamless_lab.core.policy import BackfillPolicy, ComputeContext, Domain, SLAPolicy, Strategy
 from seamless_lab.core.report import ConformancePolicy
@@ -172,7 +172,7 @@ def resolve_settings(
     Parameters
     ----------
     config_file
-        A YAML file, or None for none. `config_sources.config_file` finds the user's.
+        A YAML file, or None for none. `config.sources.config_file` finds the user's.
     env
         The environment; None is an empty one.
     overrides

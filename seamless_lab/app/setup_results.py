@@ -12,9 +12,9 @@ from seamless_lab.adapters.clock_system import SystemClock
 from seamless_lab.adapters.objects_folder import FolderObjects
 from seamless_lab.adapters.segments_parquet import ParquetSegments
 from seamless_lab.app.command import Place
-from seamless_lab.app.config_findings import ConfigReport, Level
-from seamless_lab.app.config_sources import DEFAULT_ORIGIN, config_file
-from seamless_lab.app.config_view import ConfigView, view
+from seamless_lab.app.config.findings import ConfigReport, Level
+from seamless_lab.app.config.sources import DEFAULT_ORIGIN, config_file
+from seamless_lab.app.config.view import ConfigView, view
 from seamless_lab.app.doctor import Doctor, Surroundings, examine, open_sqlite
 from seamless_lab.app.home import Home, find_home, user_folders
 from seamless_lab.app.results import Json, Rendered

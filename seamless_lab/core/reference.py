@@ -106,7 +106,7 @@ def parse_pin_name(text: str) -> str:
     if not _PIN_NAME.fullmatch(text) or len(text) > LONGEST_PIN_NAME:
         raise InvalidReference(
             f"{text!r} is no name of a pin.",
-            hint=f"A name has up to {LONGEST_PIN_NAME} lower-case letters, digits, _, . and -, the first a letter or digit.",
+            hint=f"Write up to {LONGEST_PIN_NAME} lower-case letters, digits, _, . and -, first a letter or a digit.",
             value=text,
         )
     return text

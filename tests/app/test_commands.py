@@ -28,7 +28,7 @@ def test_the_table_has_the_documented_commands() -> None:
         "fetch", "coverage", "gaps", "backfill", "publish", "artifacts", "manifest", "verify", "sla", "config",
         "doctor", "sandbox", "demo", "seal", "receipt",
         "diff", "history", "rollback",
-        "pin", "unpin", "lock", "backtest",
+        "pin", "unpin", "lock", "backtest", "sql",
     }  # fmt: skip
 
 

@@ -12,8 +12,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seamless_lab.app.config_schema import ALIASES, ENVIRONMENT, KEYS
-from seamless_lab.app.config_sources import config_file
+from seamless_lab.app.config.schema import ALIASES, ENVIRONMENT, KEYS
+from seamless_lab.app.config.sources import config_file
 from seamless_lab.app.settings import resolve_settings, validate_settings
 from seamless_lab.core.policy import BASELINE, NOTEBOOK, BackfillPolicy, Domain, OnViolation, Strategy
 from seamless_lab.core.report import DEFAULT, FLAGS

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from seamless_lab.app.config_schema import ALIASES, ENVIRONMENT, KEYS, NOT_BUILT
-from seamless_lab.app.config_sources import OTHER_ENVIRONMENT
+from seamless_lab.app.config.schema import ALIASES, ENVIRONMENT, KEYS, NOT_BUILT
+from seamless_lab.app.config.sources import OTHER_ENVIRONMENT
 from seamless_lab.app.secret import show
 from seamless_lab.app.settings import validate_settings
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from seamless_lab.app.config_schema import ALIASES
+from seamless_lab.app.config.schema import ALIASES
 from seamless_lab.app.settings import validate_settings
 from seamless_lab.core.policy import NOTEBOOK
 from seamless_lab.errors import ConfigError, NotAvailableYet

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seamless_lab.app.config_view import view
+from seamless_lab.app.config.view import view
 from seamless_lab.app.secret import MASK, Secret, is_secret_name, redact_url, reveal, show, wrap_secrets
 from seamless_lab.app.settings import resolve_settings, validate_settings
 from seamless_lab.errors import SeamlessError

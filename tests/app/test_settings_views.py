@@ -3,8 +3,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from seamless_lab.app.config_health import ATTEMPTS, WAIT_S, check_health, services
-from seamless_lab.app.config_view import view
+from seamless_lab.app.config.health import ATTEMPTS, WAIT_S, check_health, services
+from seamless_lab.app.config.view import view
 from seamless_lab.app.secret import Secret
 from seamless_lab.app.settings import resolve_settings, validate_settings
 from seamless_lab.errors import SourceUnavailable

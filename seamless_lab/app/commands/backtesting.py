@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from seamless_lab.app.results import Result
 
 
-def backtest(  # noqa: PLR0913 - one argument for each option
+def backtest(  # noqa: PLR0913  # one argument for each option
     call: Call,
     *,
     strategy: str,

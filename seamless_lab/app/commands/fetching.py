@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def _sla_presets() -> Iterable[str]:
-    from seamless_lab.app.config_resolve import preset_names
+    from seamless_lab.app.config.resolve import preset_names
 
     return preset_names()["sla"]
 

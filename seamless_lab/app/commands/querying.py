@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from seamless_lab.app.results import Result
 
 
-def sql(  # noqa: PLR0913 - one argument for each option
+def sql(  # noqa: PLR0913  # one argument for each option
     call: Call,
     *,
     query: str | None,

@@ -9,10 +9,10 @@ from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from seamless_lab.app.config_findings import Finding, Level
-from seamless_lab.app.config_schema import ALIASES, BY_NAME, KEYS, NOT_BUILT, RENAMED
-from seamless_lab.app.config_sources import DEFAULT_ORIGIN, Entry, Origin, from_file, matches, shown
-from seamless_lab.app.config_values import Refused, nearest
+from seamless_lab.app.config.findings import Finding, Level
+from seamless_lab.app.config.schema import ALIASES, BY_NAME, KEYS, NOT_BUILT, RENAMED
+from seamless_lab.app.config.sources import DEFAULT_ORIGIN, Entry, Origin, from_file, matches, shown
+from seamless_lab.app.config.values import Refused, nearest
 
 _REFUSED = object()
 _EXCHANGE = re.compile(r"[a-z0-9_]+")

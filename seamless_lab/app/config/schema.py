@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from seamless_lab.app.config_values import (
+from seamless_lab.app.config.values import (
     Kind,
     anchors,
     boolean,

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import yaml
 
-from seamless_lab.app.config_schema import BY_NAME, ENVIRONMENT, OTHER_ENVIRONMENT, SERVICE_PREFIXES
-from seamless_lab.app.config_values import nearest
+from seamless_lab.app.config.schema import BY_NAME, ENVIRONMENT, OTHER_ENVIRONMENT, SERVICE_PREFIXES
+from seamless_lab.app.config.values import nearest
 from seamless_lab.app.secret import Secret, redact_url, show, wrap_secrets
 from seamless_lab.errors import ConfigError
 

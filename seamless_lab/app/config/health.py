@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from seamless_lab.app.config_check import SERVICES
-from seamless_lab.app.config_findings import Finding, Level
+from seamless_lab.app.config.check import SERVICES
+from seamless_lab.app.config.findings import Finding, Level
 from seamless_lab.app.secret import Secret, redact_url
 from seamless_lab.app.settings import Settings
 from seamless_lab.errors import SeamlessError

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seamless_lab.app.config_schema import BY_NAME
-from seamless_lab.app.config_sources import DEFAULT_ORIGIN, matches
+from seamless_lab.app.config.schema import BY_NAME
+from seamless_lab.app.config.sources import DEFAULT_ORIGIN, matches
 from seamless_lab.app.secret import show
 from seamless_lab.app.settings import Settings
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from seamless_lab.app.config_findings import Finding, Level
-from seamless_lab.app.config_resolve import Resolution
-from seamless_lab.app.config_schema import Profile
-from seamless_lab.app.config_values import nearest
+from seamless_lab.app.config.findings import Finding, Level
+from seamless_lab.app.config.resolve import Resolution
+from seamless_lab.app.config.schema import Profile
+from seamless_lab.app.config.values import nearest
 from seamless_lab.core.policy import Strategy
 
 LARGE_BLOCK_BARS = 20_000

@@ -1,0 +1,1 @@
+"""Configuration: from sources to values that are checked, and each knows where it comes from."""
