@@ -6,10 +6,28 @@ import json
 import re
 from dataclasses import dataclass
 
+from seamless_lab.app.sql.macros import SIGNATURES
 from seamless_lab.errors import Fact, InvalidSql, SeamlessError, SqlLimit
 
 _ADVICE = re.compile(r"\n|Database is launched in in-memory mode|Possible solutions|, or SET |Alternatively|Please try")
 _LABEL = re.compile(r"^[A-Z][A-Za-z ]+ Error: ")
+_HINTS = tuple(
+    (re.compile(pattern), hint)
+    for pattern, hint in (
+        *((rf'^Macro "?{name}"?\(\)', f"Write {form}.") for name, form in SIGNATURES.items()),
+        ('column "symbol" not found', "Only a universe has symbol: --pin NAME=pin:*, or pins={'name': [ref, ref]}."),
+        ("must appear in the GROUP BY", "Add it to GROUP BY, aggregate it, or write GROUP BY ALL."),
+        ("^Deprecated lambda arrow", "Write lambda x: x + 1."),
+        ("^No function matches|^Could not choose", "Cast an argument, such as x::DOUBLE."),
+        ("^Referenced table", "Write its name, or its alias where it has one."),
+        ("^Ambiguous reference to table", "Give each its own name: FROM btc AS a, btc AS b."),
+        ("^Ambiguous", "Say of which table: a.ts."),
+        ("^Division by zero", "Divide by nullif(x, 0) to get NULL instead."),
+        ("^Overflow|out of range for", "Compute in DOUBLE or HUGEINT: x::DOUBLE."),
+    )
+)
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_MOST_NEAR = 3
 _FILE = re.compile(r"Cannot access (file|directory)|file system operations are disabled|disabled by configuration")
 
 
@@ -58,7 +76,8 @@ def failure(error: Exception, query: str, *, shift: int = 0, memory_limit: str =
         )
     sentence = said[:1].upper() + said[1:].rstrip(".")
     where = f" ({place})" if place.known else ""
-    hint = f"Did you mean {' or '.join(near)}?" if near else _advice(kind, said)
+    meant = f"Did you mean {' or '.join(near)}?" if near and '"symbol"' not in said else ""
+    hint = meant or _advice(kind, said)
     return InvalidSql(f"{sentence}{where}.", hint=hint, **place.facts())
 
 
@@ -76,15 +95,16 @@ def _told(text: str, query: str, shift: int) -> tuple[str, str, Place, list[str]
         first = "A sealed query reads no files"
     position = str(told.get("position", ""))
     place = Place.of(query, int(position), shift) if position.isdigit() else Place(0, 0)
-    near = [each.strip() for each in str(told.get("candidates", "")).split(",") if each.strip()]
-    return kind, first, place, [each for each in near if not each.startswith("__")]
+    near = [each.strip() for each in str(told.get("candidates", "")).split(",")]
+    kept = [each for each in near if _NAME.fullmatch(each) and not each.startswith("__")]
+    return kind, first.replace("memory.main.", ""), place, kept[:_MOST_NEAR]
 
 
 def _advice(kind: str, said: str) -> str:
-    if "must appear in the GROUP BY" in said:
-        return "Add it to GROUP BY, aggregate it, or write GROUP BY ALL."
-    if kind == "Conversion":
-        return "Cast with TRY_CAST to get NULL instead."
+    """One action that helps."""
+    for pattern, hint in _HINTS:
+        if pattern.search(said):
+            return hint
     if kind == "Parser":
         return "Check the query there: a comma, a quote or a keyword."
-    return "Change the query there."
+    return "Cast with TRY_CAST to get NULL instead." if kind == "Conversion" else "See docs/sql.md for examples."

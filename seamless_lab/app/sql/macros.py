@@ -53,6 +53,14 @@ _NEEDED = {
     "returns": (_RETURNS,),
     "sma": (_EXACT, _SMA),
 }
+SIGNATURES = {
+    "crossover": "crossover(x, fast, slow, ts), with per := symbol in a universe and short := true to sell short",
+    "drawdown": "drawdown(x, ts), with per := symbol in a universe",
+    "log_returns": "log_returns(x, ts), with per := symbol in a universe",
+    "resample": "resample(pin, '1h')",
+    "returns": "returns(x, ts), with per := symbol in a universe",
+    "sma": "sma(x, n, ts), with per := symbol in a universe",
+}
 MACROS = frozenset(_NEEDED)
 """Their names. All but `resample`, a table, are functions of values."""
 

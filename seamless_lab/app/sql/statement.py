@@ -79,7 +79,13 @@ def checked(connection: duckdb.DuckDBPyConnection, query: str, names: Mapping[st
     SqlRefused
         If it is no single SELECT, or reaches for anything else than `names` and functions of values.
     """
-    node = _parsed(connection, query)
+    try:
+        node = _parsed(connection, query)
+    except InvalidSql as error:
+        odd = [name for name in names if not name.isidentifier() and name in query and f'"{name}"' not in query]
+        if not odd:
+            raise
+        raise InvalidSql(error.message, hint=f'Write "{odd[0]}" in double quotes.', **error.facts) from error
     check = _Check(query, {folded(name): name for name in names})
     check.walk(node)
     single = {folded(name) for name, alone in names.items() if alone}

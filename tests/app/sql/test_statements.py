@@ -164,6 +164,27 @@ def test_an_error_names_what_is_near(lab: Lab, market: Market, query: str, near:
 
 
 @pytest.mark.parametrize(
+    "query, hint",
+    [
+        ("SELECT sma(close, 20) FROM btc", "Write sma(x, n, ts)"),
+        ("SELECT returns(close) OVER (ORDER BY ts) FROM btc", "Write returns(x, ts)"),
+        ("SELECT symbol FROM btc", "Only a universe has symbol"),
+        ("SELECT time + 1 FROM btc", "Cast an argument"),
+        ("SELECT * FROM btc, btc", "FROM btc AS a, btc AS b"),
+        ("SELECT list_transform([1], x -> x + 1)", "lambda x: x + 1"),
+        ("SELECT sum(close), ts FROM btc", "GROUP BY ALL"),
+        ("SELECT * FROM btc-old", 'Write "btc-old" in double quotes.'),
+    ],
+)
+def test_an_error_says_what_to_write(lab: Lab, market: Market, query: str, hint: str) -> None:
+    with pytest.raises(SeamlessError) as error:
+        lab.sql(query, {**market.pins, "btc-old": market.refs["BTC"]})
+    assert hint in error.value.hint
+    assert "memory." not in error.value.message
+    assert len(error.value.hint) < 200
+
+
+@pytest.mark.parametrize(
     "query",
     [
         "",
