@@ -139,8 +139,8 @@ class NotebookCheck(Rendered):
             heading = f"{each.place} would read other data of {each.read.written}: {said.removesuffix('.')}."
             blocks.append(Note(heading, Tone.BAD))
             if each.difference is not None:
-                blocks.append(seal_views.changes(each.difference, ""))
-                blocks.append(Note(f"To have the bars of then: {each.read.ref}"))
+                then = Note(f"To have the bars of then: {each.read.ref}")
+                blocks += [block for block in (seal_views.changes(each.difference, ""), then) if block not in blocks]
         blocks += [Note(f"{each.place} {each.read.written}: {each.why}", Tone.WARN) for each in unknown]
         blocks += [Note(note, Tone.WARN) for note in self.stale]
         blocks.append(seal_views.table(seal_views.CHECKED, seal_views.check_rows(self.checks)))

@@ -26,16 +26,23 @@ _TONES = {State.SAME: Tone.GOOD, State.DIFFERS: Tone.BAD, State.UNKNOWN: Tone.WA
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that a receipt says, and whether it holds today. `said`: what stands against it, or is worth noting."""
+    """One thing that a receipt says, and whether it holds today.
+
+    `said`: what stands against it, or is worth noting; `details`: of what it is made up.
+    """
 
     what: str
     name: str
     state: State
     said: str = ""
+    details: tuple[str, ...] = ()
 
     def to_dict(self) -> Json:
         """Plain JSON values."""
-        return {"what": self.what, "name": self.name, "state": str(self.state), "said": self.said or None}
+        return {"what": self.what, "name": self.name, "state": str(self.state), **self._told()}
+
+    def _told(self) -> Json:
+        return {"said": self.said or None, "details": list(self.details)}
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -62,7 +69,10 @@ class ReceiptCheck(Rendered):
         """What is shown, as a value."""
         words = {State.SAME: "reproduced", State.DIFFERS: "not reproduced", State.UNKNOWN: "cannot be verified"}
         against = [each for each in self.findings if each.state is not State.SAME]
-        blocks: list[Block] = [Note(f"{each.name}: {each.said}", _TONES[each.state]) for each in against]
+        blocks: list[Block] = []
+        for each in against:
+            blocks.append(Note(f"{each.name}: {each.said}", _TONES[each.state]))
+            blocks += [Note(detail) for detail in each.details]
         rows = [(each.what, each.name, str(each.state)) for each in self.findings]
         blocks.append(table(_COLUMNS, rows))
         blocks += [Note(f"{each.name}: {each.said}") for each in self.findings if each.said and each not in against]
@@ -165,21 +175,24 @@ def _run(name: str, receipt: Receipt, rerun: Receipt) -> Finding:
     """What running the notebook gave, against the receipt: the data that it read, and the results."""
     before, after = ({_asked(each.read): each.read.content for each in one.inputs} for one in (receipt, rerun))
     said = [
-        f"{short_ref(key[0])} {key[2]} "
-        + (
-            "is not read"
-            if key not in after
-            else "is read too"
-            if key not in before
-            else f"gives sha256:{after[key][:DIGITS]} instead of sha256:{before[key][:DIGITS]}"
-        )
+        f"{short_ref(key[0])} {key[2]} {_now(before.get(key), after.get(key))}"
         for key in {**before, **after}
         if before.get(key) != after.get(key)
     ]
     made, again = ([f"{each.kind} {each.digest[:DIGITS]}" for each in one.results] for one in (receipt, rerun))
     said += [f"{each} does not come out" for each in made if each not in again]
-    said += [f"{each} comes out" for each in again if each not in made]
-    return Finding("run", name, State.DIFFERS if said else State.SAME, f"run again, {'; '.join(said)}" if said else "")
+    said += [f"{each} comes out instead" for each in again if each not in made]
+    if not said:
+        return Finding("run", name, State.SAME)
+    return Finding("run", name, State.DIFFERS, "run again, it gives something else", tuple(said))
+
+
+def _now(before: str | None, after: str | None) -> str:
+    if after is None:
+        return "is not read"
+    if before is None:
+        return "is read too"
+    return f"has the content {after[:DIGITS]} instead of {before[:DIGITS]}"
 
 
 def _asked(read: ReadRecord) -> tuple[str, str, str]:

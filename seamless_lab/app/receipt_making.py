@@ -42,10 +42,10 @@ def of_kernel(wiring: Wiring, kernel: Kernel, notebook: str | None) -> Receipt:
         file,
     )
     if file is None:
-        return replace(found, notes=(_NO_CODE,))
+        return replace(found, notes=(*found.notes, _NO_CODE))
     saved = {"", *(each.digest for each in file.cells)}  # empty: nobody told what ran, as nbval does not
     unsaved = [cell for cell in cells if cell.source not in saved]
-    return replace(found, notes=(f"{file.path.name} {_UNSAVED}",)) if unsaved else found
+    return replace(found, notes=(*found.notes, f"{file.path.name} {_UNSAVED}")) if unsaved else found
 
 
 def of_file(wiring: Wiring, path: Path) -> Receipt:

@@ -16,7 +16,7 @@ from seamless_lab.app.reads import NO_CELL, ReadRecord
 from seamless_lab.app.record_json import read_from, read_json, result_from, result_json
 from seamless_lab.app.result_records import ResultRecord
 from seamless_lab.app.results import Json, Rendered
-from seamless_lab.app.view import View
+from seamless_lab.app.view import View, plural
 from seamless_lab.core.digest import canonical_json
 from seamless_lab.core.policy import Domain
 from seamless_lab.core.time import TimeRange
@@ -115,7 +115,9 @@ def receipt_of(
     stores
         Of each pin that has a store of its own, its folder.
     """
-    bare = {replace(read, cell=NO_CELL, domain=Domain.RESEARCH) for read in reads}
+    found = list(reads)
+    live = sum(read.domain is Domain.LIVE for read in found)
+    bare = {replace(read, cell=NO_CELL, domain=Domain.RESEARCH) for read in found}
     inputs = [Input(read, "project" if stores.get(read.pin) else "home") for read in bare]
     made = {canonical_json(result_json(each)): replace(each, cell=NO_CELL) for each in results}
     return Receipt(
@@ -124,6 +126,7 @@ def receipt_of(
         software,
         None if notebook is None else Sources(notebook.digest, len(notebook.cells)),
         None if notebook is None else notebook.path,
+        (f"{plural(live, 'read')} in the live domain: what was not sealed then cannot be reproduced.",) if live else (),
     )
 
 

@@ -81,7 +81,7 @@ def test_a_restated_bar_leaves_the_receipt_alone_and_changes_the_run(project: Pa
     assert found.exit_code == 1
     assert states(found)["input"] == ["same", "same"], "the version that was read is still there"
     assert states(found)["run"] == ["differs"]
-    assert "[2024-01-01T00:00Z, 2024-01-02T00:00Z) gives sha256:" in " ".join(repr(found).split())
+    assert f"{BTC} [2024-01-01T00:00Z, 2024-01-02T00:00Z) has the content" in " ".join(repr(found).split())
     assert files(project) == before
 
 
