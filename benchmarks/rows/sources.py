@@ -64,7 +64,7 @@ def backfill_year(bench: Bench) -> Row:
             ]
             if bench.with_peers:
                 contenders.append(_ccxt(peer, urls, end, concurrency, f"ccxt async, {suffix}"))
-            if concurrency > 1:
+            if concurrency > 1 and not latency:
                 contenders.append(
                     Contender(Kind.OURS, f"ours: backfill and seal, {suffix}", lambda: ours_once(8, seal=True))
                 )
