@@ -4,6 +4,7 @@ import random
 from dataclasses import replace
 from itertools import count
 from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from time import time_ns
 
@@ -23,9 +24,10 @@ def observed_now(chance: random.Random, salt: int) -> Candidate:
     return replace(asked, provenance={"asked": [window.start, window.end, at_ms, salt]})
 
 
-def publish_now(root: str, writer: int, rounds: int, notes: Connection) -> None:
+def publish_now(root: str, writer: int, rounds: int, start: Barrier, notes: Connection) -> None:
     """Publish what is observed at that moment; send `(seq, created)` of each when all are done."""
     store, chance = open_store(Path(root), clock=SystemClock()), random.Random(writer)
+    start.wait()
     told = []
     for number in range(rounds):
         made = store.publish(observed_now(chance, salt=1 + writer * rounds + number))
@@ -33,13 +35,14 @@ def publish_now(root: str, writer: int, rounds: int, notes: Connection) -> None:
     notes.send(told)
 
 
-def roll_back_often(root: str, rounds: int, notes: Connection) -> None:
+def roll_back_often(root: str, rounds: int, start: Barrier, notes: Connection) -> None:
     """Roll back to versions of any age, so many times; send `(seq, created)` of each when all are done.
 
     After each, give others the chance to commit something, so that there is something to roll back.
     """
     store, chance = open_store(Path(root), clock=SystemClock()), random.Random(rounds)
     told: list[tuple[int, bool]] = []
+    start.wait()
     while sum(made for _, made in told) < rounds:
         told.append(roll_back_somewhere(store, chance))
         for _ in range(PATIENCE):

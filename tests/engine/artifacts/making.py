@@ -102,8 +102,8 @@ def header_of(timeframe: str = "1m", symbol: str = "BTC/USDT") -> Header:
 HEADER = header_of()
 
 
-def bars_at(header: Header, opens: np.ndarray, salt: int = 0) -> Bars:
-    """Bars whose values depend on nothing but their open time and the salt."""
+def bars_at(header: Header, opens: np.ndarray, salt: int | np.ndarray = 0) -> Bars:
+    """Bars whose values depend on nothing but their open time and the salt, which may be one for each."""
     base = 40_000 + ((opens // header.grid.step_s) * 7_919 + salt * 104_729) % 10_007 / 10
     frame = pl.DataFrame(
         {"ts": opens, "open": base, "high": base + 1, "low": base - 1, "close": base + 0.5, "volume": base % 13},
