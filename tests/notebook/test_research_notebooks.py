@@ -23,6 +23,7 @@ from seamless_lab.engine.artifacts import Candidate
 ROOT = Path(__file__).resolve().parent.parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[12]0_*.ipynb"))
 STATIC = {"SEAMLESS_RENDER": "static", "COLUMNS": "100", "POLARS_TABLE_WIDTH": "100"}
+PLOTLY, SEAL = "application/vnd.plotly.v1+json", "application/vnd.seamless.seal.v1+json"
 SOL, HOUR = "ohlcv:binance:SOL/USDT:1h", 3_600
 
 
@@ -36,10 +37,10 @@ def clone(tmp_path: Path) -> Path:
     return folder
 
 
-def nbval(clone: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def nbval(clone: Path, notebooks: list[Path] = NOTEBOOKS, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the notebooks of a clone and compare, with a home and a cache that are empty."""
     places = {name: str(clone.parent / name) for name in ("SEAMLESS_HOME", "SEAMLESS_CACHE_DIR", "IPYTHONDIR")}
-    names = [str(clone / "notebooks" / path.name) for path in NOTEBOOKS]
+    names = [str(clone / "notebooks" / path.name) for path in notebooks]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--nbval-lax"]
     return subprocess.run(
         [*command, "--nbval-current-env", f"--nbval-sanitize-with={ROOT / 'notebooks' / 'nbval.cfg'}", *names],
@@ -95,7 +96,7 @@ def test_what_is_pinned_and_changed_in_place_stops_the_notebooks(clone: Path) ->
     content = bytearray(damaged.read_bytes())
     content[len(content) // 2] ^= 1
     damaged.write_bytes(content)
-    ran = nbval(clone)
+    ran = nbval(clone, NOTEBOOKS[:1])
     assert ran.returncode == 1
     assert damaged.stem[:16] in ran.stdout
 
@@ -107,12 +108,25 @@ def test_a_stored_notebook_is_small_static_and_of_no_machine(path: Path) -> None
     cells = json.loads(text)["cells"]
     bundles = [output["data"] for cell in cells for output in cell.get("outputs", []) if "data" in output]
     for bundle in bundles:
-        assert set(bundle) <= {"text/plain", "text/html", "image/svg+xml", "application/vnd.plotly.v1+json"}
-        assert ("application/vnd.plotly.v1+json" in bundle) == ("image/svg+xml" in bundle)
+        assert set(bundle) <= {"text/plain", "text/html", "image/svg+xml", PLOTLY, SEAL}
+        assert (PLOTLY in bundle) == ("image/svg+xml" in bundle)
     stored = json.dumps([cell.get("outputs", []) for cell in cells])
     assert "127.0.0.1" not in stored
     assert "/tmp" not in stored
     assert str(ROOT) not in stored
+
+
+def test_the_seal_of_the_backtest_holds_and_its_receipt_is_reproduced(clone: Path, tmp_path: Path) -> None:
+    home, notebook, receipt = tmp_path / "home", "notebooks/10_reproducible_backtest.ipynb", tmp_path / "receipt.json"
+    home.mkdir()
+    for words in (
+        ["lock", "--check", notebook],
+        ["receipt", notebook, "--out", str(receipt)],
+        ["verify", str(receipt)],
+    ):
+        command = [sys.executable, "-m", "seamless_lab.cli", *words, "--home", str(home)]
+        ran = subprocess.run(command, cwd=clone, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
 def test_every_figure_is_visible_where_there_is_no_plotly(tmp_path: Path) -> None:
