@@ -1,0 +1,39 @@
+"""The facade: one object that researchers, notebooks, the terminal and services talk to."""
+
+from __future__ import annotations
+
+from seamless_lab.app.lab.comparing import Comparing
+from seamless_lab.app.lab.fetching import Fetching
+from seamless_lab.app.lab.filling import Filling
+from seamless_lab.app.lab.looking import Looking
+from seamless_lab.app.lab.pinning import Pinning
+from seamless_lab.app.lab.researching import Researching
+from seamless_lab.app.lab.vouching import Vouching
+
+__all__ = ["Lab"]
+
+
+class Lab(Fetching, Filling, Looking, Comparing, Researching, Pinning, Vouching):
+    """A researcher's door to market data that can vouch for itself.
+
+    Every method has an awaitable twin where it may wait (`afetch`, `abackfill`). Thread-safe; any number of labs, in
+    any number of processes, may share one home. A lab that has been used does not survive a fork: the child opens its
+    own.
+
+    Parameters
+    ----------
+    home
+        Folder of the stores; by default `SEAMLESS_HOME`, the nearest ancestor with `.seamless/` or `seamless.lock`, or
+        the user's data folder.
+    config
+        A YAML file; by default `SEAMLESS_CONFIG`, or `seamless.yaml` in the home.
+    overrides
+        Settings by dotted key, above everything else: `{"seamless.strategy": "FAIL_FAST"}`.
+
+    Examples
+    --------
+    >>> with Lab() as lab:  # doctest: +SKIP
+    ...     bars = lab.fetch("ohlcv:binance:BTC/USDT:1m", "2024-01-01", "2024-02-01")
+    ...     bars.ref
+    'ohlcv:binance:BTC/USDT:1m@sha256:…'
+    """

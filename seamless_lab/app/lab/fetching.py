@@ -1,0 +1,142 @@
+"""Verbs that answer with bars."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+
+import polars as pl
+
+from seamless_lab.app.door import AskedFetch, FetchOptions
+from seamless_lab.app.lab.opened import Opened
+from seamless_lab.app.reads import read_by
+from seamless_lab.app.results import (
+    FetchResult,
+    with_time,
+)
+from seamless_lab.core.bars import Bars
+from seamless_lab.core.policy import Domain, SLAPolicy, Strategy
+from seamless_lab.core.time import TimeLike, parse_time
+from seamless_lab.engine.events import Emit
+from seamless_lab.engine.request import Answer
+
+
+class Fetching(Opened):
+    """Fetch, and follow."""
+
+    def fetch(  # noqa: PLR0913  # each is an option users know, keyword-only
+        self,
+        node: str,
+        start: TimeLike | None = None,
+        end: TimeLike | None = None,
+        *,
+        as_of: TimeLike | None = None,
+        domain: Domain | str | None = None,
+        strategy: Strategy | str | None = None,
+        sla: SLAPolicy | str | None = None,
+        world: str | None = None,
+        max_lag_s: int | None = None,
+        min_coverage: float | None = None,
+        on_event: Emit | None = None,
+    ) -> FetchResult:
+        """Bars of a window, complete and sealed, or exactly what is missing and why.
+
+        Parameters
+        ----------
+        node
+            `ohlcv:exchange:symbol:timeframe`, a reference `NODE@SELECTOR` to a sealed version, or `pin:NAME`.
+        start, end
+            The half-open window `[start, end)`; see `core.time.parse_time`. `end` may be left out when `start` is a
+            day, week, month or year, and both for a pin, which has a window.
+        as_of
+            Read what was known then: a time, `seq:N`, `sha256:…` or `lock`. Same as writing it behind `@`.
+        domain
+            `dryrun` (default), `live`, `backtest` or `research`.
+        strategy
+            `SEAMLESS`, `AUTO_BACKFILL`, `PARTIAL_FILL` or `FAIL_FAST`.
+        sla
+            Budgets: a preset's name or a policy.
+        world, max_lag_s, min_coverage
+            The rest of the compute context; `max_lag_s` applies to `live` only.
+        on_event
+            Called in this thread with every event of the fetch while it runs.
+
+        Raises
+        ------
+        SeamlessError
+            See `errors`: each says what to do.
+        """
+        options = FetchOptions(as_of, domain, strategy, sla, world, max_lag_s, min_coverage)
+        ask = self.door.request(node, start, end, options)
+        engine = self.wiring.engine_for(ask.asked.store)
+        return self._recorded(ask, self._portal.call(lambda: engine.fetch(ask.request), on_event))
+
+    async def afetch(  # noqa: PLR0913  # the options of `fetch`
+        self,
+        node: str,
+        start: TimeLike | None = None,
+        end: TimeLike | None = None,
+        *,
+        as_of: TimeLike | None = None,
+        domain: Domain | str | None = None,
+        strategy: Strategy | str | None = None,
+        sla: SLAPolicy | str | None = None,
+        world: str | None = None,
+        max_lag_s: int | None = None,
+        min_coverage: float | None = None,
+        on_event: Emit | None = None,
+    ) -> FetchResult:
+        """`fetch` for async code; cancelling it cancels the work."""
+        options = FetchOptions(as_of, domain, strategy, sla, world, max_lag_s, min_coverage)
+        ask = await asyncio.to_thread(self.door.request, node, start, end, options)
+        engine = self.wiring.engine_for(ask.asked.store)
+        return self._recorded(ask, await self._portal.acall(lambda: engine.fetch(ask.request), on_event))
+
+    def live(self, node: str, *, start: TimeLike = "now", limit: int | None = None) -> Iterator[pl.DataFrame]:
+        """Bars as they close, from `start` on, without end or exactly `limit` of them; Ctrl-C ends it.
+
+        Each iteration waits for the next bars and gives their frame, as `FetchResult.frame`. They are not sealed yet.
+        """
+        following, left = self._follow(node, start), limit
+        try:
+            while left is None or left > 0:
+                bars = self._portal.call(lambda: _next(following))
+                frame = bars.frame.head(len(bars) if left is None else left)
+                left = None if left is None else left - frame.height
+                yield with_time(frame)
+        finally:
+            self._portal.call(lambda: _end(following))
+
+    async def alive(
+        self, node: str, *, start: TimeLike = "now", limit: int | None = None
+    ) -> AsyncIterator[pl.DataFrame]:
+        """`live` for async code."""
+        following, left = self._follow(node, start), limit
+        try:
+            while left is None or left > 0:
+                bars = await self._portal.acall(lambda: _next(following))
+                frame = bars.frame.head(len(bars) if left is None else left)
+                left = None if left is None else left - frame.height
+                yield with_time(frame)
+        finally:
+            await self._portal.acall(lambda: _end(following))
+
+    def _recorded(self, ask: AskedFetch, answer: Answer) -> FetchResult:
+        """The result, entered in the journal when it comes from a version."""
+        if answer.provenance.fingerprint:
+            pin = ask.asked.pin
+            self.wiring.reads.add(read_by(ask.asked.written, "" if pin is None else pin.name, answer))
+        return FetchResult(answer)
+
+    def _follow(self, node: str, start: TimeLike) -> AsyncGenerator[Bars, None]:
+        header = self.door.series(node)
+        from_s = parse_time(start, now_s=self.wiring.clock.now_ms() // 1000)
+        return self.wiring.tail.follow(header, from_s)
+
+
+async def _next(following: AsyncGenerator[Bars, None]) -> Bars:
+    return await anext(following)
+
+
+async def _end(following: AsyncGenerator[Bars, None]) -> None:
+    await following.aclose()

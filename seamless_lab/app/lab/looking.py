@@ -1,0 +1,68 @@
+"""Verbs that look at what is known and what is sealed."""
+
+from __future__ import annotations
+
+from seamless_lab.app import (
+    inspect,
+)
+from seamless_lab.app.lab.opened import Opened
+from seamless_lab.app.results import (
+    ArtifactList,
+    CoverageResult,
+    GapTable,
+    Manifest,
+    SlaReport,
+    VerifyReport,
+)
+from seamless_lab.core.reference import Latest
+from seamless_lab.core.time import TimeLike, parse_time_ms
+
+
+class Looking(Opened):
+    """Coverage, gaps, datasets, and how fetches did."""
+
+    def coverage(self, node: str, start: TimeLike | None = None, end: TimeLike | None = None) -> CoverageResult:
+        """What is known about a window, by cause; without a window, from the first to the last answered slot.
+
+        Asks no source.
+        """
+        header = self.door.series(node)
+        return inspect.coverage(self.wiring, header, self.door.known_window(header, start, end))
+
+    def gaps(self, node: str, start: TimeLike | None = None, end: TimeLike | None = None) -> GapTable:
+        """Stretches without a bar, each with its cause, its evidence and the command that repairs it.
+
+        Asks no source.
+        """
+        header = self.door.series(node)
+        return inspect.gaps(self.wiring, header, self.door.known_window(header, start, end))
+
+    def artifacts(self, node: str | None = None) -> ArtifactList:
+        """The sealed datasets of the store; with a node, all its versions, newest last.
+
+        With `pin:NAME` those of the pin's node, in the store that the pin is read from.
+        """
+        if not node:
+            return inspect.catalogue(self.wiring)
+        pin = self.door.pin(node)
+        if pin is not None:
+            return inspect.history(self.wiring.pins.store(pin), pin.node)
+        return inspect.history(self.wiring.sealed, self.door.node(node))
+
+    def manifest(self, ref: str) -> Manifest:
+        """The manifest of one version; of the newest when `ref` is a bare node."""
+        asked = self.door.asked(ref)
+        return Manifest(asked.version or asked.store.select(asked.node, asked.selector or Latest()))
+
+    def verify(self, ref: str | None = None) -> VerifyReport:
+        """Rehash everything that a version (or a node, or the whole store) consists of."""
+        if not ref:
+            return inspect.verify(self.wiring.sealed, None, None)
+        asked = self.door.asked(ref)
+        return inspect.verify(asked.store, asked.node, asked.selector)
+
+    def sla(self, node: str | None = None, *, since: TimeLike = "-7d") -> SlaReport:
+        """How fetches did against their budgets."""
+        now_ms = self.wiring.clock.now_ms()
+        self._portal.call(self.wiring.engine.wait_logged)
+        return inspect.sla(self.wiring, self.door.node(node) if node else None, parse_time_ms(since, now_ms=now_ms))

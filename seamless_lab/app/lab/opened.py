@@ -1,0 +1,96 @@
+"""What every part of a lab has: its parts, its thread, and how it ends."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self
+
+from seamless_lab.app import (
+    inspect,
+)
+from seamless_lab.app.door import Door
+from seamless_lab.app.portal import Portal
+from seamless_lab.app.wiring import Wiring, wire
+from seamless_lab.engine.events import Emit
+from seamless_lab.errors import ConfigError, RequestError
+
+
+class Opened:
+    """An open lab without its verbs; thread-safe."""
+
+    def __init__(
+        self, home: str | None = None, *, config: str | None = None, overrides: dict[str, object] | None = None
+    ) -> None:
+        self._parts = wire(home=home, config=config, overrides=overrides or {})
+        self._door = Door(self._parts)
+        self._thread = Portal()
+        self._process: int | None = None
+
+    @property
+    def wiring(self) -> Wiring:
+        """Settings, home and parts, for front ends and diagnosis."""
+        self._require_own_process()
+        return self._parts
+
+    @property
+    def door(self) -> Door:
+        """The parser of what users write, for front ends."""
+        self._require_own_process()
+        return self._door
+
+    def add_sink(self, sink: Emit) -> Callable[[], None]:
+        """Send every event to `sink`, on the engine's threads; returns the function that ends it."""
+        return self.wiring.events.add(sink)
+
+    def wait(self, on_event: Emit | None = None) -> None:
+        """Wait for fills that partial answers left behind."""
+        self._portal.call(self.wiring.engine.wait_behind, on_event)
+
+    def nodes(self) -> Sequence[str]:
+        """All series that the stores hold, sorted."""
+        return inspect.nodes(self.wiring)
+
+    def known(self) -> Sequence[str]:
+        """What completes a reference: the pins as `pin:NAME`, then all series; a broken lockfile has no pins."""
+        try:
+            lock = self.wiring.pins.found()
+        except ConfigError:  # the command that is typed will say so
+            lock = None
+        names = [] if lock is None else [pin.ref for _, pin in sorted(lock.pins.items())]
+        return [*names, *self.nodes()]
+
+    def close(self) -> None:
+        """Cancel what runs, close connections and files. Idempotent.
+
+        In a process that was forked from the one that uses the lab there is nothing to close: all of it is the other's.
+        """
+        if self._process in (None, os.getpid()):
+            self._portal.close(self.wiring.close)
+            self.wiring.close_files()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def _portal(self) -> Portal:
+        self._require_own_process()
+        return self._thread
+
+    def _require_own_process(self) -> None:
+        """Refuse a lab that another process used before it forked this one: its threads and locks stayed there."""
+        if self._process is None:
+            self._process = os.getpid()
+        elif self._process != os.getpid():
+            raise RequestError(
+                f"This lab was used in process {self._process} before it forked process {os.getpid()}, where its "
+                "threads do not exist.",
+                hint="Open a new Lab in the new process, started with multiprocessing's forkserver or spawn.",
+                process=self._process,
+            )

@@ -1,0 +1,90 @@
+"""Verbs that say what a result depended on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from seamless_lab.app import (
+    notebook_check,
+    receipt_check,
+    receipt_making,
+    receipts,
+    sealing,
+)
+from seamless_lab.app.lab.opened import Opened
+from seamless_lab.app.notebook_check import NotebookCheck
+from seamless_lab.app.receipt_check import ReceiptCheck
+from seamless_lab.app.receipts import Receipt
+from seamless_lab.app.sealing import SealResult
+
+
+class Vouching(Opened):
+    """Seals of notebooks, and receipts."""
+
+    def seal(self, notebook: str | Path) -> SealResult:
+        """Copy the seal that a notebook's outputs carry into its metadata, and into the lockfile.
+
+        The notebook has run, with `%seamless seal` as its last cell, and was saved. Of the file nothing else changes.
+
+        Raises
+        ------
+        NotFound, RequestError
+            If there is no such notebook.
+        NoSeal, SealDamaged
+            If its outputs have no seal, or one that was changed by hand.
+        """
+        return sealing.seal_file(self.wiring, Path(notebook))
+
+    def check_notebook(self, notebook: str | Path) -> NotebookCheck:
+        """What every cell of a sealed notebook would read today, by its references as they are written.
+
+        Raises as `seal` does.
+        """
+        return notebook_check.check_notebook(self.wiring, self.door, Path(notebook))
+
+    def receipt(self, *results: object, notebook: str | Path | None = None) -> Receipt:
+        """What results depended on: sealed inputs, how they were made, code and software, with a digest of all that.
+
+        Parameters
+        ----------
+        results
+            What this lab's `fetch`, `sql` or `backtest` returned; by default all that it read and made so far.
+        notebook
+            A notebook's file: the receipt is of its seal, and says which code it is of.
+
+        Raises
+        ------
+        RequestError
+            For a value that this lab did not make.
+        NoSeal, SealDamaged, DataError
+            For a notebook without a seal, with one that was changed, or whose cells changed after it.
+
+        Examples
+        --------
+        >>> lab.receipt(lab.backtest(crossover(20, 100), pins=["pin:btc"])).digest  # doctest: +SKIP
+        """
+        wiring = self.wiring
+        made = receipt_making.of_lab(wiring) if notebook is None else receipt_making.of_file(wiring, Path(notebook))
+        return receipts.about(made, results) if results else made
+
+    def verify_receipt(
+        self, receipt: str | Path, *, run: bool = False, notebook: str | Path | None = None
+    ) -> ReceiptCheck:
+        """Read the inputs of a receipt again, make its results again, and compare the code of its notebook.
+
+        Parameters
+        ----------
+        receipt
+            A file that `seamless receipt --out` wrote.
+        run
+            Run the notebook too, in a fresh kernel; its file is left as it is.
+        notebook
+            Where the notebook is, if not where it was.
+
+        Raises
+        ------
+        ReceiptDamaged
+            If the receipt was changed after it was written.
+        """
+        place = None if notebook is None else Path(notebook)
+        return receipt_check.verify_receipt(self.wiring, Path(receipt), place, run=run)
