@@ -153,6 +153,21 @@ def test_the_kernel_s_receipt_is_that_of_the_saved_file(project: Path) -> None:
     assert seamless(project, "verify", "live.json").returncode == 1
 
 
+def test_a_notebook_that_writes_its_own_receipt_is_compared_and_not_stopped_by_the_file(project: Path) -> None:
+    cells = {"load": LOAD, "fetch": fetch("head", BTC, "2024-01-01"), "receipt": "%seamless receipt --out own.json"}
+    with Editor(project / "own.ipynb") as editor:
+        for name, source in cells.items():
+            editor.add(name, source)
+        editor.save()
+        for name in cells:
+            editor.run(name)
+        assert "reproduced" in shown(editor.run("check", "%seamless verify own.json --run"))
+        restate(project, minute(0, 3))
+        told = shown(editor.run("check"))
+    assert "has the content" in told
+    assert "fails" not in told
+
+
 def test_a_receipt_is_written_as_json_or_text_and_never_over_another(project: Path) -> None:
     assert seamless(project, "receipt", "study.ipynb", "--out", "r.json").returncode == 0, "the same bytes again"
     assert seamless(project, "receipt", "study.ipynb", "--out", "r.txt").returncode == 0

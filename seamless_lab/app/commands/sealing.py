@@ -62,7 +62,7 @@ def receipt(call: Call, *, notebook: str | None, out: str | None, force: bool) -
             "There is no notebook here to write a receipt of.",
             hint="In a notebook: %seamless receipt. In a terminal, for one that is sealed: seamless receipt NOTEBOOK",
         )
-    if write is not None:
+    if write is not None and not (kernel is not None and kernel.replayed):
         write(found)
     return found
 
