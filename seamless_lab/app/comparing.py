@@ -15,10 +15,8 @@ from seamless_lab.core.digest import Header
 from seamless_lab.core.reference import Latest
 from seamless_lab.core.time import TimeLike, TimeRange, parse_time, parse_window
 from seamless_lab.core.version import Version
+from seamless_lab.engine.artifacts.resolve import FIRST_SEQ
 from seamless_lab.errors import Corrupted, InvalidTime, RequestError
-
-FIRST_SEQ = 1
-
 
 # -- difference ----------------------------------------------------------------------------------------------------
 
