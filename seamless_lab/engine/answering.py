@@ -170,7 +170,7 @@ class _Outcome:
 
 def _held(version: Version) -> str:
     """What a version holds, in words."""
-    bounds = version.tree.bounds
+    bounds = version.commit.bounds
     return "nothing" if bounds is None else str(bounds)
 
 

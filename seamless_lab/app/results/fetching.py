@@ -168,5 +168,5 @@ def coverage_dict(coverage: Coverage, unsealed: Ranges | None = None) -> Json:
 
 def with_time(frame: pl.DataFrame) -> pl.DataFrame:
     """A frame of bars with a UTC `time` column after `ts`."""
-    time = pl.from_epoch("ts", time_unit="s").dt.replace_time_zone("UTC").alias("time")
-    return frame.select("ts", time, pl.exclude("ts"))
+    time = (frame["ts"] * 1_000_000).cast(pl.Datetime("us", "UTC")).alias("time")  # a query would cost more than this
+    return frame.clone().insert_column(frame.get_column_index("ts") + 1, time)
