@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-# A price is the decimal number it was written as, not the float nearest to it. Scaling by 10 to the power that leaves
-# at most 15 digits and rounding once gives that number back as a whole one: exactly, for values of up to 15 digits.
-# Whole numbers add up to the same sum in any order, so that windows and threads leave no trace, and two equal averages
-# are equal. A value with more digits is taken to these; what is no finite number is null.
-_EXACT = """CREATE MACRO __exact(x) AS CASE
-    WHEN abs(x) < 1e-3 THEN TRY_CAST(round(x * 1e18) AS HUGEINT)
-    WHEN abs(x) < 1 THEN TRY_CAST(round(x * 1e15) AS HUGEINT) * 1000
-    WHEN abs(x) < 1e6 THEN TRY_CAST(round(x * 1e9) AS HUGEINT) * 1000000000
-    WHEN abs(x) < 1e9 THEN TRY_CAST(round(x * 1e6) AS HUGEINT) * 1000000000000
-    WHEN abs(x) < 1e12 THEN TRY_CAST(round(x * 1e3) AS HUGEINT) * 1000000000000000
-    ELSE TRY_CAST(round(x) AS HUGEINT) * 1000000000000000000 END"""
+# A price is the decimal number it was written as, not the float nearest to it. Scaled by 10 to a power that leaves at
+# most 15 digits, and rounded once, it is that number again as a whole one, in units of 1e-18. Whole numbers add up to
+# the same sum in any order, so that windows and threads leave no trace, and two equal averages are equal. What is no
+# finite number is null.
+DECIMALS = {1e-3: 18, 1.0: 15, 1e3: 12, 1e6: 9, 1e9: 6, 1e12: 3}
+"""How many decimals of a number below some bound are kept, exactly; above all bounds, none."""
+
+_CASES = "\n    ".join(
+    f"WHEN abs(x) < {bound!r} THEN TRY_CAST(round(x * 1e{kept}) AS HUGEINT) * {10 ** (18 - kept)}"
+    for bound, kept in DECIMALS.items()
+)
+_EXACT = f"CREATE MACRO __exact(x) AS CASE\n    {_CASES}\n    ELSE TRY_CAST(round(x) AS HUGEINT) * {10**18} END"
 
 _LAST = "OVER (PARTITION BY per ORDER BY ts ROWS BETWEEN {} - 1 PRECEDING AND CURRENT ROW)"
 _N, _FAST, _SLOW = _LAST.format("n"), _LAST.format("fast"), _LAST.format("slow")

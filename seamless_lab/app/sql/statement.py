@@ -301,7 +301,7 @@ class _Check:
                 node,
                 f"Did you mean {near[0]}()?"
                 if near
-                else "Bars come from pins; range, generate_series and unnest count.",
+                else "Bars come from pins; range(), generate_series(), unnest() and resample() are the other tables.",
             )
         return [*rest, call.get("arguments"), call.get("filter"), call.get("order_bys")]
 

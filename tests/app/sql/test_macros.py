@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from seamless_lab.app.lab import Lab
 from seamless_lab.app.sql.connection import Limits, closed_off, furnish_one
+from seamless_lab.app.sql.macros import DECIMALS
 from seamless_lab.core.backtest.crossover import Crossover
 from seamless_lab.errors import SqlRefused
 from tests.app.sql.conftest import Market
@@ -75,10 +77,26 @@ def test_equal_prices_never_cross() -> None:
     assert set(found["p"].drop_nulls()) == {0}, "both means are 0.2, whatever floats make of them"
 
 
+@settings(max_examples=40)
+@given(st.decimals(-(10**9), 10**9, allow_nan=False, places=6))
+def test_a_number_is_taken_as_it_was_written(number: Decimal) -> None:
+    kept = next(places for bound, places in DECIMALS.items() if abs(number) < bound)
+    written = number.quantize(Decimal(1).scaleb(-kept)) if kept < 6 else number
+    found = queried(of_closes([float(number)]), "SELECT __exact(close) AS q FROM bars")
+    assert Decimal(int(found["q"][0])).scaleb(-18) == written
+
+
+@pytest.mark.parametrize("bound, places", DECIMALS.items())
+def test_the_decimals_that_are_kept_are_exact_up_to_the_bound(bound: float, places: int) -> None:
+    largest = Decimal(bound) - Decimal(1).scaleb(-places)
+    found = queried(of_closes([float(largest)]), "SELECT __exact(close) AS q FROM bars")["q"][0]
+    assert Decimal(int(found)).scaleb(-18) == round(largest, places)
+
+
 prices = st.lists(st.integers(1, 400), min_size=1, max_size=60)
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(ticks=prices, decimals=st.integers(0, 8), fast=st.integers(1, 5), more=st.integers(1, 6), short=st.booleans())
 def test_positions_are_decided_as_in_whole_numbers(
     ticks: list[int], decimals: int, fast: int, more: int, short: bool
