@@ -19,9 +19,11 @@ from seamless_lab.app.sealed_reads import resolve_sealed
 from seamless_lab.app.sealing import locked_cells, name_in_lock, no_seal
 from seamless_lab.app.view import Badge, Block, Note, Tone, View, plural
 from seamless_lab.app.wiring import Wiring
+from seamless_lab.core.identity import NodeId
 from seamless_lab.core.reference import Latest
+from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import Version
-from seamless_lab.engine.artifacts import SealedStore
+from seamless_lab.engine.artifacts import Audit, SealedStore
 from seamless_lab.engine.artifacts.diff import Difference
 from seamless_lab.errors import ConfigError, InvalidReference, NotFound, SeamlessError, StoreBusy, StoreUnavailable
 
@@ -52,11 +54,12 @@ class ReadCheck:
 
 
 class FreshStores:
-    """Stores opened once more, so that nothing that was verified before is trusted; each once."""
+    """Stores opened once more, so that nothing that was verified before is trusted; each once, and each window once."""
 
     def __init__(self, wiring: Wiring) -> None:
         self._wiring = wiring
         self._opened: dict[str, SealedStore] = {}
+        self._audits: dict[tuple[str, NodeId, str, TimeRange], Audit] = {}
 
     def of(self, store: SealedStore) -> SealedStore:
         """The same store, remembering nothing."""
@@ -77,7 +80,7 @@ def check_reads(wiring: Wiring, door: Door, cells: Sequence[tuple[CellPlace, Seq
 def _checked(wiring: Wiring, door: Door, fresh: FreshStores, place: CellPlace, read: ReadRecord) -> ReadCheck:
     try:
         store, version = _today(wiring, door, read)
-        found = fresh.of(store).audit(version, read.window)
+        found = fresh.audit(store, version, read.window)
     except _NOT_THERE as error:
         return ReadCheck(place, read, State.UNKNOWN, why=error.message)
     except SeamlessError as error:  # damaged, or refused by the lockfile: the cell would fail

@@ -49,12 +49,13 @@ def _stores(wiring: Wiring) -> list[SealedStore]:
 
 def _found(fresh: FreshStores, stores: Sequence[SealedStore], wanted: Input) -> FoundInput:
     """The first store that has the bars; else what the stores have instead, which outweighs having nothing."""
-    tried = [_in_store(fresh.of(store), wanted) for store in stores]
-    for state in (State.SAME, State.DIFFERS):
-        for each in tried:
-            if each.state is state:
-                return each
-    return tried[0]
+    tried = []
+    for store in stores:
+        found = _in_store(fresh.of(store), wanted)
+        if found.state is State.SAME:
+            return found
+        tried.append(found)
+    return next((each for each in tried if each.state is State.DIFFERS), tried[0])
 
 
 def _in_store(store: SealedStore, wanted: Input) -> FoundInput:
