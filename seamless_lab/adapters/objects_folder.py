@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -11,6 +12,9 @@ from pathlib import Path
 from seamless_lab.errors import ConfigError, NotFound, RequestError
 
 _READ_ONLY = 0o444
+
+_IMPROPER = re.compile(r"\A/|[\\\0]|(?:\A|/)\.\.?(?:/|\Z)|//+[^/]")
+"""What no relative path inside a store has: a root, a backslash, a null, a step up or nowhere, an empty part."""
 
 
 class FolderObjects:
@@ -102,13 +106,7 @@ class FolderObjects:
             os.unlink(self._locate(path))
 
     def _locate(self, path: str) -> str:
-        parts = path.strip("/").split("/")
-        if (
-            path.startswith("/")
-            or "\\" in path
-            or "\0" in path
-            or any(part in ("..", ".") or (not part and path) for part in parts)
-        ):
+        if _IMPROPER.search(path):
             raise RequestError(f"{path!r} is no relative path inside a store.", path=path)
         return f"{self._root}/{path.strip('/')}"
 
