@@ -89,6 +89,7 @@ def _turn(place: Path, wait_s: float) -> Iterator[None]:
         yield
     finally:
         os.close(folder)
+    time.sleep(_POLL_S)  # who comes again at once would always be first: those who wait look once before that
 
 
 def _lock(folder: int, place: Path, wait_s: float) -> None:
