@@ -67,6 +67,13 @@ class FreshStores:
             self._opened[store.url] = self._wiring.sealed_stores.unremembered(store)
         return self._opened[store.url]
 
+    def audit(self, store: SealedStore, version: Version, window: TimeRange) -> Audit:
+        """What the files of a version hold of a window."""
+        key = (store.url, version.header.node, version.tree.fingerprint, window)
+        if key not in self._audits:
+            self._audits[key] = self.of(store).audit(version, window)
+        return self._audits[key]
+
 
 _NOT_THERE = (NotFound, ConfigError, InvalidReference, StoreBusy, StoreUnavailable)
 
