@@ -71,7 +71,8 @@ def _section(command: Command) -> str:
 
 
 def _place(parameter: Parameter) -> str:
-    return parameter.metavar if parameter.required else f"[{parameter.metavar.strip('[]')}]"
+    name = parameter.metavar if parameter.required else f"[{parameter.metavar.strip('[]')}]"
+    return f"{name}..." if parameter.repeated else name
 
 
 def _lines(parameters: tuple[Parameter, ...]) -> Iterator[str]:

@@ -187,12 +187,13 @@ def _text(value: object) -> str | None:
 
 
 def _argument(parameter: Parameter, known: Callable[[], Iterable[str]]) -> click.Argument:
+    name = _metavar(parameter) if parameter.required else f"[{_metavar(parameter).strip('[]')}]"
     return click.Argument(
         [parameter.name],
         type=_Type(parameter, known),
         required=parameter.required,
         nargs=-1 if parameter.repeated else 1,
-        metavar=_metavar(parameter) if parameter.required else f"[{_metavar(parameter).strip('[]')}]",
+        metavar=f"{name}..." if parameter.repeated else name,
     )
 
 
