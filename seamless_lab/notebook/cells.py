@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seamless_lab.app import reads, result_records
-from seamless_lab.app.cell_journal import CellJournal, source_digest
+from seamless_lab.app.notebooks.journal import CellJournal, source_digest
 from seamless_lab.app.reads import CURRENT_CELL, Cell
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from IPython.display import display
 from traitlets import Bool
 
 from seamless_lab import __version__
-from seamless_lab.app.cell_journal import REPLAY, Kernel
 from seamless_lab.app.command import Place
 from seamless_lab.app.grammar import Invocation, Shown, parse
+from seamless_lab.app.notebooks.journal import REPLAY, Kernel
 from seamless_lab.app.placing import placed
 from seamless_lab.errors import SeamlessError
 from seamless_lab.notebook.cells import this_notebook

@@ -10,8 +10,8 @@ import threading
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from seamless_lab.app.cell_journal import CellJournal
 from seamless_lab.app.command import Place
+from seamless_lab.app.notebooks.journal import CellJournal
 from seamless_lab.app.opening import open_lab
 from seamless_lab.errors import SeamlessError
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seamless_lab.app.notebook_file import read_notebook, with_metadata, write_metadata
+from seamless_lab.app.notebooks.file import read_notebook, with_metadata, write_metadata
 from seamless_lab.errors import NotFound, RequestError
 
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seamless_lab.app.cell_journal import CellJournal, SealedCell
-from seamless_lab.app.notebook_seal import Seal, SealDamaged, seal_from
+from seamless_lab.app.notebooks.journal import CellJournal, SealedCell
+from seamless_lab.app.notebooks.seal import Seal, SealDamaged, seal_from
 from seamless_lab.app.reads import NO_CELL, Cell, ReadRecord
 from seamless_lab.app.result_records import ResultInput, ResultRecord
 from seamless_lab.core.identity import parse_node

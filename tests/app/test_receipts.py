@@ -13,8 +13,8 @@ import pytest
 
 from seamless_lab import crossover
 from seamless_lab.app.lab import Lab
-from seamless_lab.app.notebook_check import State
-from seamless_lab.app.receipts import ReceiptDamaged, read_receipt, receipt_of
+from seamless_lab.app.notebooks.checking import State
+from seamless_lab.app.receipts.receipt import ReceiptDamaged, read_receipt, receipt_of
 from seamless_lab.errors import NotFound, RequestError
 from tests.app.test_notebook_seal import changed, leaves, other
 from tests.engine.artifacts.making import candidate, days, header_of

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from seamless_lab.app.receipts import read_receipt
+from seamless_lab.app.receipts.receipt import read_receipt
 from seamless_lab.errors import ConfigError, DataError
 from tests.app.test_receipts import states
 from tests.notebook.kernels import Editor, shown

@@ -14,9 +14,9 @@ from traitlets.config import Config
 
 import seamless_lab
 from seamless_lab.app.lockfile_disk import load
-from seamless_lab.app.notebook_cells import NoSeal
-from seamless_lab.app.notebook_check import State
-from seamless_lab.app.notebook_seal import MIME, SealDamaged
+from seamless_lab.app.notebooks.checking import State
+from seamless_lab.app.notebooks.places import NoSeal
+from seamless_lab.app.notebooks.seal import MIME, SealDamaged
 from seamless_lab.app.reads import Cell
 from seamless_lab.errors import NotFound
 from seamless_lab.notebook.session import SESSION

@@ -21,7 +21,7 @@ def seal(call: Call, *, notebook: str | None) -> Result:
     """Write down what the cells read."""
     kernel = call.kernel()
     if kernel is not None:
-        from seamless_lab.app.sealing import seal_kernel
+        from seamless_lab.app.notebooks.sealing import seal_kernel
 
         return seal_kernel(call.lab().wiring, kernel, notebook)
     if notebook is None:
@@ -34,7 +34,7 @@ def seal(call: Call, *, notebook: str | None) -> Result:
 
 def check_notebooks(lab: Lab, names: Sequence[str], *, rebuild: bool) -> Result:
     """What `lock --check` does with notebooks."""
-    from seamless_lab.app.notebook_check import NotebookChecks
+    from seamless_lab.app.notebooks.checking import NotebookChecks
 
     pins = [name for name in names if not name.endswith(".ipynb")]
     if pins or rebuild:
@@ -49,14 +49,14 @@ def check_notebooks(lab: Lab, names: Sequence[str], *, rebuild: bool) -> Result:
 
 def receipt(call: Call, *, notebook: str | None, out: str | None, force: bool) -> Result:
     """What results depended on."""
-    from seamless_lab.app import receipt_making
+    from seamless_lab.app.receipts import making
 
-    write = None if out is None else receipt_making.writer(out, force=force)
+    write = None if out is None else making.writer(out, force=force)
     kernel = call.kernel()
     if kernel is not None:
-        found = receipt_making.of_kernel(call.lab().wiring, kernel, notebook)
+        found = making.of_kernel(call.lab().wiring, kernel, notebook)
     elif notebook is not None:
-        found = receipt_making.of_file(call.lab().wiring, Path(notebook))
+        found = making.of_file(call.lab().wiring, Path(notebook))
     else:
         raise RequestError(
             "There is no notebook here to write a receipt of.",

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from seamless_lab.app import (
-    notebook_check,
-    receipt_check,
-    receipt_making,
-    receipts,
-    sealing,
-)
 from seamless_lab.app.lab.opened import Opened
-from seamless_lab.app.notebook_check import NotebookCheck
-from seamless_lab.app.receipt_check import ReceiptCheck
-from seamless_lab.app.receipts import Receipt
-from seamless_lab.app.sealing import SealResult
+from seamless_lab.app.notebooks.checking import NotebookCheck, check_notebook
+from seamless_lab.app.notebooks.sealing import SealResult, seal_file
+from seamless_lab.app.receipts import making
+from seamless_lab.app.receipts.checking import ReceiptCheck, verify_receipt
+from seamless_lab.app.receipts.receipt import Receipt, about
 
 
 class Vouching(Opened):
@@ -33,14 +27,14 @@ class Vouching(Opened):
         NoSeal, SealDamaged
             If its outputs have no seal, or one that was changed by hand.
         """
-        return sealing.seal_file(self.wiring, Path(notebook))
+        return seal_file(self.wiring, Path(notebook))
 
     def check_notebook(self, notebook: str | Path) -> NotebookCheck:
         """What every cell of a sealed notebook would read today, by its references as they are written.
 
         Raises as `seal` does.
         """
-        return notebook_check.check_notebook(self.wiring, self.door, Path(notebook))
+        return check_notebook(self.wiring, self.door, Path(notebook))
 
     def receipt(self, *results: object, notebook: str | Path | None = None) -> Receipt:
         """What results depended on: sealed inputs, how they were made, code and software, with a digest of all that.
@@ -64,8 +58,8 @@ class Vouching(Opened):
         >>> lab.receipt(lab.backtest(crossover(20, 100), pins=["pin:btc"])).digest  # doctest: +SKIP
         """
         wiring = self.wiring
-        made = receipt_making.of_lab(wiring) if notebook is None else receipt_making.of_file(wiring, Path(notebook))
-        return receipts.about(made, results) if results else made
+        made = making.of_lab(wiring) if notebook is None else making.of_file(wiring, Path(notebook))
+        return about(made, results) if results else made
 
     def verify_receipt(
         self, receipt: str | Path, *, run: bool = False, notebook: str | Path | None = None
@@ -87,4 +81,4 @@ class Vouching(Opened):
             If the receipt was changed after it was written.
         """
         place = None if notebook is None else Path(notebook)
-        return receipt_check.verify_receipt(self.wiring, Path(receipt), place, run=run)
+        return verify_receipt(self.wiring, Path(receipt), place, run=run)

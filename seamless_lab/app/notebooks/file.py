@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seamless_lab.app.atomic_file import put
-from seamless_lab.app.cell_journal import source_digest
+from seamless_lab.app.notebooks.journal import source_digest
 from seamless_lab.core.digest import canonical_json
 from seamless_lab.errors import NotFound, RequestError
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from seamless_lab.app import seal_views
 from seamless_lab.app.door import Door
-from seamless_lab.app.notebook_cells import CellPlace, FoundSeal, place_of, seal_in
-from seamless_lab.app.notebook_file import read_notebook
-from seamless_lab.app.notebook_seal import Seal
+from seamless_lab.app.notebooks import show
+from seamless_lab.app.notebooks.places import CellPlace, FoundSeal, place_of, seal_in
+from seamless_lab.app.notebooks.file import read_notebook
+from seamless_lab.app.notebooks.seal import Seal
 from seamless_lab.app.reads import ReadRecord
 from seamless_lab.app.results import Json, Rendered
 from seamless_lab.app.results.spelling import moments, window
 from seamless_lab.app.sealed_reads import resolve_sealed
-from seamless_lab.app.sealing import locked_cells, name_in_lock, no_seal
+from seamless_lab.app.notebooks.sealing import locked_cells, name_in_lock, no_seal
 from seamless_lab.app.view import Badge, Block, Note, Tone, View, plural
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.identity import NodeId
@@ -145,15 +145,15 @@ class NotebookCheck(Rendered):
         unknown = [each for each in self.checks if each.state is State.UNKNOWN]
         blocks: list[Block] = []
         for each in different:
-            said = each.why if each.difference is None else seal_views.change_counts(each.difference)
+            said = each.why if each.difference is None else show.change_counts(each.difference)
             heading = f"{each.place} would read other data of {each.read.written}: {said.removesuffix('.')}."
             blocks.append(Note(heading, Tone.BAD))
             if each.difference is not None:
                 then = Note(f"To have the bars of then: {each.read.ref}")
-                blocks += [block for block in (seal_views.changes(each.difference, ""), then) if block not in blocks]
+                blocks += [block for block in (show.changes(each.difference, ""), then) if block not in blocks]
         blocks += [Note(f"{each.place} {each.read.written}: {each.why}", Tone.WARN) for each in unknown]
         blocks += [Note(note, Tone.WARN) for note in self.stale]
-        blocks.append(seal_views.table(seal_views.CHECKED, seal_views.check_rows(self.checks)))
+        blocks.append(show.table(show.CHECKED, show.check_rows(self.checks)))
         return View(self.notebook, self._badge(len({id(each.place) for each in different})), "", tuple(blocks))
 
     def _badge(self, cells: int) -> Badge:

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from seamless_lab.app import receipt_views
 from seamless_lab.app.json_facts import JsonFacts, WrongValue
-from seamless_lab.app.notebook_file import NotebookFile
+from seamless_lab.app.notebooks.file import NotebookFile
 from seamless_lab.app.reads import NO_CELL, ReadRecord
+from seamless_lab.app.receipts import show
 from seamless_lab.app.record_json import read_from, read_json, result_from, result_json
 from seamless_lab.app.result_records import ResultRecord
 from seamless_lab.app.results import Json, Rendered
@@ -88,7 +88,7 @@ class Receipt(Rendered):
 
     def view(self) -> View:
         """What is shown, as a value."""
-        return receipt_views.receipt(self)
+        return show.receipt(self)
 
     def _body(self) -> Json:
         notebook = None if self.notebook is None else {"sources": self.notebook.digest, "cells": self.notebook.cells}

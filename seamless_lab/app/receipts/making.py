@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from seamless_lab.app.atomic_file import put
-from seamless_lab.app.cell_journal import Kernel
-from seamless_lab.app.notebook_cells import Since, place_of, seal_in
-from seamless_lab.app.notebook_file import read_notebook
-from seamless_lab.app.receipts import Receipt, receipt_of
-from seamless_lab.app.sealing import no_seal
+from seamless_lab.app.notebooks.file import read_notebook
+from seamless_lab.app.notebooks.journal import Kernel
+from seamless_lab.app.notebooks.places import Since, place_of, seal_in
+from seamless_lab.app.notebooks.sealing import no_seal
+from seamless_lab.app.receipts.receipt import Receipt, receipt_of
 from seamless_lab.app.software import versions
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.errors import ConfigError, DataError, RequestError

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from seamless_lab.app.cell_journal import SealedCell
+from seamless_lab.app.notebooks.journal import SealedCell
 from seamless_lab.app.json_facts import JsonFacts, WrongValue
 from seamless_lab.app.reads import Cell, ReadRecord
 from seamless_lab.app.record_json import read_from, read_json, result_from, result_json

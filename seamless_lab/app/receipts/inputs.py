@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seamless_lab.app.lockfile import Pin
-from seamless_lab.app.notebook_check import FreshStores, State
+from seamless_lab.app.notebooks.checking import FreshStores, State
 from seamless_lab.app.pins import located
-from seamless_lab.app.receipts import Input
+from seamless_lab.app.receipts.receipt import Input
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.version import Version
 from seamless_lab.engine.artifacts import SealedStore

@@ -13,11 +13,11 @@ from seamless_lab.core.bars import VALUES
 from seamless_lab.core.time import format_time
 
 if TYPE_CHECKING:  # results import this module to show themselves; here they are names only
-    from seamless_lab.app.notebook_cells import CellPlace
-    from seamless_lab.app.notebook_check import ReadCheck
+    from seamless_lab.app.notebooks.places import CellPlace
+    from seamless_lab.app.notebooks.checking import ReadCheck
     from seamless_lab.app.reads import ReadRecord
     from seamless_lab.app.result_records import ResultRecord
-    from seamless_lab.app.sealing import SealResult
+    from seamless_lab.app.notebooks.sealing import SealResult
     from seamless_lab.core.time import TimeRange
     from seamless_lab.engine.artifacts.diff import Difference
 

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seamless_lab.app.notebook_check import State
-from seamless_lab.app.notebook_file import read_notebook
+from seamless_lab.app.notebooks.checking import State
+from seamless_lab.app.notebooks.file import read_notebook
+from seamless_lab.app.notebooks.show import DIGITS, ends, short_ref, table
 from seamless_lab.app.reads import ReadRecord
-from seamless_lab.app.receipt_inputs import FoundInput, find_inputs
-from seamless_lab.app.receipt_results import MadeAgain, make_again
-from seamless_lab.app.receipts import Receipt, read_receipt
-from seamless_lab.app.replay import NotebookFailed, replay
+from seamless_lab.app.receipts.inputs import FoundInput, find_inputs
+from seamless_lab.app.receipts.receipt import Receipt, read_receipt
+from seamless_lab.app.receipts.replay import NotebookFailed, replay
+from seamless_lab.app.receipts.results import MadeAgain, make_again
 from seamless_lab.app.results import Json, Rendered
-from seamless_lab.app.seal_views import DIGITS, ends, short_ref, table
 from seamless_lab.app.software import versions
 from seamless_lab.app.view import Badge, Block, Column, Fact, Facts, Note, Tone, View, plural
 from seamless_lab.app.wiring import Wiring

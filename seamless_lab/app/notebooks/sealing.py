@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from seamless_lab.app import seal_views
-from seamless_lab.app.cell_journal import Kernel, SealedCell
+from seamless_lab.app.notebooks import show
+from seamless_lab.app.notebooks.journal import Kernel, SealedCell
 from seamless_lab.app.lockfile import NotebookRead
 from seamless_lab.app.lockfile_disk import edit
-from seamless_lab.app.notebook_cells import CellPlace, NoSeal, Since, place_of, seal_in
-from seamless_lab.app.notebook_file import read_notebook, write_metadata
-from seamless_lab.app.notebook_seal import MIME, Seal
+from seamless_lab.app.notebooks.places import CellPlace, NoSeal, Since, place_of, seal_in
+from seamless_lab.app.notebooks.file import read_notebook, write_metadata
+from seamless_lab.app.notebooks.seal import MIME, Seal
 from seamless_lab.app.reads import NO_CELL, Cell, ReadRecord
 from seamless_lab.app.record_json import read_json, result_json
 from seamless_lab.app.results import Json, Rendered
@@ -39,7 +39,7 @@ class SealResult(Rendered):
 
     def view(self) -> View:
         """What is shown, as a value."""
-        return seal_views.sealed(self)
+        return show.sealed(self)
 
     def to_dict(self) -> Json:
         """The reads and results, each with its cell."""

@@ -8,10 +8,10 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from seamless_lab.app.cell_journal import REPLAY
 from seamless_lab.app.commands.parameters import NAMED
 from seamless_lab.app.home import Home
-from seamless_lab.app.receipts import Receipt, receipt_from
+from seamless_lab.app.notebooks.journal import REPLAY
+from seamless_lab.app.receipts.receipt import Receipt, receipt_from
 from seamless_lab.errors import ConfigError, DataError
 
 _MARK = "seamless-receipt:"

@@ -10,15 +10,15 @@ from pathlib import Path
 
 from seamless_lab.app.backtest import backtest
 from seamless_lab.app.backtest.recipes import from_recipe
-from seamless_lab.app.cell_journal import NOT_KEPT
 from seamless_lab.app.door import Door
 from seamless_lab.app.home import FOLDER, Home
 from seamless_lab.app.json_facts import JsonFacts, WrongValue
 from seamless_lab.app.lockfile import Pin
 from seamless_lab.app.lockfile_disk import edit
-from seamless_lab.app.notebook_check import State
+from seamless_lab.app.notebooks.checking import State
+from seamless_lab.app.notebooks.journal import NOT_KEPT
 from seamless_lab.app.reads import CURRENT_CELL
-from seamless_lab.app.receipt_inputs import FoundInput
+from seamless_lab.app.receipts.inputs import FoundInput
 from seamless_lab.app.result_records import ResultInput, ResultRecord
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.time import TimeRange

@@ -1,0 +1,1 @@
+"""Notebooks: what their cells read of sealed bars, and what they would read today."""

@@ -1,0 +1,1 @@
+"""Receipts: what results depended on, and reproducing them."""
