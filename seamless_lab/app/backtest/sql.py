@@ -10,7 +10,7 @@ import polars as pl
 from seamless_lab.app.backtest.positions import aligned
 from seamless_lab.app.sql.connection import Limits, closed_off, furnish_one
 from seamless_lab.app.sql.running import Running
-from seamless_lab.app.sql.statement import checked
+from seamless_lab.app.sql.statement import Statement, checked
 from seamless_lab.errors import RequestError, SqlRefused
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ class FromSql:
         connection = closed_off(limits)
         running: Running | None = None
         try:
-            self._check(connection)
-            furnish_one(connection, BARS, name, bars)
+            statement = self._checked(connection)
+            furnish_one(connection, BARS, name, bars, statement.macros)
             running = Running(connection, self.query, self.query, limits)
             found = running.result()
         finally:
@@ -66,7 +66,7 @@ class FromSql:
             )
         return aligned(name, bars, found)
 
-    def _check(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def _checked(self, connection: duckdb.DuckDBPyConnection) -> Statement:
         try:
             statement = checked(connection, self.query, {BARS: True})
         except SqlRefused as error:
@@ -79,3 +79,4 @@ class FromSql:
                 f"The positions would change by themselves: {', '.join(statement.volatile[:3])}.",
                 hint="Write the moment or the value, such as TIMESTAMPTZ '2024-03-01'.",
             )
+        return statement
