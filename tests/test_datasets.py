@@ -15,7 +15,7 @@ import pytest
 from scripts.make_datasets import RESTATED, SPRING, STORE, SYMBOLS, WINTER, exchange, make
 from scripts.make_datasets import lab as lab_at
 from seamless_lab import Lab
-from seamless_lab.app.lock_results import Checked
+from seamless_lab.app.lock.results import Checked
 
 ROOT = STORE.parent.parent
 README = STORE.parent / "README.md"

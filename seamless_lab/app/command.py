@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:  # opening a lab takes a quarter of a second, and help and completion do without one
     from seamless_lab.app.lab import Lab
     from seamless_lab.app.notebooks.journal import Kernel
+    from seamless_lab.app.render.view import Block, View
     from seamless_lab.app.results import Result
-    from seamless_lab.app.view import Block, View
     from seamless_lab.engine.events import Emit
     from seamless_lab.sandbox import SandboxExchange
 

@@ -11,9 +11,9 @@ from seamless_lab.app.command import Call, Place
 from seamless_lab.app.lab import Lab
 from seamless_lab.app.local_exchange import LocalExchange
 from seamless_lab.app.placing import placed, placed_view
+from seamless_lab.app.render.view import Badge, Code, Fact, Facts, Note, Tone, View
 from seamless_lab.app.results import BackfillResult, FetchResult, Json, Rendered
 from seamless_lab.app.sandbox_home import mark
-from seamless_lab.app.view import Badge, Code, Fact, Facts, Note, Tone, View
 from seamless_lab.core.coverage import Cause
 from seamless_lab.errors import ConfigError, NotSealed
 

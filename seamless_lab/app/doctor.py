@@ -15,8 +15,8 @@ from seamless_lab.adapters.sqlite_file import SqliteFile
 from seamless_lab.app.config.findings import ConfigReport
 from seamless_lab.app.home import Home
 from seamless_lab.app.installed import Requirement, installed_versions, numbers, requirements_of
+from seamless_lab.app.render.view import Badge, Column, Note, Table, Tone, View, plural
 from seamless_lab.app.results import Rendered
-from seamless_lab.app.view import Badge, Column, Note, Table, Tone, View, plural
 from seamless_lab.core.time import format_time_ms
 from seamless_lab.engine.ports import ObjectStore
 from seamless_lab.errors import SeamlessError

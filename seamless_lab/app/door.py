@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from seamless_lab.app import inspect
 from seamless_lab.app.choices import choose
-from seamless_lab.app.lockfile import Pin
+from seamless_lab.app.lock.lockfile import Pin
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.digest import Header
 from seamless_lab.core.grid import grid_of

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from seamless_lab.app.commands import COMMANDS
 
 if TYPE_CHECKING:
-    from seamless_lab.app.view import View
+    from seamless_lab.app.render.view import View
 
 _ELSEWHERE = ("sandbox", "demo")
 """Commands that open no lab of the user's, or choose its home themselves."""
@@ -30,7 +30,7 @@ def placed(text: str, place: str) -> str:
 
 def placed_view(view: View, place: str) -> View:
     """A view with its commands so."""
-    from seamless_lab.app.view import Code, Note  # imports numpy, and help does without
+    from seamless_lab.app.render.view import Code, Note  # imports numpy, and help does without
 
     blocks = tuple(
         replace(block, lines=tuple(placed(line, place) for line in block.lines))

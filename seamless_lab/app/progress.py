@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seamless_lab.app.view import plural
+from seamless_lab.app.render.view import plural
 from seamless_lab.engine.events import Event
 
 _BAR = 20

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from seamless_lab.app.command import Call
+from seamless_lab.app.render.view import Badge, Block, Fact, Facts, Note, Tone, View
 from seamless_lab.app.results import Json, Rendered
-from seamless_lab.app.view import Badge, Block, Fact, Facts, Note, Tone, View
 from seamless_lab.core.time import format_time_ms, parse_time_ms
 from seamless_lab.errors import ConfigError, RequestError
 from seamless_lab.sandbox import FaultPlan, SandboxConfig, SandboxExchange

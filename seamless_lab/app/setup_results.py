@@ -17,9 +17,9 @@ from seamless_lab.app.config.sources import DEFAULT_ORIGIN, config_file
 from seamless_lab.app.config.view import ConfigView, view
 from seamless_lab.app.doctor import Doctor, Surroundings, examine, open_sqlite
 from seamless_lab.app.home import Home, find_home, user_folders
+from seamless_lab.app.render.view import Badge, Block, Column, Fact, Facts, Note, Table, Tone, View
 from seamless_lab.app.results import Json, Rendered
 from seamless_lab.app.settings import resolve_settings, validate_settings
-from seamless_lab.app.view import Badge, Block, Column, Fact, Facts, Note, Table, Tone, View
 from seamless_lab.engine.artifacts import NoSegmentCache, SealedStore
 from seamless_lab.errors import DataError, RequestError, SeamlessError
 

@@ -25,7 +25,7 @@ from seamless_lab.adapters.local_disk import network_filesystem
 from seamless_lab.adapters.sqlite_file import SqliteFile
 from seamless_lab.app.config.sources import config_file
 from seamless_lab.app.home import Home, find_home, user_folders
-from seamless_lab.app.pins import Pins
+from seamless_lab.app.lock.pins import Pins
 from seamless_lab.app.portal import EventStream
 from seamless_lab.app.reads import ReadJournal
 from seamless_lab.app.result_records import ResultJournal

@@ -15,7 +15,7 @@ from seamless_lab.cli.screen import Screen, encodes
 
 if TYPE_CHECKING:
     from seamless_lab.app.lab import Lab
-    from seamless_lab.app.view import Block, View
+    from seamless_lab.app.render.view import Block, View
     from seamless_lab.engine.events import Emit, Event
     from seamless_lab.sandbox import SandboxExchange
 
@@ -128,7 +128,7 @@ class TerminalCall:
 
     def keep(self, exchange: SandboxExchange) -> Block:
         """Keep an exchange until Ctrl-C."""
-        from seamless_lab.app.view import Code
+        from seamless_lab.app.render.view import Code
 
         self._exchange = exchange
         fetch = "seamless fetch ohlcv:binance:BTC/USDT:1m --start 2024-01-01 --end 2024-02-01"

@@ -13,8 +13,8 @@ from seamless_lab.app.placing import placed, placed_json, placed_view
 from seamless_lab.errors import Fact
 
 if TYPE_CHECKING:
+    from seamless_lab.app.render.view import Look, View
     from seamless_lab.app.results import Result
-    from seamless_lab.app.view import Look, View
 
 NARROWEST, WIDEST, UNKNOWN_WIDTH = 60, 140, 100
 
@@ -54,7 +54,7 @@ class Screen:
 
     def look(self) -> Look:
         """How views are shown here."""
-        from seamless_lab.app.view import Look
+        from seamless_lab.app.render.view import Look
 
         return Look(self.width, color=self.colored, unicode=encodes(self.out, "█▁…"), static=self.static)
 
@@ -70,7 +70,7 @@ class Screen:
 
     def tell(self, view: View | str) -> None:
         """A view or some text, as text."""
-        from seamless_lab.app import text
+        from seamless_lab.app.render import text
 
         self.say(view if isinstance(view, str) else text.render(placed_view(view, self.place), self.look()))
 

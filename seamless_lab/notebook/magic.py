@@ -31,7 +31,7 @@ from seamless_lab.notebook.session import Session
 
 if TYPE_CHECKING:
     from seamless_lab.app.lab import Lab
-    from seamless_lab.app.view import Block, View
+    from seamless_lab.app.render.view import Block, View
     from seamless_lab.engine.events import Emit
     from seamless_lab.sandbox import SandboxExchange
 
@@ -78,7 +78,7 @@ class NotebookCall:
 
     def tell(self, view: View | str) -> None:
         """Print something in the cell."""
-        from seamless_lab.app import text
+        from seamless_lab.app.render import text
 
         print(view if isinstance(view, str) else text.render(view))  # noqa: T201  # the output of a cell
 
@@ -88,7 +88,7 @@ class NotebookCall:
 
     def keep(self, exchange: SandboxExchange) -> Block:
         """Move the kernel's lab to the exchange."""
-        from seamless_lab.app.view import Note
+        from seamless_lab.app.render.view import Note
 
         temporary = self._session.use(exchange, self.place.home)
         home = "a temporary home, gone with the kernel" if temporary else f"the home {self.place.home}"

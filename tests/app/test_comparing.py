@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from seamless_lab.app import html, text
-from seamless_lab.app.comparison_results import DiffResult
-from seamless_lab.app.history_results import BarHistory, WindowHistory
+from seamless_lab.app.compare.history_results import BarHistory, WindowHistory
+from seamless_lab.app.compare.results import DiffResult
 from seamless_lab.app.lab import Lab
-from seamless_lab.app.view import Look
+from seamless_lab.app.render import html, text
+from seamless_lab.app.render.view import Look
 from seamless_lab.core.bars import VALUES
 from seamless_lab.core.time import TimeRange, format_time
 from seamless_lab.engine.artifacts import SealedStore

@@ -19,8 +19,8 @@ from scripts.make_datasets import lab as dataset_lab
 from seamless_lab.adapters.segments_parquet import ParquetSegments
 from seamless_lab.app.home import FOLDER
 from seamless_lab.app.lab import Lab
-from seamless_lab.app.lock_results import Checked, slots_text
-from seamless_lab.app.lockfile_disk import edit, load
+from seamless_lab.app.lock.disk import edit, load
+from seamless_lab.app.lock.results import Checked, slots_text
 from seamless_lab.core.bars import COLUMNS
 from seamless_lab.core.time import parse_window
 from seamless_lab.errors import ConfigError, Corrupted, InvalidReference

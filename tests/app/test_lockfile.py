@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seamless_lab.app.lockfile import Lockfile, NotebookRead, Pin, render
-from seamless_lab.app.lockfile_disk import edit, load
-from seamless_lab.app.lockfile_reading import parse
+from seamless_lab.app.lock.disk import edit, load
+from seamless_lab.app.lock.lockfile import Lockfile, NotebookRead, Pin, render
+from seamless_lab.app.lock.reading import parse
 from seamless_lab.core.identity import NodeId
 from seamless_lab.core.time import LATEST_S, TimeRange
 from seamless_lab.errors import ConfigError, StoreBusy, StoreUnavailable

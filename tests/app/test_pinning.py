@@ -10,7 +10,7 @@ import pytest
 
 from seamless_lab.app.home import FOLDER
 from seamless_lab.app.lab import Lab
-from seamless_lab.app.lockfile_disk import load
+from seamless_lab.app.lock.disk import load
 from seamless_lab.core.time import TimeRange, parse_window
 from seamless_lab.errors import (
     GapsRefused,

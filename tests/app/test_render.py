@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seamless_lab.app import html, text
 from seamless_lab.app.progress import Progress
+from seamless_lab.app.render import html, text
+from seamless_lab.app.render.view import Badge, Code, Column, Facts, Look, Table, View, cells, percent
 from seamless_lab.app.results import FetchResult
-from seamless_lab.app.view import Badge, Code, Column, Facts, Look, Table, View, cells, percent
 from seamless_lab.core.bars import SCHEMA, Bars
 from seamless_lab.core.coverage import Cause, Coverage
 from seamless_lab.core.digest import Header

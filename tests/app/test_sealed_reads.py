@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from seamless_lab.app.lab import Lab
-from seamless_lab.app.lockfile import Lockfile, Pin
-from seamless_lab.app.lockfile_disk import edit
+from seamless_lab.app.lock.disk import edit
+from seamless_lab.app.lock.lockfile import Lockfile, Pin
 from seamless_lab.app.reads import CURRENT_CELL, NO_CELL, Cell
 from seamless_lab.app.sealed_reads import read_sealed, resolve_sealed
 from seamless_lab.core.policy import Domain

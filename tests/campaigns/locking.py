@@ -5,8 +5,8 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from seamless_lab.app.lockfile import Lockfile, Pin
-from seamless_lab.app.lockfile_disk import edit
+from seamless_lab.app.lock.disk import edit
+from seamless_lab.app.lock.lockfile import Lockfile, Pin
 from seamless_lab.core.identity import NodeId
 from seamless_lab.core.time import TimeRange
 

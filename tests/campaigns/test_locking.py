@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from seamless_lab.app.lockfile import render
-from seamless_lab.app.lockfile_disk import edit, load
+from seamless_lab.app.lock.disk import edit, load
+from seamless_lab.app.lock.lockfile import render
 from tests.campaigns.locking import add_pins, add_until_killed, pin, put
 from tests.processes import forkserver
 

@@ -13,7 +13,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 import seamless_lab
-from seamless_lab.app.lockfile_disk import load
+from seamless_lab.app.lock.disk import load
 from seamless_lab.app.notebooks.checking import State
 from seamless_lab.app.notebooks.places import NoSeal
 from seamless_lab.app.notebooks.seal import MIME, SealDamaged

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from seamless_lab.app.door import Door
+from seamless_lab.app.render.view import plural
 from seamless_lab.app.results import FetchResult, Json
 from seamless_lab.app.sealed_reads import SealedBars, SealedTarget, resolve_sealed
 from seamless_lab.app.sql.relations import matching
-from seamless_lab.app.view import plural
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.grid import Grid
 from seamless_lab.core.identity import NodeId

@@ -13,8 +13,8 @@ from seamless_lab.app.backtest.inputs import Input
 from seamless_lab.app.backtest.options import Trading
 from seamless_lab.app.backtest.running import Ran, gains_of
 from seamless_lab.app.backtest.strategies import Strategy
+from seamless_lab.app.render.view import View
 from seamless_lab.app.results import Json, Rendered, spelling
-from seamless_lab.app.view import View
 from seamless_lab.core.backtest.performance import Activity, Metrics, peaks_of, returns_of
 from seamless_lab.core.backtest.ticks import Floats
 from seamless_lab.core.time import TimeRange

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seamless_lab.app.view import Badge, Block, Column, Curve, Fact, Facts, Note, Table, Tone, View, plural
+from seamless_lab.app.render.view import Badge, Block, Column, Curve, Fact, Facts, Note, Table, Tone, View, plural
 from seamless_lab.core.backtest.performance import DAY_S, DAYS_A_YEAR, Metrics
 from seamless_lab.core.backtest.ticks import Floats
 from seamless_lab.core.time import format_time

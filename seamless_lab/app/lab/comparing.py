@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from seamless_lab.app import (
-    comparing,
-)
-from seamless_lab.app.comparison_results import ROWS, DiffResult, RollbackResult
-from seamless_lab.app.history_results import BarHistory, WindowHistory
+from seamless_lab.app.compare import comparing
+from seamless_lab.app.compare.history_results import BarHistory, WindowHistory
+from seamless_lab.app.compare.results import ROWS, DiffResult, RollbackResult
 from seamless_lab.app.lab.opened import Opened
 from seamless_lab.core.time import TimeLike
 

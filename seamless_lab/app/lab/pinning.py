@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seamless_lab.app import (
-    lock_check,
-    lock_rebuild,
-    lock_update,
-    pinning,
-)
 from seamless_lab.app.lab.opened import Opened
-from seamless_lab.app.lock_results import LockCheck, LockUpdate
-from seamless_lab.app.pin_results import LockShown, Pinned, Unpinned
-from seamless_lab.app.pinning import PinWish
+from seamless_lab.app.lock import check as lock_check
+from seamless_lab.app.lock import pinning
+from seamless_lab.app.lock import rebuild as lock_rebuild
+from seamless_lab.app.lock import update as lock_update
+from seamless_lab.app.lock.pin_results import LockShown, Pinned, Unpinned
+from seamless_lab.app.lock.pinning import PinWish
+from seamless_lab.app.lock.results import LockCheck, LockUpdate
 from seamless_lab.core.time import TimeLike
 from seamless_lab.engine.events import Emit
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 from seamless_lab.app.door import Door
 from seamless_lab.app.notebooks import show
-from seamless_lab.app.notebooks.places import CellPlace, FoundSeal, place_of, seal_in
 from seamless_lab.app.notebooks.file import read_notebook
+from seamless_lab.app.notebooks.places import CellPlace, FoundSeal, place_of, seal_in
 from seamless_lab.app.notebooks.seal import Seal
+from seamless_lab.app.notebooks.sealing import locked_cells, name_in_lock, no_seal
 from seamless_lab.app.reads import ReadRecord
+from seamless_lab.app.render.view import Badge, Block, Note, Tone, View, plural
 from seamless_lab.app.results import Json, Rendered
 from seamless_lab.app.results.spelling import moments, window
 from seamless_lab.app.sealed_reads import resolve_sealed
-from seamless_lab.app.notebooks.sealing import locked_cells, name_in_lock, no_seal
-from seamless_lab.app.view import Badge, Block, Note, Tone, View, plural
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.identity import NodeId
 from seamless_lab.core.reference import Latest

@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from seamless_lab.app.lock.disk import edit
+from seamless_lab.app.lock.lockfile import NotebookRead
 from seamless_lab.app.notebooks import show
-from seamless_lab.app.notebooks.journal import Kernel, SealedCell
-from seamless_lab.app.lockfile import NotebookRead
-from seamless_lab.app.lockfile_disk import edit
-from seamless_lab.app.notebooks.places import CellPlace, NoSeal, Since, place_of, seal_in
 from seamless_lab.app.notebooks.file import read_notebook, write_metadata
+from seamless_lab.app.notebooks.journal import Kernel, SealedCell
+from seamless_lab.app.notebooks.places import CellPlace, NoSeal, Since, place_of, seal_in
 from seamless_lab.app.notebooks.seal import MIME, Seal
 from seamless_lab.app.reads import NO_CELL, Cell, ReadRecord
 from seamless_lab.app.record_json import read_json, result_json
+from seamless_lab.app.render.view import View
 from seamless_lab.app.results import Json, Rendered
 from seamless_lab.app.software import versions
-from seamless_lab.app.view import View
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.policy import Domain
 

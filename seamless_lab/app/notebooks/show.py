@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from seamless_lab.app.view import Badge, Block, Column, Fact, Facts, Note, Table, Tone, View, plural
+from seamless_lab.app.render.view import Badge, Block, Column, Fact, Facts, Note, Table, Tone, View, plural
 from seamless_lab.core.bars import VALUES
 from seamless_lab.core.time import format_time
 
 if TYPE_CHECKING:  # results import this module to show themselves; here they are names only
-    from seamless_lab.app.notebooks.places import CellPlace
     from seamless_lab.app.notebooks.checking import ReadCheck
+    from seamless_lab.app.notebooks.places import CellPlace
+    from seamless_lab.app.notebooks.sealing import SealResult
     from seamless_lab.app.reads import ReadRecord
     from seamless_lab.app.result_records import ResultRecord
-    from seamless_lab.app.notebooks.sealing import SealResult
     from seamless_lab.core.time import TimeRange
     from seamless_lab.engine.artifacts.diff import Difference
 

@@ -14,9 +14,9 @@ from seamless_lab.app.receipts.inputs import FoundInput, find_inputs
 from seamless_lab.app.receipts.receipt import Receipt, read_receipt
 from seamless_lab.app.receipts.replay import NotebookFailed, replay
 from seamless_lab.app.receipts.results import MadeAgain, make_again
+from seamless_lab.app.render.view import Badge, Block, Column, Fact, Facts, Note, Tone, View, plural
 from seamless_lab.app.results import Json, Rendered
 from seamless_lab.app.software import versions
-from seamless_lab.app.view import Badge, Block, Column, Fact, Facts, Note, Tone, View, plural
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.errors import NotFound, RequestError
 

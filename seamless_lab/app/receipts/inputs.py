@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from seamless_lab.app.lockfile import Pin
+from seamless_lab.app.lock.lockfile import Pin
+from seamless_lab.app.lock.pins import located
 from seamless_lab.app.notebooks.checking import FreshStores, State
-from seamless_lab.app.pins import located
 from seamless_lab.app.receipts.receipt import Input
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.version import Version

@@ -14,9 +14,9 @@ from seamless_lab.app.notebooks.file import NotebookFile
 from seamless_lab.app.reads import NO_CELL, ReadRecord
 from seamless_lab.app.receipts import show
 from seamless_lab.app.record_json import read_from, read_json, result_from, result_json
+from seamless_lab.app.render.view import View, plural
 from seamless_lab.app.result_records import ResultRecord
 from seamless_lab.app.results import Json, Rendered
-from seamless_lab.app.view import View, plural
 from seamless_lab.core.digest import canonical_json
 from seamless_lab.core.policy import Domain
 from seamless_lab.core.time import TimeRange

@@ -13,8 +13,8 @@ from seamless_lab.app.backtest.recipes import from_recipe
 from seamless_lab.app.door import Door
 from seamless_lab.app.home import FOLDER, Home
 from seamless_lab.app.json_facts import JsonFacts, WrongValue
-from seamless_lab.app.lockfile import Pin
-from seamless_lab.app.lockfile_disk import edit
+from seamless_lab.app.lock.disk import edit
+from seamless_lab.app.lock.lockfile import Pin
 from seamless_lab.app.notebooks.checking import State
 from seamless_lab.app.notebooks.journal import NOT_KEPT
 from seamless_lab.app.reads import CURRENT_CELL

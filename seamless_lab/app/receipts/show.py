@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from seamless_lab.app.notebooks.show import DIGITS, ends, names, short_ref, table
-from seamless_lab.app.view import Badge, Block, Column, Fact, Facts, Note, Tone, View, plural
+from seamless_lab.app.render.view import Badge, Block, Column, Fact, Facts, Note, Tone, View, plural
 
 if TYPE_CHECKING:  # results import this module to show themselves; here they are names only
     from seamless_lab.app.receipts.receipt import Receipt

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import Protocol
 
-from seamless_lab.app import html, text
-from seamless_lab.app.view import View, look_from
+from seamless_lab.app.render import html, text
+from seamless_lab.app.render.view import View, look_from
 
 Json = dict[str, object]
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from seamless_lab.app import views
+from seamless_lab.app.render.view import View
 from seamless_lab.app.results import spelling
 from seamless_lab.app.results.base import Json, Rendered
-from seamless_lab.app.view import View
 from seamless_lab.core.bars import Bars
 from seamless_lab.core.coverage import Cause, Coverage
 from seamless_lab.core.identity import NodeId

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seamless_lab.app import views
+from seamless_lab.app.render.view import View
 from seamless_lab.app.results import spelling
 from seamless_lab.app.results.base import Json, Rendered
 from seamless_lab.app.results.fetching import coverage_dict
-from seamless_lab.app.view import View
 from seamless_lab.core.coverage import Coverage
 from seamless_lab.core.identity import NodeId
 from seamless_lab.core.plan import Prediction

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from seamless_lab.app import views
+from seamless_lab.app.render.view import View
 from seamless_lab.app.results import spelling
 from seamless_lab.app.results.base import Json, Rendered
 from seamless_lab.app.results.fetching import coverage_dict
-from seamless_lab.app.view import View
 from seamless_lab.core.coverage import Cause, Coverage
 from seamless_lab.core.identity import NodeId
 from seamless_lab.core.ranges import Ranges

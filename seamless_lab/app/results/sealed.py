@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from seamless_lab.app import views
+from seamless_lab.app.render.view import View
 from seamless_lab.app.results import spelling
 from seamless_lab.app.results.base import Json, Rendered
-from seamless_lab.app.view import View
 from seamless_lab.core.time import format_time_ms
 from seamless_lab.core.version import Version
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from seamless_lab.app.render.view import View
 from seamless_lab.app.results.base import Json, Rendered
 from seamless_lab.app.results.spelling import window as spelled_window
 from seamless_lab.app.sql.relations import Relation
 from seamless_lab.app.sql.show import shown, spelled_rows
-from seamless_lab.app.view import View
 from seamless_lab.core.time import TimeRange
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from seamless_lab.app.view import Badge, Block, Column, Fact, Facts, Note, Table, Tone, View, plural
+from seamless_lab.app.render.view import Badge, Block, Column, Fact, Facts, Note, Table, Tone, View, plural
 
 if TYPE_CHECKING:
     from seamless_lab.app.sql.result import SqlInput, SqlResult

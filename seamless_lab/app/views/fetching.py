@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from seamless_lab.app.view import Badge, Block, Column, CoverageBar, Fact, Facts, Note, Table, Tone, View, plural
+from seamless_lab.app.render.view import Badge, Block, Column, CoverageBar, Fact, Facts, Note, Table, Tone, View, plural
 from seamless_lab.app.views.gap_blocks import gap_blocks, last_words
 from seamless_lab.app.views.wording import timings
 from seamless_lab.core.bars import VALUES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seamless_lab.app.view import Badge, Block, Code, CoverageBar, Fact, Facts, Note, Tone, View, plural
+from seamless_lab.app.render.view import Badge, Block, Code, CoverageBar, Fact, Facts, Note, Tone, View, plural
 from seamless_lab.app.views.gap_blocks import GAPS_SHOWN, gap_blocks
 from seamless_lab.app.views.wording import backfill_command, duration, state
 from seamless_lab.core.grid import parse_timeframe

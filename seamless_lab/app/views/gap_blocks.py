@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import polars as pl
 
-from seamless_lab.app.view import Block, Code, Column, Table
+from seamless_lab.app.render.view import Block, Code, Column, Table
 from seamless_lab.app.views.wording import backfill_command
 from seamless_lab.core.coverage import Cause, Coverage, Gap
 from seamless_lab.core.time import TimeRange, format_time, format_time_ms

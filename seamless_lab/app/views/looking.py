@@ -7,7 +7,20 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from seamless_lab.app.view import Badge, Block, Code, Column, CoverageBar, Fact, Facts, Note, Table, Tone, View, plural
+from seamless_lab.app.render.view import (
+    Badge,
+    Block,
+    Code,
+    Column,
+    CoverageBar,
+    Fact,
+    Facts,
+    Note,
+    Table,
+    Tone,
+    View,
+    plural,
+)
 from seamless_lab.app.views.gap_blocks import gap_blocks, gap_table, last_words
 from seamless_lab.app.views.wording import TABLE_ROWS, backfill_command, milliseconds, state
 from seamless_lab.core.coverage import Cause

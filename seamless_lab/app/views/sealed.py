@@ -5,7 +5,7 @@ from __future__ import annotations
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from seamless_lab.app.view import Badge, Block, Column, Fact, Facts, Note, Table, Tone, View, plural
+from seamless_lab.app.render.view import Badge, Block, Column, Fact, Facts, Note, Table, Tone, View, plural
 from seamless_lab.app.views.wording import TABLE_ROWS, day, size
 from seamless_lab.core.time import format_time, format_time_ms
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seamless_lab.app.view import Badge, Tone, percent, plural
+from seamless_lab.app.render.view import Badge, Tone, percent, plural
 from seamless_lab.core.coverage import Cause, Coverage
 from seamless_lab.core.time import TimeRange, format_time
 

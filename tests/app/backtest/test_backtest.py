@@ -13,7 +13,7 @@ import pytest
 
 from seamless_lab import Lab, crossover
 from seamless_lab.app.reads import CURRENT_CELL, Cell
-from seamless_lab.app.text import Look, render
+from seamless_lab.app.render.text import Look, render
 from seamless_lab.errors import (
     DataError,
     GapsRefused,

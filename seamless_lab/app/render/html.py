@@ -9,7 +9,7 @@ from __future__ import annotations
 from html import escape
 from itertools import groupby
 
-from seamless_lab.app.view import (
+from seamless_lab.app.render.view import (
     Badge,
     Block,
     Code,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from seamless_lab.app.lockfile import Lockfile, Pin
+from seamless_lab.app.lock.lockfile import Lockfile, Pin
+from seamless_lab.app.render.view import Badge, Block, Code, Column, Fact, Facts, Note, Table, Tone, View, plural
 from seamless_lab.app.results import spelling
 from seamless_lab.app.results.base import Json, Rendered
-from seamless_lab.app.view import Badge, Block, Code, Column, Fact, Facts, Note, Table, Tone, View, plural
 from seamless_lab.core.time import format_time, format_time_ms
 
 

@@ -10,13 +10,13 @@ from tempfile import TemporaryDirectory
 
 from seamless_lab.app.door import Door
 from seamless_lab.app.home import Home
-from seamless_lab.app.lock_changes import first_changes
-from seamless_lab.app.lock_check import engine_notes
-from seamless_lab.app.lock_results import Checked, Finding, LockCheck, PinCheck
-from seamless_lab.app.lockfile import Lockfile, Pin
-from seamless_lab.app.pins import Pins, located
+from seamless_lab.app.lock.changes import first_changes
+from seamless_lab.app.lock.check import engine_notes
+from seamless_lab.app.lock.lockfile import Lockfile, Pin
+from seamless_lab.app.lock.pins import Pins, located
+from seamless_lab.app.lock.results import Checked, Finding, LockCheck, PinCheck
+from seamless_lab.app.render.view import plural
 from seamless_lab.app.sandbox_home import is_marked, mark
-from seamless_lab.app.view import plural
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.comparison import Comparison
 from seamless_lab.core.coverage import Cause, Coverage

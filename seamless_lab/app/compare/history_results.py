@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from seamless_lab.app import history_views as views
-from seamless_lab.app.comparison_results import ROWS
+from seamless_lab.app.compare import history_views as views
+from seamless_lab.app.compare.results import ROWS
+from seamless_lab.app.render.view import View
 from seamless_lab.app.results import spelling
 from seamless_lab.app.results.base import Json, Rendered
-from seamless_lab.app.view import View
 from seamless_lab.core.bars import VALUES
 from seamless_lab.core.comparison import State
 from seamless_lab.core.identity import NodeId

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 
-from seamless_lab.app.lockfile import Lockfile, Pin
-from seamless_lab.app.lockfile_disk import load
+from seamless_lab.app.lock.disk import load
+from seamless_lab.app.lock.lockfile import Lockfile, Pin
 from seamless_lab.app.sealed_stores import SealedStores
 from seamless_lab.core.identity import NodeId
 from seamless_lab.core.time import TimeRange, format_time

@@ -9,10 +9,10 @@ from pathlib import Path, PurePath
 
 from seamless_lab.app.door import Door
 from seamless_lab.app.home import FOLDER
-from seamless_lab.app.lockfile import Lockfile, Pin
-from seamless_lab.app.lockfile_disk import edit
-from seamless_lab.app.pin_results import Pinned, Unpinned
-from seamless_lab.app.pins import Pins
+from seamless_lab.app.lock.disk import edit
+from seamless_lab.app.lock.lockfile import Lockfile, Pin
+from seamless_lab.app.lock.pin_results import Pinned, Unpinned
+from seamless_lab.app.lock.pins import Pins
 from seamless_lab.app.sealed_reads import SealedTarget, resolve_sealed
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.digest import CONFORMANCE_VERSION

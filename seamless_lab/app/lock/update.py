@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from seamless_lab.app.door import Door
-from seamless_lab.app.lock_check import chosen_pins
-from seamless_lab.app.lock_results import LockUpdate, PinUpdate
-from seamless_lab.app.lockfile import Lockfile, Pin
-from seamless_lab.app.lockfile_disk import edit
-from seamless_lab.app.pinning import engines, pin_of, refuse_gaps
-from seamless_lab.app.pins import Pins, getting, located
+from seamless_lab.app.lock.check import chosen_pins
+from seamless_lab.app.lock.disk import edit
+from seamless_lab.app.lock.lockfile import Lockfile, Pin
+from seamless_lab.app.lock.pinning import engines, pin_of, refuse_gaps
+from seamless_lab.app.lock.pins import Pins, getting, located
+from seamless_lab.app.lock.results import LockUpdate, PinUpdate
 from seamless_lab.app.sealed_reads import resolve_sealed
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.policy import Domain

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from seamless_lab.app.lockfile import Lockfile, render
-from seamless_lab.app.lockfile_reading import parse
+from seamless_lab.app.lock.lockfile import Lockfile, render
+from seamless_lab.app.lock.reading import parse
 from seamless_lab.errors import ConfigError, StoreBusy, StoreUnavailable
 
 WAIT_S = 30.0

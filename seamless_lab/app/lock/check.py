@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import PurePosixPath
 
-from seamless_lab.app.lock_changes import CHANGES_SHOWN, first_changes
-from seamless_lab.app.lock_results import Checked, Finding, LockCheck, PinCheck, slots_text
-from seamless_lab.app.lockfile import Lockfile, Pin
-from seamless_lab.app.pinning import engines
-from seamless_lab.app.pins import Pins, getting, located
+from seamless_lab.app.lock.changes import CHANGES_SHOWN, first_changes
+from seamless_lab.app.lock.lockfile import Lockfile, Pin
+from seamless_lab.app.lock.pinning import engines
+from seamless_lab.app.lock.pins import Pins, getting, located
+from seamless_lab.app.lock.results import Checked, Finding, LockCheck, PinCheck, slots_text
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import Version

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from seamless_lab.app.comparison_views import number, store_option, window_options
-from seamless_lab.app.view import Badge, Block, Code, Column, Note, Table, Tone, View, plural
+from seamless_lab.app.compare.views import number, store_option, window_options
+from seamless_lab.app.render.view import Badge, Block, Code, Column, Note, Table, Tone, View, plural
 from seamless_lab.core.bars import VALUES
 from seamless_lab.core.comparison import State
 from seamless_lab.core.time import TimeRange, format_time, format_time_ms
 
 if TYPE_CHECKING:  # results import this module to show themselves; here they are names only
-    from seamless_lab.app.history_results import BarHistory, WindowHistory
+    from seamless_lab.app.compare.history_results import BarHistory, WindowHistory
 
 
 def bar_history(result: BarHistory) -> View:

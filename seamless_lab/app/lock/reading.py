@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TypeVar
 
-from seamless_lab.app.lockfile import EPOCH, VERSION, Lockfile, NotebookRead, Pin, key_text
+from seamless_lab.app.lock.lockfile import EPOCH, VERSION, Lockfile, NotebookRead, Pin, key_text
 from seamless_lab.core.identity import NodeId, parse_node, require_bars
 from seamless_lab.core.reference import parse_pin_name
 from seamless_lab.core.time import TimeRange

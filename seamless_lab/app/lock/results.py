@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from seamless_lab.app.lock_changes import Changed
-from seamless_lab.app.lockfile import Pin
-from seamless_lab.app.pin_results import pin_dict
+from seamless_lab.app.lock.changes import Changed
+from seamless_lab.app.lock.lockfile import Pin
+from seamless_lab.app.lock.pin_results import pin_dict
+from seamless_lab.app.render.view import Badge, Block, Code, Column, Fact, Facts, Note, Table, Tone, View, plural
 from seamless_lab.app.results import spelling
 from seamless_lab.app.results.base import Json, Rendered
-from seamless_lab.app.view import Badge, Block, Code, Column, Fact, Facts, Note, Table, Tone, View, plural
 from seamless_lab.core.time import TimeRange, format_time
 
 FINDINGS_SHOWN = 10

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from seamless_lab.app.view import (
+from seamless_lab.app.render.view import (
     Block,
     Code,
     Column,

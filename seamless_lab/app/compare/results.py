@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from seamless_lab.app import comparison_views as views
+from seamless_lab.app.compare import views
+from seamless_lab.app.render.view import View
 from seamless_lab.app.results import spelling
 from seamless_lab.app.results.base import Json, Rendered
 from seamless_lab.app.results.fetching import with_time
-from seamless_lab.app.view import View
 from seamless_lab.core.bars import VALUES
 from seamless_lab.core.identity import NodeId
 from seamless_lab.core.time import TimeRange, format_time_ms

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from seamless_lab.app.view import (
+from seamless_lab.app.render.view import (
     Badge,
     Block,
     Code,
@@ -29,7 +29,7 @@ from seamless_lab.core.time import TimeRange, format_time, format_time_ms
 from seamless_lab.core.version import Commit
 
 if TYPE_CHECKING:  # results import this module to show themselves; here they are names only
-    from seamless_lab.app.comparison_results import Compared, DiffResult, RollbackResult
+    from seamless_lab.app.compare.results import Compared, DiffResult, RollbackResult
 
 _WORDS = {
     ("bar", "bar"): "restated",

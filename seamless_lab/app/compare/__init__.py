@@ -1,0 +1,1 @@
+"""Versions side by side, and one bar or window through time."""

@@ -1,0 +1,1 @@
+"""The lockfile: pins, what checks them, and what moves them on purpose."""
