@@ -53,7 +53,10 @@ class Picture:
     cell: str = ""
 
 
-PICTURES = (Picture("quickstart", "00_quickstart", 1040),)
+PICTURES = (
+    Picture("quickstart", "00_quickstart", 1040),
+    Picture("backtest", "10_reproducible_backtest", 1090, "text-5"),
+)
 
 
 def main() -> int:
