@@ -19,6 +19,7 @@ from seamless_lab.core.version import Version
 from seamless_lab.engine.answering import Answering, Delivery, tell_findings, where
 from seamless_lab.engine.artifacts import Sealed
 from seamless_lab.engine.backfill import Backfiller, FillOutcome
+from seamless_lab.engine.background import Background
 from seamless_lab.engine.budget import Budget
 from seamless_lab.engine.cache import CacheKey, ReadCache
 from seamless_lab.engine.events import Emit, Event, Field
@@ -69,8 +70,7 @@ class FetchEngine:
     ) -> None:
         self._stores, self._cache, self._answering = stores, cache, answering
         self._backfiller, self._publisher, self._emit = backfiller, publisher, emit
-        self._behind: set[asyncio.Task[None]] = set()
-        self._logging: set[asyncio.Task[None]] = set()
+        self._behind, self._logging = Background(), Background()
 
     async def fetch(self, request: FetchRequest) -> Answer:
         """Answer one request.
@@ -102,14 +102,11 @@ class FetchEngine:
 
     async def wait_behind(self) -> None:
         """Wait until all fills that were left behind by partial answers are done."""
-        while self._behind:
-            await asyncio.gather(*self._behind, return_exceptions=True)
+        await self._behind.wait()
 
     async def close(self) -> None:
         """Cancel the fills that were left behind and wait for their clean-up."""
-        for task in self._behind:
-            task.cancel()
-        await self.wait_behind()
+        await self._behind.cancel()
         await self.wait_logged()
 
     async def _sealed_answer(self, work: _Work) -> Answer:
@@ -262,30 +259,21 @@ class FetchEngine:
 
     def _fill_behind(self, request: FetchRequest, gaps: Ranges, known: Known) -> None:
         """Go on filling after the answer was given; `wait_behind` waits for it."""
+        about, clock = where(request), self._stores.clock
 
-        async def run() -> None:
+        async def fill() -> None:
             outcome = FillOutcome()
-            try:
-                await self._backfiller.fill(
-                    known.header, gaps, sealed=known.sealed, withdrawn=known.withdrawn, outcome=outcome
-                )
-                report, now_ms = outcome.report, self._stores.clock.now_ms()
-                tell_findings(self._emit, now_ms, where(request), report.flags, report.warnings)
-                await self._publisher.publish(
-                    known.header, known.window, world=request.context.world_id, reports=outcome.reports
-                )
-            except Exception as error:  # top of a background task: nobody awaits it, so it says what happened
-                self._emit(
-                    Event(
-                        "seamless.backfill.behind_failed",
-                        self._stores.clock.now_ms(),
-                        where(request) | {"error": str(error)},
-                    )
-                )
+            await self._backfiller.fill(
+                known.header, gaps, sealed=known.sealed, withdrawn=known.withdrawn, outcome=outcome
+            )
+            report, world = outcome.report, request.context.world_id
+            tell_findings(self._emit, clock.now_ms(), about, report.flags, report.warnings)
+            await self._publisher.publish(known.header, known.window, world=world, reports=outcome.reports)
 
-        task = asyncio.create_task(run())
-        self._behind.add(task)
-        task.add_done_callback(self._behind.discard)
+        def failed(error: Exception) -> None:
+            self._emit(Event("seamless.backfill.behind_failed", clock.now_ms(), about | {"error": str(error)}))
+
+        self._behind.start(fill, failed)
 
     async def _read(self, work: _Work, version: Version) -> Sealed:
         request, context = work.request, work.request.context
@@ -323,21 +311,15 @@ class FetchEngine:
     def _log(self, record: FetchRecord) -> None:
         """Append to the fetch log without keeping the caller waiting for the disk."""
 
-        async def run() -> None:
-            try:
-                await asyncio.to_thread(self._answering.log.append, record)
-            except Exception as error:  # top of a background task: nobody awaits it, so it says what happened
-                facts: dict[str, Field] = {"node_id": record.node, "error": str(error)}
-                self._emit(Event("seamless.fetch.log_failed", self._stores.clock.now_ms(), facts))
+        def failed(error: Exception) -> None:
+            facts: dict[str, Field] = {"node_id": record.node, "error": str(error)}
+            self._emit(Event("seamless.fetch.log_failed", self._stores.clock.now_ms(), facts))
 
-        task = asyncio.create_task(run())
-        self._logging.add(task)
-        task.add_done_callback(self._logging.discard)
+        self._logging.start(lambda: asyncio.to_thread(self._answering.log.append, record), failed)
 
     async def wait_logged(self) -> None:
         """Wait until the fetch log holds every fetch that has ended."""
-        while self._logging:
-            await asyncio.gather(*self._logging)
+        await self._logging.wait()
 
     async def _nearest_ref(self, request: FetchRequest) -> str:
         head = await asyncio.to_thread(self._stores.sealed.head, request.header.node)
