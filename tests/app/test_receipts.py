@@ -15,6 +15,7 @@ from seamless_lab import crossover
 from seamless_lab.app.lab import Lab
 from seamless_lab.app.notebooks.checking import State
 from seamless_lab.app.receipts.receipt import ReceiptDamaged, read_receipt, receipt_of
+from seamless_lab.core.policy import Domain
 from seamless_lab.errors import NotFound, RequestError
 from tests.app.test_notebook_seal import changed, leaves, other
 from tests.engine.artifacts.making import candidate, days, header_of
@@ -144,6 +145,7 @@ def test_left_out_inputs_and_unknown_keys_are_noticed(project: Path) -> None:
         {**document, "inputs": document["inputs"][1:]},
         {**document, "results": []},
         {**document, "more": 1},
+        {**document, "results": [{**document["results"][0], "recipe": {"fee_bps": float("nan")}}]},
         {**document, "notebook": {"sources": "0" * 64, "cells": 1}},
         {key: value for key, value in document.items() if key != "software"},
     ):
@@ -152,13 +154,20 @@ def test_left_out_inputs_and_unknown_keys_are_noticed(project: Path) -> None:
             read_receipt(project / "r.json")
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"format": "seamless.seal/1"}', "\xff"])
+@pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"format": "seamless.seal/1"}', "\xff", "[" * 100_000])
 def test_what_is_no_receipt_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "r.json").write_text(text, encoding="latin-1")
     with pytest.raises(RequestError, match="is no receipt"):
         read_receipt(tmp_path / "r.json")
     with pytest.raises(NotFound):
         read_receipt(tmp_path / "nothing.json")
+
+
+def test_what_was_read_live_is_noted(project: Path) -> None:
+    with opened(project) as lab:
+        worked(lab)
+        live = [replace(each, domain=Domain.LIVE) for each in lab.wiring.reads.records()[:1]]
+    assert "1 read in the live domain" in repr(receipt_of(live, (), {}, {}))
 
 
 # -- verifying --------------------------------------------------------------------------------------------------------

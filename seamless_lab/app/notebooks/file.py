@@ -73,7 +73,7 @@ def read_notebook(path: Path) -> NotebookFile:
         raise RequestError(
             f"{path} cannot be read: {error.strerror or error}.", hint="Name a notebook's file.", path=str(path)
         ) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RequestError(
             f"{path} is no notebook of format 4.", hint="Open it in Jupyter and save it again.", path=str(path)
         ) from error

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from seamless_lab.app.notebooks.journal import SealedCell
 from seamless_lab.app.notebooks.file import CodeCell, NotebookFile
+from seamless_lab.app.notebooks.journal import SealedCell
 from seamless_lab.app.notebooks.seal import MIME, Seal, seal_from
 from seamless_lab.errors import DataError
 

@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from seamless_lab.app.notebooks.journal import SealedCell
 from seamless_lab.app.json_facts import JsonFacts, WrongValue
+from seamless_lab.app.notebooks.journal import SealedCell
 from seamless_lab.app.reads import Cell, ReadRecord
 from seamless_lab.app.record_json import read_from, read_json, result_from, result_json
 from seamless_lab.app.result_records import ResultRecord
@@ -84,7 +84,7 @@ def seal_from(found: object, where: str) -> Seal:
         seal = Seal(tuple(_cell(each) for each in facts.objects("cells")), facts.texts("software"))
         if seal.digest != facts.digest("digest"):
             raise WrongValue("its digest is not that of what it says")
-    except WrongValue as error:
+    except ValueError as error:  # also for what no canonical JSON can say, such as NaN
         raise SealDamaged(
             f"The seal in {where} was changed after it was written: {error}.",
             hint="Run the notebook again, and its cell with %seamless seal.",

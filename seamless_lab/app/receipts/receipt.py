@@ -179,7 +179,7 @@ def read_receipt(path: Path) -> Receipt:
         raise RequestError(
             f"{path} cannot be read: {error.strerror or error}.", hint="Name a receipt's file.", path=str(path)
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _no_receipt(path) from error
     if not isinstance(found, dict) or not str(found.get("format", "")).startswith("seamless.receipt/"):
         raise _no_receipt(path)
@@ -193,7 +193,7 @@ def receipt_from(found: object, path: Path) -> Receipt:
         receipt = _from(facts, path.parent)
         if receipt.digest != facts.digest("digest"):
             raise WrongValue("its digest is not that of what it says")
-    except WrongValue as error:
+    except ValueError as error:  # also for what no canonical JSON can say, such as NaN
         raise ReceiptDamaged(
             f"{path} was changed after it was written: {error}.",
             hint="Get it again from whoever wrote it. Nothing of it was verified.",
