@@ -189,7 +189,11 @@ def _pack(rows: Rows, begin: int, slots: int, step_s: int, *, compress: bool) ->
 
 
 def _unpack_all(chunks: Sequence[Chunk], layout: Layout) -> Rows:
-    masks, values, null_masks, widths, filled = [], [], [], [], []
+    masks, null_masks, widths = [], [], []
+    filled: list[int] = []
+    counts = np.array([chunk.rows for chunk in chunks if chunk.bars is not None], dtype=np.int64)
+    ends = np.cumsum(counts)
+    values = np.empty((_WIDTH, int(counts.sum())))  # filled chunk by chunk: the bars are in memory once
     all_slots = ((layout.ends - layout.begins) // layout.step_s).tolist()
     for place, (chunk, slots) in enumerate(zip(chunks, all_slots, strict=True)):
         if chunk.bars is None:
@@ -203,16 +207,18 @@ def _unpack_all(chunks: Sequence[Chunk], layout: Layout) -> Rows:
             )
         masks.append(payload[:head])
         null_masks.append((nulls, payload[head : head + nulls]))
-        values.append(np.frombuffer(payload, dtype=np.float64, offset=head + nulls).reshape(_WIDTH, -1))
+        end = int(ends[len(filled)])
+        part = np.frombuffer(payload, dtype=np.float64, offset=head + nulls)
+        values[:, end - chunk.rows : end] = part.reshape(_WIDTH, -1)
         widths.append(8 * head)
         filled.append(place)
-    if not values:
+    if not filled:
         return Rows.none()
-    counts = np.array([part.shape[1] for part in values], dtype=np.int64)
-    bits = np.flatnonzero(np.unpackbits(np.frombuffer(b"".join(masks), dtype=np.uint8)))
+    ts: Ints = np.flatnonzero(np.unpackbits(np.frombuffer(b"".join(masks), dtype=np.uint8)))
     offsets = np.cumsum([0, *widths[:-1]])
-    ts = bits * layout.step_s + np.repeat(layout.begins[filled] - offsets * layout.step_s, counts)
-    return Rows(ts, np.concatenate(values, axis=1), _unpack_nulls(null_masks, counts))
+    ts *= layout.step_s
+    ts += np.repeat(layout.begins[filled] - offsets * layout.step_s, counts)
+    return Rows(ts, values, _unpack_nulls(null_masks, counts))
 
 
 def _unpack_nulls(masks: Sequence[tuple[int, bytes]], counts: Ints) -> npt.NDArray[np.bool_]:

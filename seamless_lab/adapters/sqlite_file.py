@@ -216,7 +216,7 @@ class SqliteFile:
                 f"journal_size_limit={self._log_pages * PAGE_BYTES}",
                 "synchronous=FULL",
                 "trusted_schema=OFF",
-                "cache_size=-16384",
+                "cache_size=-4096",
             )
             for setting in settings:
                 connection.execute(f"PRAGMA {setting}").fetchall()
