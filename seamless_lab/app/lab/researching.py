@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from seamless_lab.app.backtest import BacktestResult, PinsLike, StrategyLike, Trading, backtest
 from seamless_lab.app.lab.opened import Opened
 from seamless_lab.app.sql.connection import TIMEOUT_S, Limits
 from seamless_lab.app.sql.query import Query
 from seamless_lab.app.sql.query import run as run_query
-from seamless_lab.app.sql.relations import Ref
+from seamless_lab.app.sql.relations import PinsLike as SqlPins
 from seamless_lab.app.sql.result import SqlResult
 from seamless_lab.core.backtest.sleeve import Costs
 from seamless_lab.core.time import TimeLike
@@ -78,7 +76,7 @@ class Researching(Opened):
     def sql(  # noqa: PLR0913  # each is an option users know, keyword-only
         self,
         query: str,
-        pins: Mapping[str, Ref] | None = None,
+        pins: SqlPins | None = None,
         *,
         start: TimeLike | None = None,
         end: TimeLike | None = None,
@@ -97,8 +95,9 @@ class Researching(Opened):
         query
             One SELECT in DuckDB's dialect. See `docs/sql.md` for macros, and for what is refused.
         pins
-            What names stand for: a reference to sealed bars, or a list of them or `pin:GLOB*` for a universe. Without
-            it, the query sees all pins of the lockfile by their names. Only those that it names are read.
+            What names stand for: a reference to sealed bars, or a list of them or `pin:GLOB*` for a universe. A list
+            of pins instead gives each its own name; without any, the query sees all pins of the lockfile by theirs.
+            Only those that it names are read.
         start, end
             One window for all of them, inside each pin's; by default each one's own. Nothing outside is visible.
         threads

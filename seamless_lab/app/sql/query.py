@@ -13,7 +13,7 @@ from seamless_lab.app.software import versions
 from seamless_lab.app.sql.connection import Limits, closed_off, furnish
 from seamless_lab.app.sql.digest import table_digest
 from seamless_lab.app.sql.ordering import peeking, settled
-from seamless_lab.app.sql.relations import Asked, Ref, Relation, asked_for, read
+from seamless_lab.app.sql.relations import Asked, PinsLike, Relation, asked_for, read
 from seamless_lab.app.sql.result import SqlResult, inputs_of
 from seamless_lab.app.sql.running import Running
 from seamless_lab.app.sql.statement import Statement, checked
@@ -30,7 +30,7 @@ class Query:
     """A query as it was asked: its text, what its names stand for, the window of all of them, and what it may use."""
 
     text: str
-    pins: Mapping[str, Ref] | None = None
+    pins: PinsLike | None = None
     start: TimeLike | None = None
     end: TimeLike | None = None
     limits: Limits = field(default_factory=Limits)

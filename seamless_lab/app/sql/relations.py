@@ -16,6 +16,8 @@ from seamless_lab.core.time import TimeLike
 from seamless_lab.errors import InvalidReference, RequestError
 
 Ref = str | Sequence[str]
+PinsLike = Mapping[str, Ref] | Sequence[str] | str
+"""What names stand for; of a list, or of one, each pin by its own name."""
 
 PIN = "pin:"
 LONGEST_NAME = 64
@@ -39,7 +41,7 @@ class Relation:
     members: tuple[tuple[str, SealedBars], ...]
 
 
-def asked_for(wiring: Wiring, pins: Mapping[str, Ref] | None) -> tuple[Asked, ...]:
+def asked_for(wiring: Wiring, pins: PinsLike | None) -> tuple[Asked, ...]:
     """The names that a query may use; without any given, all pins of the lockfile, each by its own name.
 
     Raises
@@ -50,6 +52,8 @@ def asked_for(wiring: Wiring, pins: Mapping[str, Ref] | None) -> tuple[Asked, ..
     if pins is None:
         lock = wiring.pins.found()
         return tuple(Asked(name, (f"{PIN}{name}",), many=False) for name in sorted(lock.pins)) if lock else ()
+    if not isinstance(pins, Mapping):
+        pins = _by_own_names(wiring, [pins] if isinstance(pins, str) else pins)
     seen: set[str] = set()
     for name in pins:
         if not _writable(name) or folded(name) in seen:
@@ -91,6 +95,15 @@ def read(
         )
         for each, targets, labels in labelled
     )
+
+
+def _by_own_names(wiring: Wiring, refs: Sequence[str]) -> dict[str, Ref]:
+    found: dict[str, Ref] = {}
+    for ref in (match for each in refs for match in matching(wiring, each)):
+        if not ref.startswith(PIN):
+            raise RequestError(f"{ref} has no name for the query.", hint=f"Give it one: pins={{'bars': {ref!r}}}.")
+        found[ref.removeprefix(PIN)] = ref
+    return found
 
 
 def _writable(name: object) -> bool:

@@ -107,13 +107,16 @@ def folded(name: str) -> str:
 def _parsed(connection: duckdb.DuckDBPyConnection, query: str) -> Tree:
     import duckdb
 
+    if not isinstance(query, str):
+        raise InvalidSql(f"A query is a text, not {type(query).__name__}.", hint="Write one SELECT.")
     if not query.strip():
         raise InvalidSql("There is no query.", hint="Write one SELECT, such as SELECT * FROM btc.")
-    if len(query) > MOST_CHARACTERS or "\x00" in query:
+    if len(query) > MOST_CHARACTERS:
         raise InvalidSql(
-            f"A query has up to {MOST_CHARACTERS:,} characters and no NUL; this one has {len(query):,}.",
-            hint="Shorten it.",
+            f"A query has up to {MOST_CHARACTERS:,} characters; this one has {len(query):,}.", hint="Shorten it."
         )
+    if any(sign == "\x00" or "\ud800" <= sign <= "\udfff" for sign in query):
+        raise InvalidSql("The query has a character that no text has.", hint="Write it again, by hand.")
     steps = (1 if sign in "([{" else -1 if sign in ")]}" else 0 for sign in query)
     if max(accumulate(steps)) > MOST_NESTED:
         raise _too_deep()

@@ -18,6 +18,7 @@ from seamless_lab.core.observed import Observed
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange
 from seamless_lab.engine.artifacts import Candidate
+from seamless_lab.errors import RequestError, SqlRefused
 from tests.app.sql.conftest import Market
 from tests.sealed_market import SEALED_AT_MS, START, seal, walk
 
@@ -78,6 +79,16 @@ def test_a_universe_is_a_name_that_is_there_twice_or_a_pattern(
     assert alone["data"] == [{"symbol": "ETH/USDT", "n": 48}]
     code, _, said = run(capsys, project, query, "--pin", "u=pin:x*")
     assert (code, "No pin matches pin:x*" in said) == (2, True)
+
+
+def test_a_list_of_pins_gives_each_its_own_name(project: Path) -> None:
+    with Lab(str(project)) as lab:
+        for pins in ("pin:btc", ["pin:btc"], ["pin:*"]):
+            assert lab.sql(COUNT, pins).frame.item() == 48
+        with pytest.raises(RequestError, match="has no name"):
+            lab.sql(COUNT, [lab.sql(COUNT).inputs[0].ref])
+        with pytest.raises(SqlRefused):
+            lab.sql(COUNT, "pin:eth")
 
 
 def test_a_query_comes_from_a_file_and_rows_go_to_one(
