@@ -29,7 +29,7 @@ def sql(  # noqa: PLR0913  # one argument for each option
     force: bool,
 ) -> Result:
     """Query, and write the rows to a file where asked to."""
-    from seamless_lab.app.sql.connection import TIMEOUT_S
+    from seamless_lab.app.sql.connection import MEMORY, TIMEOUT_S
     from seamless_lab.app.sql.files import csv_bytes, parquet_bytes
 
     text, pins = _text(query, file), _pins(pin)
@@ -46,7 +46,7 @@ def sql(  # noqa: PLR0913  # one argument for each option
         end=end,
         threads=threads or 1,
         timeout_s=timeout or TIMEOUT_S,
-        memory_limit=memory or "4GB",
+        memory_limit=memory or MEMORY,
         volatile=volatile,
     )
     if write is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from seamless_lab.app.backtest import BacktestResult, PinsLike, StrategyLike, Trading, backtest
 from seamless_lab.app.lab.opened import Opened
-from seamless_lab.app.sql.connection import TIMEOUT_S, Limits
+from seamless_lab.app.sql.connection import MEMORY, TIMEOUT_S, Limits
 from seamless_lab.app.sql.query import Query
 from seamless_lab.app.sql.query import run as run_query
 from seamless_lab.app.sql.relations import PinsLike as SqlPins
@@ -82,7 +82,7 @@ class Researching(Opened):
         end: TimeLike | None = None,
         threads: int = 1,
         timeout_s: float = TIMEOUT_S,
-        memory_limit: str = "4GB",
+        memory_limit: str = MEMORY,
         volatile: bool = False,
     ) -> SqlResult:
         """The rows of one SELECT over pinned bars, which can reach nothing else and has the same digits every time.

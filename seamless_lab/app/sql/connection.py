@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import duckdb
 
 TIMEOUT_S = 120.0
+MEMORY = "4GB"
 MOST_THREADS = 64
 _MEMORY = re.compile(r"\s*\d+(\.\d+)?\s*([KMGT]i?B)\s*", re.IGNORECASE)
 SINGLE, DOUBLE = "'", '"'
@@ -29,7 +30,7 @@ class Limits:
 
     threads: int = 1
     timeout_s: float = TIMEOUT_S
-    memory: str = "4GB"
+    memory: str = MEMORY
 
     def __post_init__(self) -> None:
         if not 1 <= self.threads <= MOST_THREADS:

@@ -131,7 +131,7 @@ class Running:
         if twice:
             raise InvalidSql(
                 f"Two columns of the result are called {twice[0]!r}.",
-                hint=f'Name them apart: a."{twice[0]}" AS one_name, b."{twice[0]}" AS other_name.',
+                hint="Give each a name of its own with AS.",
                 column_name=twice[0],
             )
         odd = [field.name for field in self._schema if pa.types.is_interval(field.type)]
