@@ -55,10 +55,16 @@ class CellWatch:
 
 
 def this_notebook(environment: Mapping[str, str], names: Mapping[str, object]) -> Path | None:
-    """The file of the notebook that this kernel belongs to, as its front end tells; None when it does not tell."""
+    """The file of the notebook that this kernel belongs to, as its front end tells.
+
+    None when it does not tell, or tells of a file that is not there: a session without a name has its path in the
+    server's own folders, a notebook that was renamed its old one.
+    """
     told = names.get("__vsc_ipynb_file__") or environment.get("JPY_SESSION_NAME") or ""
-    path = Path(os.fspath(told)) if isinstance(told, str | os.PathLike) and told else None
-    return path if path is not None and path.suffix == ".ipynb" else None
+    if not isinstance(told, str | os.PathLike) or not os.fspath(told).endswith(".ipynb"):
+        return None
+    path = Path(os.fspath(told))
+    return next((place for place in (path, Path.cwd() / path.name) if place.is_file()), None)
 
 
 def _cell_id(shell: InteractiveShell) -> str:

@@ -23,6 +23,7 @@ class Editor:
     def __init__(self, path: Path, *, named: bool = True, **environment: str) -> None:
         self.path = path
         self.notebook = nbformat.v4.new_notebook()
+        self.save()  # as Jupyter does when it opens a new one
         self._manager = KernelManager(kernel_name="python3")
         session = {"JPY_SESSION_NAME": str(path)} if named else {}
         self._manager.start_kernel(cwd=str(path.parent), env={**os.environ, **session, **environment})

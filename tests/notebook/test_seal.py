@@ -19,6 +19,7 @@ from seamless_lab.app.notebooks.places import NoSeal
 from seamless_lab.app.notebooks.seal import MIME, SealDamaged
 from seamless_lab.app.reads import Cell
 from seamless_lab.errors import NotFound
+from seamless_lab.notebook.cells import this_notebook
 from seamless_lab.notebook.session import SESSION
 from tests.notebook.kernels import CellFailed, Editor, shown
 from tests.notebook.projects import BTC, ETH, head, minute, new_project, opened, restate
@@ -107,9 +108,23 @@ def test_the_cell_that_loads_the_extension_is_watched_too(tmp_path: Path) -> Non
         assert reads(sealed) == [("all", BTC, "2024-01-01")]
         assert "the lock needs the notebook's name: %seamless seal NOTEBOOK.ipynb" in shown(sealed)
         assert not (tmp_path / "p" / "seamless.lock").exists()
+        assert "Which code this is of is not known" in shown(fresh.run("receipt", "%seamless receipt"))
         fresh.save()
         fresh.run("seal", "%seamless seal n.ipynb")
         assert (tmp_path / "p" / "seamless.lock").exists()
+
+
+def test_the_front_end_tells_which_file_this_is(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.ipynb", "b.ipynb"):
+        (tmp_path / name).touch()
+    jupyter = {"JPY_SESSION_NAME": str(tmp_path / "a.ipynb")}
+    assert this_notebook(jupyter, {}) == tmp_path / "a.ipynb"
+    assert this_notebook(jupyter, {"__vsc_ipynb_file__": str(tmp_path / "b.ipynb")}) == tmp_path / "b.ipynb"
+    assert this_notebook({"JPY_SESSION_NAME": "server/folder/a.ipynb"}, {}) == tmp_path / "a.ipynb"
+    assert this_notebook({"JPY_SESSION_NAME": str(tmp_path / "renamed.ipynb")}, {}) is None
+    assert this_notebook({"JPY_SESSION_NAME": "console-1"}, {"__vsc_ipynb_file__": 7}) is None
+    assert this_notebook({}, {}) is None
 
 
 def test_a_runner_that_keeps_no_history_gives_the_same_seal() -> None:

@@ -113,7 +113,7 @@ def _what(record: ResultRecord) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Kernel:
-    """The kernel in which a command runs: what its cells did, and its notebook's file where the front end tells.
+    """The kernel in which a command runs: what its cells did, and its notebook's file where the front end tells of one.
 
     `replayed`: the notebook runs only to be compared, and writes no file of the project.
     """

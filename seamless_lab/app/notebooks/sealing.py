@@ -86,7 +86,7 @@ def seal_kernel(wiring: Wiring, kernel: Kernel, notebook: str | None) -> SealRes
     seal = Seal(kernel.journal.cells(), versions())
     path = kernel.path if notebook is None else Path(notebook)
     # The file is the editor's, and may be older than what ran: it serves to name cells, and says nothing against them.
-    file = None if path is None or (notebook is None and not path.is_file()) else read_notebook(path)
+    file = None if path is None else read_notebook(path)
     places = [_running(cell, place_of(cell, file)) for cell in seal.cells]
     if path is None or kernel.replayed:
         return SealResult(seal, places, "" if path is None else path.name, ("output",))

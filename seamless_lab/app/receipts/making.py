@@ -32,7 +32,7 @@ def of_kernel(wiring: Wiring, kernel: Kernel, notebook: str | None) -> Receipt:
         If `notebook` names no notebook.
     """
     path = kernel.path if notebook is None else Path(notebook)
-    file = None if path is None or (notebook is None and not path.is_file()) else read_notebook(path)
+    file = None if path is None else read_notebook(path)
     cells = kernel.journal.cells()
     found = receipt_of(
         (read for cell in cells for read in cell.reads),
