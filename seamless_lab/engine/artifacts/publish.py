@@ -92,12 +92,13 @@ def _lost(loader: Loader, merged: Merged, now_s: int) -> list[tuple[str, Bars]]:
     header, bounds = merged.tree.header, merged.touched.bounds
     node, exists = header.node, loader.objects.exists
     packs, leaves = pack_cells(header.grid), leaf_cells(header.grid)
-    changed = {change.pack.cell for change in merged.changes}
+    touched = set() if bounds is None else set(packs.starts(bounds)[:-1].tolist())
+    kept_whole = touched - {change.pack.cell for change in merged.changes}
     found: list[tuple[str, Bars]] = []
     for ref in merged.tree.packs:
-        slots = packs.slots(ref.cell)
-        if bounds is None or not ref.rows or ref.cell in changed or not slots.overlaps(bounds):
+        if not ref.rows or ref.cell not in kept_whole:
             continue
+        slots = packs.slots(ref.cell)
         if not merged.touched & Ranges.single(slots) or exists(data_path(node, ref.digest)):
             continue
         kept = [leaf for leaf in loader.pack(header, ref.digest).leaves if leaf.rows]
