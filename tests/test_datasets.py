@@ -87,6 +87,8 @@ def test_the_lockfile_of_the_repository_agrees_with_the_store(folder: str, tmp_p
     [
         ["diff", "pin:sol-before", "pin:sol"],
         ["history", "pin:sol", "--at", "2024-07-04T10:00"],
+        ["manifest", "pin:btc"],
+        ["sql", "SELECT max(high) FROM btc"],
         ["backtest", "crossover:24:96", "pin:btc"],
     ],
     ids=lambda words: words[0],

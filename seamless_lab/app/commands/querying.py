@@ -39,7 +39,8 @@ def sql(  # noqa: PLR0913  # one argument for each option
         from seamless_lab.app.export import file_writer
 
         write = file_writer(out, force=force, noun="rows", parquet=parquet_bytes, csv=csv_bytes)
-    result = existing(call).sql(
+    refs = [each.partition("=")[2] for each in pin] or ["pin:*"]  # without any, those of the lockfile
+    result = existing(call, *refs).sql(
         text,
         pins,
         start=start,
