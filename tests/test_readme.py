@@ -16,7 +16,7 @@ from unittest import mock
 import pytest
 
 from seamless_lab.cli import main
-from tests.test_pinning_page import ROOT, copied, surroundings
+from tests.pages import ROOT, copied, surroundings
 from tests.test_time_travel_page import run_through
 
 PAGE = ROOT / "README.md"

@@ -17,7 +17,7 @@ import nbformat
 from nbclient import NotebookClient
 
 from seamless_lab.cli import main
-from tests.test_pinning_page import ROOT, copied, surroundings
+from tests.pages import ROOT, copied, surroundings
 
 PAGE = ROOT / "docs" / "receipts.md"
 _BLOCK = re.compile(r"(?<=^```console\n)(.*?)(?=^```$)", re.MULTILINE | re.DOTALL)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from seamless_lab.app.sql.macros import MACROS
 from tests.app.sql.lists import FOLDER
-from tests.test_pinning_page import ROOT
+from tests.pages import ROOT
 from tests.test_time_travel_page import run_through
 
 PAGE = ROOT / "docs" / "sql.md"

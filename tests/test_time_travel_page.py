@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import io
-import os
 import re
-import shlex
-import signal
-import subprocess
 import tempfile
-from contextlib import chdir, redirect_stdout
+from contextlib import redirect_stdout
 from pathlib import Path
-from unittest import mock
 
-from seamless_lab.cli import main
-from tests.test_pinning_page import ROOT, copied, surroundings
+from tests.pages import ROOT, project_at, shown
 
 PAGE = ROOT / "docs" / "time-travel.md"
 _BLOCK = re.compile(r"(?<=^```console\n)(.*?)(?=^```$)", re.MULTILINE | re.DOTALL)
@@ -28,34 +22,15 @@ def test_every_command_of_the_page_gives_what_it_shows(tmp_path: Path) -> None:
 def test_the_python_of_the_page_counts_as_the_command_does(tmp_path: Path) -> None:
     (program,) = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     said = io.StringIO()
-    with chdir(copied(tmp_path)), mock.patch.dict(os.environ, surroundings(tmp_path)), redirect_stdout(said):
+    with project_at(tmp_path), redirect_stdout(said):
         exec(program, {})
     assert said.getvalue() == "13 12 1.51%\n"
 
 
 def run_through(text: str, place: Path) -> str:
-    """The page with the output of its commands as it is now, all of them in this process."""
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        with chdir(copied(place)), mock.patch.dict(os.environ, surroundings(place)):
-            return _BLOCK.sub(shown, text)
-    finally:
-        signal.signal(signal.SIGTERM, before)  # a command line has its own
-
-
-def shown(block: re.Match[str]) -> str:
-    return "".join(f"{line}\n{output(line[2:])}" for line in block[0].splitlines() if line.startswith("$ "))
-
-
-def output(line: str) -> str:
-    program, *words = shlex.split(line)
-    if program != "seamless":
-        return subprocess.run([program, *words], capture_output=True, encoding="utf-8", check=True).stdout
-    said = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
-    with redirect_stdout(said):
-        main(words)
-    said.seek(0)
-    return said.read()
+    """The page with the output of its commands as it is now."""
+    with project_at(place):
+        return _BLOCK.sub(lambda block: shown(block[0]), text)
 
 
 if __name__ == "__main__":
