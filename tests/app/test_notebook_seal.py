@@ -5,18 +5,23 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seamless_lab.app.notebooks.checking import State, check_reads
 from seamless_lab.app.notebooks.journal import CellJournal, SealedCell
+from seamless_lab.app.notebooks.places import CellPlace
 from seamless_lab.app.notebooks.seal import Seal, SealDamaged, seal_from
 from seamless_lab.app.reads import NO_CELL, Cell, ReadRecord
 from seamless_lab.app.result_records import ResultInput, ResultRecord
 from seamless_lab.core.identity import parse_node
 from seamless_lab.core.policy import Domain
 from seamless_lab.core.time import TimeRange
+from tests.notebook.projects import minute, new_project, opened, restate
 
 NODE = parse_node("ohlcv:binance:BTC/USDT:1m")
 WINDOW = TimeRange(1_704_067_200, 1_704_153_600)
@@ -110,6 +115,21 @@ def test_the_journal_holds_the_latest_run_of_each_cell_as_a_naive_model_does(run
         if numbers:
             model[name] = (name, count, sorted(set(numbers)), [])
     assert content(journal) == list(model.values())
+
+
+def test_what_was_read_live_is_vouched_for_only_if_it_was_sealed(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(new_project(tmp_path / "project"))
+    place = CellPlace(1, 1, "a")
+    with opened(Path.cwd()) as lab:
+        lab.fetch(str(NODE), "2024-01-01")
+        [then] = lab.wiring.reads.records()
+    restate(Path.cwd(), minute(0, 1))
+    live = replace(then, domain=Domain.LIVE)
+    unsealed = replace(live, content="0" * 64)
+    with opened(Path.cwd()) as lab:
+        found = check_reads(lab.wiring, lab.door, [(place, [then, live, unsealed])])
+    assert [each.state for each in found] == [State.DIFFERS, State.DIFFERS, State.UNKNOWN]
+    assert "was read live" in found[2].why
 
 
 def sealed() -> Seal:

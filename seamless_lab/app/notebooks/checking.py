@@ -20,6 +20,7 @@ from seamless_lab.app.results.spelling import moments, window
 from seamless_lab.app.sealed_reads import resolve_sealed
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.identity import NodeId
+from seamless_lab.core.policy import Domain
 from seamless_lab.core.reference import Latest
 from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import Version
@@ -97,6 +98,8 @@ def _checked(wiring: Wiring, door: Door, fresh: FreshStores, place: CellPlace, r
         return ReadCheck(place, read, State.DIFFERS, why=f"{store.url}/{damage.path} {damage.problem}")
     if found.content == read.content:
         return ReadCheck(place, read, State.SAME, found.content)
+    if read.domain is Domain.LIVE and not _was_sealed(store, read):
+        return ReadCheck(place, read, State.UNKNOWN, found.content, "was read live, before all of it was sealed")
     why = "other bars" if version.tree.fingerprint != read.fingerprint else "the version has another digest than sealed"
     return ReadCheck(place, read, State.DIFFERS, found.content, why, _difference(store, read, version))
 
@@ -108,6 +111,14 @@ def _today(wiring: Wiring, door: Door, read: ReadRecord) -> tuple[SealedStore, V
         return target.store, target.version
     asked = door.asked(read.written)
     return asked.store, asked.version or asked.store.select(asked.node, asked.selector or Latest())
+
+
+def _was_sealed(store: SealedStore, read: ReadRecord) -> bool:
+    """Whether what was read is what the version that it was read with holds; live reads may hold more."""
+    try:
+        return store.content(store.resolve(read.node, fingerprint=read.fingerprint), read.window) == read.content
+    except SeamlessError:  # the version is not here (any more)
+        return False
 
 
 def _difference(store: SealedStore, read: ReadRecord, today: Version) -> Difference | None:
