@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +14,7 @@ from scripts.make_datasets import RESTATED, SPRING, STORE, SYMBOLS, WINTER, exch
 from scripts.make_datasets import lab as lab_at
 from seamless_lab import Lab
 from seamless_lab.app.lock.results import Checked
+from seamless_lab.cli import main
 
 ROOT = STORE.parent.parent
 README = STORE.parent / "README.md"
@@ -73,10 +72,11 @@ def test_july_was_restated_after_the_year_was_sealed(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("folder", [".", "notebooks"])
-def test_the_lockfile_of_the_repository_agrees_with_the_store(folder: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "seamless_lab.cli", "lock", "--check", "--json", "--home", str(tmp_path)]
-    ran = subprocess.run(command, cwd=ROOT / folder, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+def test_the_lockfile_of_the_repository_agrees_with_the_store(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT / folder)
+    assert main(["lock", "--check", "--home", str(tmp_path)]) == 0, capsys.readouterr()
     pins = tomllib.loads((ROOT / "seamless.lock").read_text())["pin"]
     assert {pin["store"] for pin in pins.values()} == {"datasets/store"}
     assert {pin["node"] for pin in pins.values()} == {f"ohlcv:binance:{symbol}:1h" for symbol in SYMBOLS}
@@ -93,12 +93,13 @@ def test_the_lockfile_of_the_repository_agrees_with_the_store(folder: str, tmp_p
     ],
     ids=lambda words: words[0],
 )
-def test_a_pin_is_read_where_the_lockfile_says_also_before_there_is_a_home(words: list[str], tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    command = [sys.executable, "-m", "seamless_lab.cli", *words, "--json", "--home", str(home)]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert "error" not in json.loads(ran.stdout), ran.stdout
-    assert not home.exists()
+def test_a_pin_is_read_where_the_lockfile_says_also_before_there_is_a_home(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    main([*words, "--json", "--home", str(tmp_path / "home")])
+    assert "error" not in json.loads(capsys.readouterr().out)
+    assert not (tmp_path / "home").exists()
 
 
 def test_every_pin_comes_again_from_the_exchange_as_it_was_when_it_was_sealed(
