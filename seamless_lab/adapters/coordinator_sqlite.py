@@ -15,7 +15,6 @@ from seamless_lab.engine.ports import Claimed, Clock, HeldElsewhere, LeaseKey
 from seamless_lab.errors import ConfigError, CoordinatorUnavailable, Corrupted, LeaseLost, StoreBusy, StoreUnavailable
 
 LEASE_TTL_MS = 10_000
-RENEW_EVERY_MS = 3_000
 ABANDONED_MS = 86_400_000  # rows of leases that expired this long ago are dropped
 
 _T = TypeVar("_T")

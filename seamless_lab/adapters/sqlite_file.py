@@ -20,9 +20,6 @@ from seamless_lab.errors import ConfigError, Corrupted, SeamlessError, StoreBusy
 
 APPLICATION_ID = 0x53454D4C  # "SEML" in the file's header: this file is ours
 CHECKPOINT_PAGES = 1_000
-RESTART_PAGES = (
-    16_384  # 64 MiB: with readers always active the log never rewinds by itself, so from here on readers are waited for
-)
 LOG_BYTES = 64 << 20
 RESTART_WAIT_MS = 100
 PAGE_BYTES = 4_096

@@ -75,13 +75,6 @@ def parse(words: Sequence[str], *, program: str = "seamless", version: str = "")
     return found
 
 
-def help_of(name: str, *, program: str = "seamless") -> str:
-    """The help of one command."""
-    shown = parse([name, "--help"], program=program)
-    assert isinstance(shown, Shown)  # --help always shows
-    return shown.text
-
-
 def complete(words: Sequence[str], fragment: str, known: Callable[[], Iterable[str]]) -> list[tuple[str, str]]:
     """Words that may stand in place of `fragment` after the words before it, each with what it is.
 

@@ -124,17 +124,6 @@ class SLAPolicy:
             Phase.TOTAL: self.total_deadline_ms,
         }[phase]
 
-    def remaining_ms(self, phase: Phase, elapsed_ms: int) -> int | None:
-        """Milliseconds left to a phase that starts `elapsed_ms` into the fetch.
-
-        The smaller of its own budget and what is left of the total; 0 when the total is used up; None is no limit.
-        """
-        own = self.budget(phase)
-        if self.total_deadline_ms is None:
-            return own
-        left = max(0, self.total_deadline_ms - elapsed_ms)
-        return left if own is None else min(own, left)
-
 
 @dataclass(frozen=True, slots=True)
 class BackfillPolicy:

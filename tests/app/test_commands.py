@@ -10,7 +10,7 @@ import pytest
 from seamless_lab.app.command import Kind, Place
 from seamless_lab.app.command_docs import page
 from seamless_lab.app.commands import COMMANDS
-from seamless_lab.app.grammar import CommandLineError, Invocation, Shown, complete, help_of, parse
+from seamless_lab.app.grammar import CommandLineError, Invocation, Shown, complete, parse
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NODE = "ohlcv:binance:BTC/USDT:1m"
@@ -41,7 +41,9 @@ def test_every_example_can_be_read(command) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=NAMES)
 def test_help_names_every_parameter_and_fits_a_hundred_columns(command) -> None:
-    said = help_of(command.name)
+    shown = parse([command.name, "--help"])
+    assert isinstance(shown, Shown)
+    said = shown.text
     assert command.summary in " ".join(said.split())
     assert max(len(line) for line in said.splitlines()) <= 100
     for parameter in command.parameters:

@@ -3,8 +3,6 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from seamless_lab.core.policy import (
     BASELINE,
@@ -19,8 +17,6 @@ from seamless_lab.core.policy import (
     Strategy,
 )
 from seamless_lab.errors import ConfigError, RequestError
-
-budgets = st.none() | st.integers(1, 10_000)
 
 
 def test_choices_are_read_in_any_case() -> None:
@@ -52,15 +48,6 @@ def test_baseline_holds_the_documented_budgets() -> None:
 def test_notebook_has_no_total_deadline() -> None:
     assert NOTEBOOK.total_deadline_ms is None
     assert NOTEBOOK.budget(Phase.BACKFILL) is None
-
-
-@given(phase=budgets, total=budgets, elapsed=st.integers(0, 20_000))
-def test_remaining_is_the_smaller_of_the_phase_and_what_is_left(
-    phase: int | None, total: int | None, elapsed: int
-) -> None:
-    policy = SLAPolicy(max_wait_backfill_ms=phase, total_deadline_ms=total)
-    limits = [limit for limit in (phase, None if total is None else max(0, total - elapsed)) if limit is not None]
-    assert policy.remaining_ms(Phase.BACKFILL, elapsed) == (min(limits) if limits else None)
 
 
 @pytest.mark.parametrize(

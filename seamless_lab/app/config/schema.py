@@ -24,7 +24,6 @@ from seamless_lab.app.config.values import (
 from seamless_lab.core.policy import BackfillMode, BackfillPolicy, Domain, OnViolation, SLAPolicy, Strategy
 from seamless_lab.core.report import DEFAULT, FLAGS, WARNINGS
 
-BLOCKING = tuple(flag for flag in FLAGS if flag in DEFAULT.blocking)
 NODE_ID_FORMAT = "ohlcv:{exchange}:{symbol}:{timeframe}"
 PARTITION_TEMPLATE = "exchange={exchange}/symbol={symbol}/timeframe={timeframe}"
 CACHE_KEY_TEMPLATE = "{node_id}:{start}:{end}:{interval}:{conformance_version}:{world_id}:{as_of}"
