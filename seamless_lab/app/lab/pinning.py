@@ -11,7 +11,8 @@ from seamless_lab.app.lock import rebuild as lock_rebuild
 from seamless_lab.app.lock import update as lock_update
 from seamless_lab.app.lock.pin_results import LockShown, Pinned, Unpinned
 from seamless_lab.app.lock.pinning import PinWish
-from seamless_lab.app.lock.results import LockCheck, LockUpdate
+from seamless_lab.app.lock.results import LockCheck
+from seamless_lab.app.lock.update_results import LockUpdate
 from seamless_lab.core.time import TimeLike
 from seamless_lab.engine.events import Emit
 

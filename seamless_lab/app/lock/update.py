@@ -10,7 +10,7 @@ from seamless_lab.app.lock.disk import edit
 from seamless_lab.app.lock.lockfile import Lockfile, Pin
 from seamless_lab.app.lock.pinning import engines, pin_of, refuse_gaps
 from seamless_lab.app.lock.pins import Pins, getting, located
-from seamless_lab.app.lock.results import LockUpdate, PinUpdate
+from seamless_lab.app.lock.update_results import LockUpdate, PinUpdate
 from seamless_lab.app.sealed_reads import resolve_sealed
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.policy import Domain
