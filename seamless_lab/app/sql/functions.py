@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seamless_lab.app.sql.macros import MACROS
+from seamless_lab.app.sql.sizes import GROWING
 
 
 def _names(*texts: str) -> frozenset[str]:
@@ -70,20 +71,8 @@ _WINDOWS = """
 cume_dist dense_rank fill first_value lag last_value lead nth_value ntile percent_rank rank rank_dense row_number
 """
 
-GROWING = {
-    "array_resize": 1, "bar": 3, "bitstring": 1, "equi_width_bins": 2, "format": 0, "generate_series": 0,
-    "list_resize": 1, "lpad": 1, "printf": 0, "range": 0, "repeat": 1, "rpad": 1,
-}  # fmt: skip
-"""Functions that make a value as long as an argument says, by the place of the first such argument.
-
-The engine makes them in one step, which no memory limit bounds and no timeout interrupts.
-"""
-
 RESAMPLE = "resample"
 """A macro that stands for a table."""
-
-FORMATS = frozenset({"format", "printf"})
-"""Growing functions whose argument is a pattern with widths in it."""
 
 ALLOWED = _names(_OPERATORS, _NUMBERS, _TIMES, _TEXTS, _NESTED, _AGGREGATES, _WINDOWS) | MACROS.union(GROWING) - {
     RESAMPLE

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 
 import polars as pl
 
-Tree = dict[str, object]
+from seamless_lab.app.sql.tree import Tree, column, common_tables, folded, literal, tree, trees
+
+_RENAMING = frozenset({"replace_list", "rename_list", "expr", "columns"})  # of a star
 Key = int | str | None
 """A column of the result, by place or by name; None for one that is not in it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Literal:
+class Number:
     """A whole number in the text of a query, by the bytes it takes."""
 
     start: int
@@ -33,8 +35,8 @@ class Order:
     keys: tuple[Key, ...] = ()
     everything: bool = False
     unique: bool = False
-    limit: Literal | None = None
-    offset: Literal | None = None
+    limit: Number | None = None
+    offset: Number | None = None
     cut: bool = False
 
 
@@ -56,8 +58,8 @@ def peeking(query: str, order: Order) -> Peek:
     if order.offset is not None and before:
         changes.append((order.offset, order.offset.value - 1))
     data = query.encode()
-    for literal, value in sorted(changes, key=lambda change: -change[0].start):
-        data = data[: literal.start] + str(value).encode() + data[literal.start + literal.length :]
+    for number, value in sorted(changes, key=lambda change: -change[0].start):
+        data = data[: number.start] + str(value).encode() + data[number.start + number.length :]
     return Peek(data.decode(), before, order.limit.value)
 
 
@@ -109,13 +111,13 @@ def order_of(node: Tree, names: Collection[str]) -> Order:
     """
     keys: tuple[Key, ...] = ()
     everything, cut = False, False
-    limit: Literal | None = None
-    offset: Literal | None = None
+    limit: Number | None = None
+    offset: Number | None = None
     orders: list[Tree] = []
-    for modifier in _dicts(node.get("modifiers")):
+    for modifier in trees(node.get("modifiers")):
         if modifier.get("type") == "ORDER_MODIFIER":
-            orders = _dicts(modifier.get("orders"))
-            expressions = [_dict(each.get("expression")) for each in orders]
+            orders = trees(modifier.get("orders"))
+            expressions = [tree(each.get("expression")) for each in orders]
             everything = any(each.get("class") == "STAR" for each in expressions)
             keys = tuple(_key(each, node) for each in expressions)
         elif modifier.get("type") == "LIMIT_MODIFIER":
@@ -131,36 +133,37 @@ def order_of(node: Tree, names: Collection[str]) -> Order:
 
 def _key(expression: Tree, node: Tree) -> Key:
     """Where the result has what a key of ORDER BY says."""
-    listed = _dicts(node.get("select_list"))
+    listed = trees(node.get("select_list"))
     if (number := _number(expression)) is not None:
         return number.value - 1
-    path = expression.get("column_names")
-    name = str(path[-1]) if isinstance(path, list) and path else ""
+    parts = column(expression)
+    name = folded(parts[-1]) if parts else ""
     starred = any(each.get("class") == "STAR" for each in listed)
     for place, each in enumerate(listed):
         if each.get("class") == "STAR":
             continue
-        called = str(each.get("alias") or (_list(each.get("column_names")) or [""])[-1]).lower()
-        if _bare(each) == _bare(expression) or (name and called == name.lower() and len(_list(path)) == 1):
-            return str(each["alias"]) if starred and each.get("alias") else (name or None) if starred else place
-    hidden = [each for each in listed if each.get("class") != "STAR"]
-    return name if name and (starred or not hidden) else None
+        called = folded(str(each.get("alias") or (column(each) or [""])[-1]))
+        if _bare(each) == _bare(expression) or (name and called == name and len(parts) == 1):
+            return (called or None) if starred else place  # a star is as many columns as there are
+    return name if name and (starred or not listed) else None
 
 
 def _unique(node: Tree, orders: list[Tree], names: Collection[str]) -> bool:
     """Whether the query takes rows of one pin as they are, and orders them by their time."""
-    source = _dict(node.get("from_table"))
+    source, listed = tree(node.get("from_table")), trees(node.get("select_list"))
     plain = (
         node.get("type") == "SELECT_NODE"
         and source.get("type") == "BASE_TABLE"
-        and str(source.get("table_name", "")).lower() in names
-        and not _dict(node.get("cte_map")).get("map")
+        and "column_name_alias" not in source
+        and folded(str(source.get("table_name", ""))) in names
+        and not common_tables(node)
         and not {"group_expressions", "having"} & set(node)
-        and "unnest" not in json.dumps(node.get("select_list"))
+        and not any(_RENAMING & set(each) for each in listed)
+        and "unnest" not in json.dumps(listed)
     )
-    keys = [_list(_dict(each.get("expression")).get("column_names")) for each in orders]
-    aliases = {str(each.get("alias", "")).lower() for each in _dicts(node.get("select_list"))}
-    return plain and any(key and str(key[-1]).lower() in {"ts", "time"} - aliases for key in keys)
+    keys = [column(tree(each.get("expression"))) for each in orders]
+    aliases = {folded(str(each.get("alias", ""))) for each in listed}
+    return plain and any(key and folded(key[-1]) in {"ts", "time"} - aliases for key in keys)
 
 
 def _named(key: Key, columns: list[str]) -> str | None:
@@ -171,16 +174,15 @@ def _named(key: Key, columns: list[str]) -> str | None:
     return next((column for column in columns if column.lower() == key.lower()), None)
 
 
-def _number(found: object) -> Literal | None:
-    node = _dict(found)
-    literal = _dict(node.get("literal"))
+def _number(found: object) -> Number | None:
+    node = tree(found)
     start, length = node.get("query_location"), node.get("query_location_length")
-    text = str(literal.get("text", ""))
-    if literal.get("kind") != "INTEGER" or not text.isdigit():
+    text = literal(node) or ""
+    if tree(node.get("literal")).get("kind") != "INTEGER" or not text.isdigit():
         return None
     if not isinstance(start, int) or not isinstance(length, int) or length != len(text):
         return None
-    return Literal(start, length, int(text))
+    return Number(start, length, int(text))
 
 
 def _bare(value: object) -> object:
@@ -192,15 +194,3 @@ def _bare(value: object) -> object:
             if key not in ("query_location", "query_location_length", "alias")
         }
     return [_bare(each) for each in value] if isinstance(value, list) else value
-
-
-def _dict(value: object) -> Tree:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
-
-
-def _dicts(value: object) -> list[Tree]:
-    return [each for each in _list(value) if isinstance(each, dict)]

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 
 from seamless_lab.app.door import Door
 from seamless_lab.app.sealed_reads import SealedBars, SealedTarget, read_target, resolve_sealed
-from seamless_lab.app.sql.statement import folded
+from seamless_lab.app.sql.tree import folded
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.time import TimeLike
 from seamless_lab.errors import InvalidReference, RequestError

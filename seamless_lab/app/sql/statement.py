@@ -6,31 +6,34 @@ asks whether a name exists elsewhere, so that what is refused is refused in the 
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from seamless_lab.app.sql import functions
-from seamless_lab.app.sql.failures import Place, failure
+from seamless_lab.app.sql.failures import Place
 from seamless_lab.app.sql.macros import MACROS
 from seamless_lab.app.sql.ordering import Order, order_of
+from seamless_lab.app.sql.parsing import SELECT_ONLY, parsed
+from seamless_lab.app.sql.sizes import GROWING, unbounded
+from seamless_lab.app.sql.tree import (
+    Tree,
+    arguments,
+    column,
+    common_tables,
+    folded,
+    function,
+    literal,
+    path,
+    tree,
+    words,
+)
 from seamless_lab.core.grid import DAY, WEEK, parse_timeframe
 from seamless_lab.errors import InvalidNode, InvalidSql, SqlRefused
 
 if TYPE_CHECKING:
     import duckdb
-
-Tree = dict[str, object]
-
-MOST_CHARACTERS = 100_000
-MOST_NESTED = 500
-"""Brackets open at once; the engine's parser takes seconds for a few thousand that nobody closes."""
-MOST_GROWN = 100_000
-"""The longest value that a growing function may make."""
 
 _QUERIES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE"})
 _SOURCES = frozenset({"BASE_TABLE", "SUBQUERY", "JOIN", "TABLE_FUNCTION", "EXPRESSION_LIST", "EMPTY", "PIVOT"})
@@ -43,9 +46,6 @@ _EXPRESSIONS = frozenset(
         "LAMBDA", "OPERATOR", "POSITIONAL_REFERENCE", "STAR", "SUBQUERY", "TYPE", "WINDOW",
     }
 )  # fmt: skip
-_SIZES = frozenset({"+", "-", "*", "array_length", "cardinality", "len", "length", "list_count", "strlen"})
-_WIDE = re.compile(r"\d{4,}|\*|\{[^}]*\{")
-_SELECT_ONLY = "A sealed query is one SELECT, and nothing else."
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def checked(connection: duckdb.DuckDBPyConnection, query: str, names: Mapping[st
         If it is no single SELECT, or reaches for anything else than `names` and functions of values.
     """
     try:
-        node = _parsed(connection, query)
+        node = parsed(connection, query)
     except InvalidSql as error:
         odd = [name for name in names if not name.isidentifier() and name in query and f'"{name}"' not in query]
         if not odd:
@@ -97,64 +97,6 @@ def checked(connection: duckdb.DuckDBPyConnection, query: str, names: Mapping[st
         volatile=tuple(check.volatile),
         order=order_of(node, single),
     )
-
-
-def folded(name: str) -> str:
-    """A name as the engine compares it: letters of ASCII in lower case."""
-    return "".join(sign.lower() if sign.isascii() else sign for sign in name)
-
-
-def _parsed(connection: duckdb.DuckDBPyConnection, query: str) -> Tree:
-    import duckdb
-
-    if not isinstance(query, str):
-        raise InvalidSql(f"A query is a text, not {type(query).__name__}.", hint="Write one SELECT.")
-    if not query.strip():
-        raise InvalidSql("There is no query.", hint="Write one SELECT, such as SELECT * FROM btc.")
-    if len(query) > MOST_CHARACTERS:
-        raise InvalidSql(
-            f"A query has up to {MOST_CHARACTERS:,} characters; this one has {len(query):,}.", hint="Shorten it."
-        )
-    if any(sign == "\x00" or "\ud800" <= sign <= "\udfff" for sign in query):
-        raise InvalidSql("The query has a character that no text has.", hint="Write it again, by hand.")
-    steps = (1 if sign in "([{" else -1 if sign in ")]}" else 0 for sign in query)
-    if max(accumulate(steps)) > MOST_NESTED:
-        raise _too_deep()
-    try:
-        statements = connection.extract_statements(query)
-        if len(statements) != 1:
-            raise SqlRefused(
-                f"A sealed query is one statement; this text has {len(statements)}."
-                if statements
-                else "The text has no statement, only comments.",
-                hint="Run them one by one." if statements else "Write one SELECT.",
-            )
-        kind = statements[0].type.name
-        if kind == "MULTI":
-            raise SqlRefused(
-                "PIVOT without a list of its columns runs several statements.",
-                hint="List them: PIVOT … ON symbol IN ('BTC/USDT', 'ETH/USDT') USING …",
-            )
-        if kind != "SELECT":
-            raise SqlRefused(f"{_SELECT_ONLY} This is {kind.replace('_', ' ')}.", hint="Write a SELECT.")
-        tree = json.loads(
-            connection.execute(
-                "SELECT json_serialize_sql(?, skip_null := true, skip_empty := true, skip_default := true)", [query]
-            ).fetchall()[0][0]
-        )
-        if tree.get("error"):
-            raise SqlRefused(f"{_SELECT_ONLY} {tree.get('error_message', '')}".strip(), hint="Write a SELECT.")
-        (statement,) = tree["statements"]
-    except RecursionError as error:
-        raise _too_deep() from error
-    except duckdb.Error as error:
-        raise failure(error, query) from error
-    found: Tree = statement["node"]
-    return found
-
-
-def _too_deep() -> InvalidSql:
-    return InvalidSql("The query is nested too deeply.", hint="Split it with WITH.")
 
 
 @dataclass(slots=True)
@@ -181,7 +123,7 @@ class _Check:
     def _visit(self, node: Tree, scope: frozenset[str]) -> list[tuple[object, frozenset[str]]]:
         """Check one node; what is left to visit below it."""
         todo: list[tuple[object, frozenset[str]]] = []
-        for entry in _entries(node):
+        for entry in common_tables(node):
             todo.append((entry["value"], scope))
             scope |= {folded(str(entry["key"]))}
         below = [value for key, value in node.items() if key not in ("cte_map", "sample", "qualified_name")]
@@ -192,7 +134,7 @@ class _Check:
             self._expression(node)
         elif isinstance(kind, str):
             if kind not in _NODES:
-                raise self._refused(f"{_SELECT_ONLY} This has {_words(kind)} in it.", node)
+                raise self._refused(f"{SELECT_ONLY} This has {words(kind)} in it.", node)
             if kind == "BASE_TABLE":
                 self._table(node, scope)
             elif kind == "TABLE_FUNCTION":
@@ -209,7 +151,7 @@ class _Check:
             raise self._refused(
                 "A sealed query takes no parameters."
                 if kind == "PARAMETER"
-                else f"A sealed query has no {_words(str(kind))}.",
+                else f"A sealed query has no {words(str(kind))}.",
                 node,
                 "Write the value." if kind == "PARAMETER" else "",
             )
@@ -219,13 +161,12 @@ class _Check:
             self._column(node)
         elif kind == "TYPE":
             name = folded(str(node.get("type_name", "")))
-            if name not in functions.TYPES or len(_path(node)) > 1:
-                raise self._refused(f"A sealed query has no type {'.'.join(_path(node)) or name}.", node)
+            if name not in functions.TYPES or len(path(node)) > 1:
+                raise self._refused(f"A sealed query has no type {'.'.join(path(node)) or name}.", node)
 
     def _function(self, node: Tree) -> None:
-        name = folded(str(node.get("function_name", "")))
-        arguments = _arguments(node)
-        if name in functions.VOLATILE or (name == "age" and len(arguments) < 2):
+        name = function(node)
+        if name in functions.VOLATILE or (name == "age" and len(arguments(node)) < 2):
             self._note_volatile(f"{name}()", node)
         elif name not in functions.ALLOWED and name != "age":
             near = get_close_matches(name, functions.ALLOWED, n=1, cutoff=0.75)
@@ -235,51 +176,35 @@ class _Check:
             raise self._refused("A sealed query exports no state of an aggregate.", node)
         if name in MACROS:
             self.macros[name] = None
-        if name in functions.GROWING:
-            self._growing(name, arguments, node)
-
-    def _growing(self, name: str, arguments: list[Tree], node: Tree) -> None:
-        if name in functions.FORMATS:
-            pattern = _literal(arguments[0]) if arguments else None
-            if pattern is None or _WIDE.search(pattern):
-                raise self._refused(
-                    f"The pattern of {name}() must be written as a text, with widths below 1,000.", node
-                )
-        elif not all(_bounded(each) for each in arguments[functions.GROWING[name] :]):
-            raise self._refused(
-                f"The size that {name}() makes must be numbers up to {MOST_GROWN:,}, lengths, or least(…, number).",
-                node,
-                "FROM range(…) and FROM generate_series(…) have no such limit."
-                if name in functions.TABLE_FUNCTIONS
-                else "",
-            )
+        if name in GROWING and (wrong := unbounded(node)):
+            stands = name in functions.TABLE_FUNCTIONS
+            raise self._refused(wrong, node, f"FROM {name}(…) has no such limit." if stands else "")
 
     def _column(self, node: Tree) -> None:
-        path = node.get("column_names")
-        if not isinstance(path, list) or len(path) != 1:
+        if len(column(node)) != 1:
             return
-        name = folded(str(path[0]))
+        name = folded(column(node)[0])
         if name in functions.VOLATILE_NAMES:
             self._note_volatile(name, node)
         elif name in functions.SESSION_NAMES:
             raise self._refused(f"{name} is about the session, which no sealed query sees.", node)
 
     def _table(self, node: Tree, scope: frozenset[str]) -> None:
-        path = _path(node)
+        parts = path(node)
         if node.get("at_clause"):
             raise self._refused("A pin is one version; a query cannot ask for another.", node, "Pin that version.")
-        if len(path) == 1 and folded(path[0]) in scope:
+        if len(parts) == 1 and folded(parts[0]) in scope:
             return
-        self._reads(path, node)
+        self._reads(parts, node)
 
-    def _reads(self, path: list[str], node: Tree) -> str:
-        name = self.names.get(folded(path[0])) if len(path) == 1 else None
+    def _reads(self, parts: list[str], node: Tree) -> str:
+        name = self.names.get(folded(parts[0])) if len(parts) == 1 else None
         if name is None:
             known = list(self.names.values())
-            near = get_close_matches(path[-1].lower(), known, n=1, cutoff=0.6) if path else []
-            listed = ", ".join(known[:8]) + (", …" if len(known) > 8 else "")
+            near = get_close_matches(parts[-1].lower(), known, n=1, cutoff=0.6) if parts else []
+            listed = ", ".join(known[:8]) + (", …" if len(known) > 8 else "") or "what is pinned, which is nothing"
             raise self._refused(
-                f"The query reads {'.'.join(path)!r}, and it sees only {listed or 'what is pinned, which is nothing'}.",
+                f"The query reads {'.'.join(parts)!r}, and it sees only {listed}.",
                 node,
                 f"Did you mean {near[0]}?" if near else "Name a pin for it: --pin NAME=REF, or pins={'name': ref}.",
             )
@@ -288,14 +213,14 @@ class _Check:
 
     def _table_function(self, node: Tree, scope: frozenset[str]) -> list[object]:
         """What is left to visit of a function that stands for a table."""
-        call = node.get("function")
-        if not isinstance(call, dict) or call.get("class") != "FUNCTION":
-            raise self._refused(_SELECT_ONLY, node)
-        name, arguments = folded(str(call.get("function_name", ""))), _arguments(call)
+        call = tree(node.get("function"))
+        if call.get("class") != "FUNCTION":
+            raise self._refused(SELECT_ONLY, node)
+        name = function(call)
         rest: list[object] = [value for key, value in node.items() if key != "function"]
         if name == functions.RESAMPLE:
             self.macros[name] = None
-            self._resample(arguments, node, scope)
+            self._resample(arguments(call), node, scope)
             return rest
         if name not in functions.TABLE_FUNCTIONS:
             near = get_close_matches(name, [*functions.TABLE_FUNCTIONS, functions.RESAMPLE], n=1, cutoff=0.75)
@@ -308,12 +233,9 @@ class _Check:
             )
         return [*rest, call.get("arguments"), call.get("filter"), call.get("order_bys")]
 
-    def _resample(self, arguments: list[Tree], node: Tree, scope: frozenset[str]) -> None:
-        path = arguments[0].get("column_names") if arguments else None
-        name = _literal(arguments[0]) if arguments else None
-        if name is None and isinstance(path, list) and len(path) == 1:
-            name = str(path[0])
-        step = _literal(arguments[1]) if len(arguments) == 2 else None
+    def _resample(self, given: list[Tree], node: Tree, scope: frozenset[str]) -> None:
+        pin, step = (given[0], literal(given[1])) if len(given) == 2 else ({}, None)
+        name = column(pin)[0] if len(column(pin)) == 1 else literal(pin)
         if name is None or step is None:
             raise self._refused("resample takes a pin and a step as a text.", node, "Write resample(btc, '1h').")
         if folded(name) in scope:
@@ -343,50 +265,3 @@ class _Check:
             hint=hint or "See docs/sql.md for what a sealed query is.",
             **place.facts(),
         )
-
-
-def _entries(node: Tree) -> list[Tree]:
-    found = node.get("cte_map")
-    entries = found.get("map", []) if isinstance(found, dict) else []
-    return [entry for entry in entries if isinstance(entry, dict)]
-
-
-def _path(node: Tree) -> list[str]:
-    found = node.get("qualified_name")
-    path = found.get("path", []) if isinstance(found, dict) else []
-    return [str(part) for part in path]
-
-
-def _arguments(node: Tree) -> list[Tree]:
-    found = node.get("arguments", [])
-    entries = found if isinstance(found, list) else []
-    return [entry["expression"] for entry in entries if isinstance(entry, dict)]
-
-
-def _literal(node: Tree) -> str | None:
-    """The text of a literal; None for anything else."""
-    literal = node.get("literal")
-    return str(literal["text"]) if isinstance(literal, dict) and "text" in literal else None
-
-
-def _bounded(node: Tree) -> bool:
-    """Whether the value of an expression is surely not large: made of small numbers and of lengths."""
-    text = _literal(node)
-    if text is not None:
-        try:
-            return abs(float(text)) <= MOST_GROWN
-        except ValueError:
-            return len(text) <= MOST_GROWN
-    child = node.get("child")
-    if node.get("class") == "CAST" and isinstance(child, dict):
-        return _bounded(child)
-    arguments, name = _arguments(node), folded(str(node.get("function_name", "")))
-    if name == "least":
-        return any(_bounded(each) for each in arguments)
-    if name in ("+", "-", "*"):
-        return all(_bounded(each) for each in arguments) and name != "*"
-    return name in _SIZES
-
-
-def _words(kind: str) -> str:
-    return kind.removesuffix("_NODE").removesuffix("_QUERY").removesuffix("_REF").replace("_", " ")

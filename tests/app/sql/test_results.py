@@ -46,6 +46,13 @@ from tests.sealed_market import START
         ("SELECT ts, 1 AS n FROM btc UNION ALL SELECT ts, 2 FROM btc ORDER BY ts", False),
         ("SELECT symbol, max(close) AS m FROM coins GROUP BY symbol ORDER BY max(close)", True),
         ("SELECT unnest([1, 2]) AS n FROM btc ORDER BY ts", False),
+        ("SELECT * REPLACE (1 AS ts) FROM btc ORDER BY ts", False),
+        ("SELECT * EXCLUDE (time) RENAME (ts AS x, volume AS ts) FROM btc ORDER BY ts", False),
+        ("SELECT open, volume // 500 AS ts FROM btc ORDER BY ts", False),
+        ("SELECT a FROM btc AS t(ts, a, b, c, d, e, time) ORDER BY time", False),
+        ("SELECT *, close > 100 AS up FROM btc ORDER BY up, ts", True),
+        ("SELECT b.*, b.close > 100 AS up FROM btc AS b JOIN eth USING (ts) ORDER BY up", False),
+        ("SELECT DISTINCT close > 100 AS up FROM btc ORDER BY up", True),
     ],
 )
 def test_the_order_of_rows_is_total_or_marked(lab: Lab, market: Market, query: str, ordered: bool) -> None:
