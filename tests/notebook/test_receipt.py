@@ -175,7 +175,8 @@ def test_a_receipt_is_written_as_json_or_text_and_never_over_another(project: Pa
     assert (ran.returncode, (project / "other.json").read_text()) == (2, "{}")
     assert "--force" in ran.stderr
     assert seamless(project, "receipt", "study.ipynb", "--out", "other.json", "--force").returncode == 0
-    assert seamless(project, "receipt", "study.ipynb", "--out", "r.pdf").returncode == 2
+    for refused in ("r.pdf", "r", "nowhere/r.json"):
+        assert seamless(project, "receipt", "study.ipynb", "--out", refused).returncode == 2
     ran = seamless(project, "receipt")
     assert ran.returncode == 2
     assert "%seamless receipt" in ran.stderr

@@ -90,6 +90,10 @@ def writer(target: str, *, force: bool) -> Callable[[Receipt], None]:
             hint=f"Write --out {path.with_suffix('.json')}.",
             path=target,
         )
+    if not path.parent.is_dir():
+        raise RequestError(
+            f"--out {path}: there is no folder {path.parent}.", hint=f"mkdir -p {path.parent}", path=str(path)
+        )
 
     def write(receipt: Receipt) -> None:
         text = (
