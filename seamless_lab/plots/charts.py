@@ -37,7 +37,8 @@ def equity(curves: pl.DataFrame | Mapping[str, pl.DataFrame], *, title: str = ""
     Parameters
     ----------
     curves
-        A frame, or frames by name. Columns used: `ts` (epoch seconds) or `time` (datetime), and `equity`.
+        A frame, or frames by name. Columns used: `ts` (epoch seconds) or `time` (datetime), `equity`, and `drawdown`
+        (0 down to -1), which is computed where there is none.
 
     Examples
     --------
@@ -50,7 +51,7 @@ def equity(curves: pl.DataFrame | Mapping[str, pl.DataFrame], *, title: str = ""
     below: list[Item] = []
     for place, (name, frame) in enumerate(named.items()):
         x, values, colour = _seconds(frame), _floats(frame, "equity"), COLOURS[place % len(COLOURS)]
-        fallen = values / np.maximum.accumulate(values) - 1 if values.size else values
+        fallen = _floats(frame, "drawdown") if "drawdown" in frame.columns else _fallen(values)
         above.append(thinned(Line(name, x, values, colour, legend=len(named) > 1)))
         below.append(thinned(Line(f"{name}, drawdown", x, fallen, colour, filled=len(named) == 1, legend=False)))
     return _figure(
@@ -108,6 +109,13 @@ def restated(before: pl.DataFrame, after: pl.DataFrame, *, title: str = "") -> F
             above.append(Marks(f"{name}: {frame.height:,}", _seconds(frame), _floats(frame, column), colour, symbol))
     change = Stems("change of close", _seconds(moved), _floats(moved, "change"), ORANGE)
     return _figure(Drawing(title, (Panel("close", tuple(above), 2.2), Panel("change", (change,), 1, percent=True))))
+
+
+def _fallen(values: Floats) -> Floats:
+    if not values.size:
+        return values
+    fallen: Floats = values / np.maximum.accumulate(values) - 1
+    return fallen
 
 
 def _figure(drawing: Drawing) -> Figure:

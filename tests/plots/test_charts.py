@@ -110,6 +110,11 @@ def test_a_drawdown_is_the_distance_from_the_highest_value_so_far() -> None:
     assert [round(float(value), 6) for value in figure.data[1].y] == [0, 0, -0.5, 0]
 
 
+def test_a_drawdown_that_is_given_is_drawn_as_it_is() -> None:
+    frame = pl.DataFrame({"ts": [0, 1], "equity": [0.9, 0.8], "drawdown": [-0.1, -0.2]})
+    assert [round(float(value), 6) for value in plots.equity(frame).data[1].y] == [-0.1, -0.2]
+
+
 def test_only_trades_within_the_bars_are_marked() -> None:
     price, entries, exits, _ = figures()["bars"].data
     assert (len(entries.x), len(exits.x)) == (2, 2)
