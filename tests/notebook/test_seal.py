@@ -9,6 +9,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
@@ -200,6 +202,30 @@ def test_a_bar_outside_every_window_differs_nowhere(project: Path) -> None:
     restate(project, minute(0, 5), symbol="ETH/USDT")
     with opened(project) as lab:
         assert lab.check_notebook(project / "study.ipynb").exit_code == 0
+
+
+@settings(max_examples=max(6, settings().max_examples // 10))
+@given(
+    symbol=st.sampled_from(["BTC/USDT", "ETH/USDT"]),
+    day=st.integers(0, 2),
+    number=st.integers(0, 1439),
+    tick=st.sampled_from([0.1, -0.1, 1e-9, 500.0]),
+)
+def test_any_bar_restated_by_anything_names_exactly_the_cells_that_read_it(
+    sealed_study: Path, tmp_path_factory, symbol: str, day: int, number: int, tick: float
+) -> None:
+    place = tmp_path_factory.mktemp("restated") / "copy"
+    shutil.copytree(sealed_study.parent, place, copy_function=shutil.copy2)
+    restate(place, minute(day, number), symbol=symbol, tick=tick)
+    reads_newest = {("BTC/USDT", 0): ["cell-1"], ("ETH/USDT", 1): ["cell-3"]}
+    with opened(place) as lab:
+        found = lab.check_notebook(place / "study.ipynb")
+    different = [each for each in found.checks if each.state is State.DIFFERS]
+    assert [each.place.id for each in different] == reads_newest.get((symbol, day), [])
+    for each in different:
+        assert each.difference is not None
+        assert each.difference.restated["ts"].to_list() == [minute(day, number)]
+    assert found.exit_code == bool(different)
 
 
 def test_damage_on_the_disk_is_found_though_it_was_verified_before(project: Path) -> None:
