@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil, floor
+from math import ceil, floor, nextafter
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +28,17 @@ class BucketShape:
     @property
     def capacity_us(self) -> int:
         """Time in which an empty bucket fills up."""
-        return floor(self._token_us * Fraction(self.burst_tokens))
+        return floor(self.token_us * Fraction(self.burst_tokens))
 
     def cost_us(self, weight: float) -> int:
         """Time in which `weight` tokens refill, rounded up."""
         if weight <= 0:
             raise ValueError(f"a request weighs more than nothing, not {weight}")
-        return ceil(self._token_us * Fraction(weight))
+        return ceil(self.token_us * Fraction(weight))
 
     @property
-    def _token_us(self) -> Fraction:
+    def token_us(self) -> Fraction:
+        """Time in which one token refills."""
         return Fraction(self.interval_ms * 1000) / Fraction(self.tokens_per_interval)
 
 
@@ -87,5 +88,8 @@ def tokens_available(shape: BucketShape, bucket: Bucket, now_us: int) -> float:
     """Tokens that could be taken now; 0.0 while the bucket is closed."""
     if now_us < bucket.open_at_us:
         return 0.0
-    missing_us = max(0, bucket.full_at_us - now_us)
-    return max(0.0, shape.burst_tokens * (1 - missing_us / shape.capacity_us)) if shape.capacity_us else 0.0
+    refilled_us = shape.capacity_us - max(0, bucket.full_at_us - now_us)
+    if refilled_us == shape.capacity_us:
+        return shape.burst_tokens
+    # A hair less than what has refilled, so that rounding never tells of tokens that `take` would not give.
+    return nextafter(max(0, refilled_us) / shape.token_us, 0.0)
