@@ -34,7 +34,7 @@ def exchange():
 
 
 def hasty_lab(home: Path, exchange: SandboxExchange, fault: str) -> Lab:
-    """A lab that waits for nothing long; for answers only as long as a fault that withholds them makes worth testing."""
+    """A lab that waits for nothing long; for answers only where a fault withholds them."""
     timeout_ms = 400 if fault in ("hang", "timeout") else 10_000
     overrides = exchange_overrides(exchange.url)
     for family in CASES:
