@@ -199,12 +199,14 @@ def test_valid_files_in_each_others_place_are_found(lab, project) -> None:
     assert report.pins[0].state is Checked.VERIFIED
 
 
-def test_a_missing_data_file_is_named(lab, project) -> None:
-    path = data_files(project)[0]
+def test_a_missing_data_file_is_named_and_cannot_be_verified(lab, project) -> None:
+    path, other = data_files(project)[:2]
     path.unlink()
     report = lab.check_lock()
-    assert report.exit_code == 1
+    assert report.exit_code == 3
     assert "is missing" in report.to_text()
+    rewrite(other, other.read_bytes()[:-40] + bytes(40))
+    assert lab.check_lock().exit_code == 1
 
 
 def test_a_damaged_document_is_named(lab, project) -> None:

@@ -100,6 +100,8 @@ def _audited(store: SealedStore, version: Version, pin: Pin, witness: SegmentCac
         notes = (f"pinned in sha256:{there}, found in sha256:{here}; histories differ, these bars do not.",)
     changes = (one for damage in audit.damages if damage.compared for one in first_changes(damage.compared))
     state = Checked.DIFFERS if findings else Checked.VERIFIED
+    if audit.damages and all(damage.missing for damage in audit.damages):
+        state = Checked.UNVERIFIED  # what is there is right, and nothing says that the rest is not
     return PinCheck(pin, state, tuple(findings), hint, notes, tuple(islice(changes, CHANGES_SHOWN)))
 
 

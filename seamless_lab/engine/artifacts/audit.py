@@ -27,6 +27,7 @@ class Damage:
     """A file that is missing, unreadable or holds other bars than its digest says, in the cell `slots`.
 
     `compared`: from the bars that were sealed to those that the file holds, where the witness still has the former.
+    `missing`: there is no file that could hold other bars.
     """
 
     path: str
@@ -35,6 +36,7 @@ class Damage:
     expected: str = ""
     found: str = ""
     compared: Comparison | None = None
+    missing: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,7 +140,8 @@ class _Pack:
 
     def _missing(self, leaf: Leaf) -> Damage:
         path = data_path(self.header.node, leaf.digest)
-        return Damage(path, self._slots((leaf,)), f"is missing, and so is {self.ref.digest}.parquet", leaf.digest)
+        problem = f"is missing, and so is {self.ref.digest}.parquet"
+        return Damage(path, self._slots((leaf,)), problem, leaf.digest, missing=True)
 
     def _slots(self, leaves: Sequence[Leaf]) -> TimeRange:
         cells = leaf_cells(self.header.grid)
