@@ -184,13 +184,15 @@ class SqliteFile:
         self._all = set()
 
     def _give_back(self, connection: apsw.Connection, synced: bool) -> None:
+        durable = synced
         with suppress(apsw.Error):  # the error that matters is on its way already
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             if not synced:
                 connection.execute("PRAGMA synchronous=FULL")
+                durable = True
         with self._lock:
-            if connection in self._all and not connection.in_transaction:
+            if connection in self._all and durable and not connection.in_transaction:
                 self._idle.append(connection)
             else:
                 self._all.discard(connection)

@@ -41,6 +41,21 @@ def test_a_new_file_is_marked_as_ours_and_synced_on_commit(file: SqliteFile) -> 
         assert connection.execute("PRAGMA synchronous").get == 2
 
 
+def test_every_write_is_synced_after_one_that_need_not_be(file: SqliteFile) -> None:
+    def refuse(action: int, name: str | None, value: str | None, _: str | None, __: str | None) -> int:
+        return apsw.SQLITE_DENY if action == apsw.SQLITE_PRAGMA and name == "synchronous" else apsw.SQLITE_OK
+
+    with file.writing(durable=False) as connection:
+        assert connection.execute("PRAGMA synchronous").get == 1
+    with file.writing() as connection:
+        assert connection.execute("PRAGMA synchronous").get == 2
+    with file.writing(durable=False) as connection:
+        connection.authorizer = refuse  # so that it cannot be made as it was
+    with file.writing() as other:
+        assert other is not connection
+        assert other.execute("PRAGMA synchronous").get == 2
+
+
 def test_a_block_that_raises_leaves_no_trace(file: SqliteFile) -> None:
     def add_and_raise() -> None:
         with file.writing() as connection:
