@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from seamless_lab.core.backtest.ticks import ticks_of
+from seamless_lab.core.backtest.ticks import BLOCK, ticks_of
 from seamless_lab.core.ranges import Ints
 from seamless_lab.errors import DataError, RequestError
 
@@ -49,14 +50,19 @@ class Crossover:
         nothing = pl.Series("position", [None], dtype=pl.Int8).new_from_index(0, warm_up)
         if warm_up == ticks.size:
             return nothing
-        sums = _running(ticks, self.fast * self.slow)
-        # sums[i] is the sum of the first i ticks
+        sums = _running(ticks, self.fast * self.slow)  # sums[i] is the sum of the first i ticks
+        target = np.empty(ticks.size - warm_up, dtype=np.int8)
+        for start in range(0, target.size, BLOCK):
+            self._compare(sums[start : start + BLOCK + self.slow], target[start : start + BLOCK])
+        return nothing.append(pl.Series("position", target))
+
+    def _compare(self, sums: Ints, target: npt.NDArray[np.int8]) -> None:
+        """Fill in the targets that running sums give, the first of them after `slow` ticks."""
         fast = (sums[self.slow :] - sums[self.slow - self.fast : -self.fast]) * self.slow
         slow = (sums[self.slow :] - sums[: -self.slow]) * self.fast
-        target = (fast > slow).view(np.int8)
+        np.greater(fast, slow, out=target.view(np.bool_))
         if self.short:
-            target = target - (fast < slow).view(np.int8)
-        return nothing.append(pl.Series("position", target))
+            target -= (fast < slow).view(np.int8)
 
 
 def crossover(fast: int, slow: int, *, short: bool = False) -> Crossover:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seamless_lab.core.backtest.crossover import Crossover
-from seamless_lab.core.backtest.ticks import ticks_of
+from seamless_lab.core.backtest.ticks import BLOCK, ticks_of
 from seamless_lab.errors import DataError, RequestError
 
 
@@ -76,6 +76,26 @@ def test_equal_means_are_flat_where_floats_are_undecided():
     assert exact.to_list() == naive(texts, 2, 4, short=False)
     floats = bars["close"].rolling_mean(2) > bars["close"].rolling_mean(4)
     assert (floats.cast(pl.Int8) != exact).sum() > 0
+
+
+@pytest.mark.parametrize("slots", [BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 50])
+@pytest.mark.parametrize("short", [False, True])
+def test_blocks_leave_no_trace(slots, short):
+    ticks = np.random.default_rng(2).integers(900, 1_100, slots)
+    bars = pl.DataFrame({"close": ticks / np.float64(100)})
+    means = [bars.select(pl.Series(ticks).rolling_sum(n).alias("sum")).to_series() for n in (3, 50)]
+    expected = (means[0] * 50 > means[1] * 3).cast(pl.Int8)
+    if short:
+        expected -= (means[0] * 50 < means[1] * 3).cast(pl.Int8)
+    found = Crossover(3, 50, short).positions(bars)
+    assert found.to_list() == expected.to_list()
+    assert ticks_of(bars["close"].to_numpy())[0].tolist() == ticks.tolist()
+
+
+def test_a_price_between_ticks_in_a_late_block_is_seen():
+    prices = np.full(BLOCK + 9, 10.5)
+    prices[BLOCK + 3] = 10.125
+    assert ticks_of(prices)[1] == 3
 
 
 @given(decimal_prices(), st.integers(0, 40))
