@@ -261,6 +261,18 @@ def test_an_edit_keeps_the_mode_and_follows_a_link(tmp_path: Path) -> None:
     assert stat.S_IMODE(real.stat().st_mode) == 0o640
 
 
+def test_an_edit_keeps_a_mode_that_the_umask_would_narrow(tmp_path: Path) -> None:
+    path = tmp_path / "seamless.lock"
+    edit(path, add("a"))
+    path.chmod(0o664)
+    before = os.umask(0o077)
+    try:
+        edit(path, add("b"))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o664
+
+
 def test_a_temporary_file_that_a_killed_writer_left_is_used_up(tmp_path: Path) -> None:
     (tmp_path / ".seamless.lock.tmp").write_text("half")
     edit(tmp_path / "seamless.lock", add("a"))

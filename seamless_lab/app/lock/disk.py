@@ -113,12 +113,14 @@ def _lock(folder: int, place: Path, wait_s: float) -> None:
 def _replace(place: Path, data: bytes) -> None:
     # One name, used under the lock: the next writer overwrites what a killed one left.
     temporary = place.with_name(f".{place.name}.tmp")
-    mode = 0o666
+    mode: int | None = None
     with suppress(FileNotFoundError):
         mode = place.stat().st_mode & 0o777
         temporary.unlink()
-    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
+    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode or 0o666)
     with os.fdopen(file, "wb") as out:
+        if mode is not None:
+            os.fchmod(file, mode)  # the umask is for new files: a group's lockfile stays the group's
         out.write(data)
         out.flush()
         os.fsync(file)
