@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from seamless_lab.app import inspect
@@ -26,7 +27,7 @@ from seamless_lab.core.time import EARLIEST_S, TimeLike, TimeRange, format_time_
 from seamless_lab.core.version import Version
 from seamless_lab.engine.artifacts import SealedStore
 from seamless_lab.engine.request import FetchRequest
-from seamless_lab.errors import RequestError
+from seamless_lab.errors import ConfigError, InvalidNode, RequestError
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ class Door:
             A selector that was given beside the reference.
         """
         now_ms = self._wiring.clock.now_ms()
-        parsed = parse_reference(ref, now_ms=now_ms)
+        parsed = self._parsed(ref)
         if as_of is not None and (isinstance(parsed, PinName) or parsed.selector is not None):
             raise RequestError(
                 f"The version is named twice: by {ref!r} and by as_of {as_of!r}.",
@@ -127,8 +128,20 @@ class Door:
 
     def pin(self, ref: str) -> Pin | None:
         """The pin that `pin:NAME` names, None for what is written otherwise."""
-        parsed = parse_reference(ref, now_ms=self._wiring.clock.now_ms())
+        parsed = self._parsed(ref)
         return self._wiring.pins.named(parsed.name) if isinstance(parsed, PinName) else None
+
+    def _parsed(self, ref: str) -> Reference | PinName:
+        """A reference; of the bare name of a pin the error says how it is written."""
+        try:
+            return parse_reference(ref, now_ms=self._wiring.clock.now_ms())
+        except InvalidNode as error:
+            with suppress(ConfigError):  # a broken lockfile is not what is wrong here
+                lock = self._wiring.pins.found()
+                if lock is not None and (name := str(ref).strip()) in lock.pins:
+                    hint = f"Did you mean pin:{name}?"
+                    raise InvalidNode(error.message, hint=hint, **error.facts) from error
+            raise
 
     def _pinned(self, ref: str, pin: Pin) -> Asked:
         pins = self._wiring.pins
@@ -173,7 +186,7 @@ class Door:
 
     def node(self, node: str) -> NodeId:
         """A node of something that reads no version: naming one is refused, not forgotten."""
-        parsed = parse_reference(node, now_ms=self._wiring.clock.now_ms())
+        parsed = self._parsed(node)
         if isinstance(parsed, PinName) or parsed.selector is not None:
             bare = self._wiring.pins.named(parsed.name).node if isinstance(parsed, PinName) else parsed.node
             raise RequestError(

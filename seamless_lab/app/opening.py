@@ -1,8 +1,7 @@
-"""Opening the lab that a command line asks for."""
+"""Opening the lab that a command line asks for, and keeping a sandbox's bars apart from real ones."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -11,9 +10,10 @@ from seamless_lab.errors import RequestError
 
 if TYPE_CHECKING:
     from seamless_lab.app.lab import Lab
+    from seamless_lab.app.wiring import Wiring
 
 
-def open_lab(place: Place, environment: Mapping[str, str]) -> Lab:
+def open_lab(place: Place) -> Lab:
     """The lab at a place.
 
     Raises
@@ -23,24 +23,25 @@ def open_lab(place: Place, environment: Mapping[str, str]) -> Lab:
     ConfigError
         For anything wrong in the configuration.
     """
-    if place.exchange_url is not None:
-        _check(place.exchange_url, named_home=bool(place.home or environment.get("SEAMLESS_HOME")))
     from seamless_lab.app.lab import Lab
 
-    lab = Lab(place.home, config=place.config, overrides=place.overrides())
-    if place.exchange_url is not None:
-        _keep_apart(lab)
-    return lab
+    return Lab(place.home, config=place.config, exchange_url=place.exchange_url)
 
 
-def _keep_apart(lab: Lab) -> None:
-    """Make the home a sandbox's once its exchange is asked, unless it holds real bars."""
+def keep_apart(wiring: Wiring) -> None:
+    """Make the home a sandbox's once its exchange is asked, unless it holds real bars.
+
+    Raises
+    ------
+    RequestError
+        If it holds real bars.
+    """
+    from seamless_lab.app.inspect import nodes
     from seamless_lab.app.sandbox_home import is_marked
 
-    home = lab.wiring.home.root
-    lab.wiring.sandboxed = True
-    if home.is_dir() and not is_marked(home) and lab.nodes():
-        lab.close()
+    home = wiring.home.root
+    wiring.sandboxed = True
+    if home.is_dir() and not is_marked(home) and nodes(wiring):
         raise RequestError(
             f"The home {home} holds real bars, and those of --exchange-url would mix with them.",
             hint="Leave --exchange-url out, or name another home: --home ./sandbox-home.",
@@ -48,13 +49,20 @@ def _keep_apart(lab: Lab) -> None:
         )
 
 
-def _check(url: str, *, named_home: bool) -> None:
-    parts = urlsplit(url)
+def stood_in(url: str, *, named_home: bool) -> dict[str, object]:
+    """Settings that send every exchange the sandbox knows to `url`; imports ccxt.
+
+    Raises
+    ------
+    RequestError
+        For what is no URL, or without a home of its own.
+    """
+    parts = urlsplit(str(url))
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise RequestError(
             f"--exchange-url {url!r} is no URL.",
             hint="Write it as seamless sandbox prints it: http://127.0.0.1:PORT.",
-            url=url,
+            url=str(url),
         )
     if not named_home:
         raise RequestError(
@@ -62,3 +70,4 @@ def _check(url: str, *, named_home: bool) -> None:
             hint="Add --home FOLDER, such as --home ./sandbox-home.",
             url=url,
         )
+    return Place(exchange_url=url).overrides()

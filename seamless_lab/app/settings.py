@@ -152,7 +152,7 @@ class Settings:
         near = nearest(name, list(self.sla_presets))
         raise RequestError(
             f"There is no SLA preset {name!r}; there are {', '.join(self.sla_presets)}.",
-            hint=near[:1].upper() + near[1:],
+            hint=near[:1].upper() + near[1:] or f"Write one of {', '.join(self.sla_presets)}.",
             value=name,
         )
 

@@ -33,6 +33,7 @@ from seamless_lab.app.sandbox_home import HomeFetcher
 from seamless_lab.app.sealed_stores import SealedStores
 from seamless_lab.app.settings import Settings, resolve_settings
 from seamless_lab.core.bucket import BucketShape
+from seamless_lab.core.numbers import seen
 from seamless_lab.core.plan import RateShape
 from seamless_lab.engine.answering import Answering
 from seamless_lab.engine.artifacts import SealedStore
@@ -45,6 +46,7 @@ from seamless_lab.engine.knowledge import Stores
 from seamless_lab.engine.live import LiveTail
 from seamless_lab.engine.ports import Clock
 from seamless_lab.engine.publish import Producer, Publisher
+from seamless_lab.errors import ConfigError
 
 T = TypeVar("T")
 
@@ -321,6 +323,14 @@ def wire(
     ConfigError
         For anything wrong in the configuration, with where it stands.
     """
+    for name, value in (("home", home), ("config", config)):
+        if value is not None and not isinstance(value, str | os.PathLike):
+            raise ConfigError(f"{name} is {seen(value)}; it is a path.", hint="Write it as text, or leave it out.")
+    if not isinstance(overrides, Mapping):
+        raise ConfigError(
+            f"overrides is {seen(overrides)}; it is settings by dotted key.",
+            hint='For example {"seamless.strategy": "FAIL_FAST"}.',
+        )
     env = os.environ if environment is None else environment
     place = find_home(home, env, Path.cwd(), user_folders())
     file = config_file(Path(config) if config else None, env, place.config_places)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from types import TracebackType
@@ -108,7 +107,7 @@ class TerminalCall:
     def lab(self) -> Lab:
         """The lab, opened when first asked for."""
         if self._lab is None:
-            self._lab = open_lab(self.place, os.environ)
+            self._lab = open_lab(self.place)
             self._lab.add_sink(self.progress.note)
         return self._lab
 

@@ -69,7 +69,7 @@ def _known() -> Iterable[str]:
     from seamless_lab.app.opening import open_lab
 
     try:
-        with open_lab(Place(), os.environ) as lab:
+        with open_lab(Place()) as lab:
             return list(lab.known())
     except SeamlessError:
         return ()

@@ -39,7 +39,7 @@ class Gap:
         return f"Gap({self.window}, {self.cause}, {self.slots:,} {'bar' if self.slots == 1 else 'bars'})"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Coverage:
     """A partition of a window's slots by cause.
 
@@ -53,6 +53,10 @@ class Coverage:
     missing: Ranges
     failed: Ranges
     pending: Ranges
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{cause} {slots:,}" for cause in Cause if (slots := self.slots(cause)))
+        return f"Coverage({self.window}, {counts})"
 
     def of(self, cause: Cause) -> Ranges:
         """The slots with one cause."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 
+from seamless_lab.core.numbers import require_number
 from seamless_lab.errors import ConfigError, RequestError
 
 _WORLD = re.compile(r"[\w.:-]+")
@@ -195,10 +196,14 @@ class ComputeContext:
                 hint="Name worlds like desk-1 or alpha:2024.",
                 world_id=self.world_id,
             )
+        if self.max_lag_s is not None:
+            require_number("max_lag_s", self.max_lag_s, "In seconds, such as 90.")
         if self.max_lag_s is not None and self.max_lag_s < 0:
             raise RequestError(
                 f"max_lag_s is {self.max_lag_s}; it must be at least 0 seconds.", max_lag_s=self.max_lag_s
             )
+        if self.min_coverage is not None:
+            require_number("min_coverage", self.min_coverage, "98 % is 0.98.")
         if self.min_coverage is not None and not 0 <= self.min_coverage <= 1:
             raise RequestError(
                 f"min_coverage is {self.min_coverage}; it must lie between 0 and 1.",

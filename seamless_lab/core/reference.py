@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from seamless_lab.core.identity import NodeId, no_text, parse_node
+from seamless_lab.core.numbers import seen
 from seamless_lab.core.time import TimeLike, parse_time_ms
 from seamless_lab.errors import InvalidReference, InvalidTime
 
@@ -94,7 +95,7 @@ def parse_reference(text: str, *, now_ms: int) -> Reference | PinName:
     return Reference(parse_node(node), parse_selector(selector, now_ms=now_ms))
 
 
-def parse_pin_name(text: str) -> str:
+def parse_pin_name(text: object) -> str:
     """The name of a pin, as `pin:` is followed by it and as a lockfile has it.
 
     Raises
@@ -103,13 +104,18 @@ def parse_pin_name(text: str) -> str:
         If it has other characters than lower-case letters, digits, `_`, `.` and `-`, or starts with one of the last
         three.
     """
-    if not _PIN_NAME.fullmatch(text) or len(text) > LONGEST_PIN_NAME:
+    if not isinstance(text, str) or not _PIN_NAME.fullmatch(text) or len(text) > LONGEST_PIN_NAME:
         raise InvalidReference(
-            f"{text!r} is no name of a pin.",
+            f"{seen(text)} is no name of a pin.",
             hint=f"Write up to {LONGEST_PIN_NAME} lower-case letters, digits, _, . and -, first a letter or a digit.",
-            value=text,
+            value=str(text),
         )
     return text
+
+
+def named_pin(text: object) -> str:
+    """The name that `NAME` or `pin:NAME` gives, where only a pin can be meant. Raises as `parse_pin_name`."""
+    return parse_pin_name(text.removeprefix(_PIN) if isinstance(text, str) else text)
 
 
 def parse_selector(value: TimeLike, *, now_ms: int) -> Selector | Locked:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import os
 import shutil
 import tempfile
 import threading
@@ -40,7 +39,7 @@ class Session:
         with self._lock:
             found = self._labs.get(wanted)
             if found is None:
-                found = self._labs[wanted] = open_lab(wanted, os.environ)
+                found = self._labs[wanted] = open_lab(wanted)
             return found
 
     def use(self, exchange: SandboxExchange, home: str | None) -> bool:

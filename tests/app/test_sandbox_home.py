@@ -27,16 +27,16 @@ def url() -> Iterator[str]:
 @pytest.mark.parametrize("strategy", ["SEAMLESS", "AUTO_BACKFILL", "PARTIAL_FILL"])
 def test_an_exchange_the_sandbox_does_not_speak_like_is_never_asked(tmp_path: Path, strategy: str) -> None:
     with (
-        open_lab(Place(str(tmp_path), exchange_url=NOWHERE), {}) as lab,
+        open_lab(Place(str(tmp_path), exchange_url=NOWHERE)) as lab,
         pytest.raises(RequestError, match="binance, coinbase, kraken, not for okx"),
     ):
         lab.fetch("ohlcv:okx:BTC/USDT:1d", "2024-03", strategy=strategy)
 
 
 def test_a_home_remembers_its_sandbox_and_reads_without_it(tmp_path: Path, url: str) -> None:
-    with open_lab(Place(str(tmp_path), exchange_url=url), {}) as lab:
+    with open_lab(Place(str(tmp_path), exchange_url=url)) as lab:
         sealed = lab.fetch(NODE, "2024-03")
-    with open_lab(Place(str(tmp_path)), {}) as lab:
+    with open_lab(Place(str(tmp_path))) as lab:
         for ask in (lab.fetch, lab.backfill, lab.plan):
             with pytest.raises(RequestError, match="holds a sandbox's bars") as caught:
                 ask(NODE, "2024-05")
@@ -56,5 +56,5 @@ def test_a_home_with_real_bars_takes_none_of_a_sandbox(tmp_path: Path, url: str)
     with labs.open_lab(tmp_path, url) as lab:  # by settings, as one that asks an exchange through a proxy
         lab.fetch(NODE, "2024-03")
     with pytest.raises(RequestError, match="holds real bars"):
-        open_lab(Place(str(tmp_path), exchange_url=url), {})
+        open_lab(Place(str(tmp_path), exchange_url=url))
     assert not is_marked(tmp_path)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from seamless_lab.app.results import Json
 from seamless_lab.core.backtest.sleeve import Costs
+from seamless_lab.core.numbers import require_number
 from seamless_lab.errors import RequestError
 
 
@@ -23,6 +24,7 @@ class Trading:
     check_lookahead: bool = True
 
     def __post_init__(self) -> None:
+        require_number("capital", self.capital, "Leave it out for 1.")
         if not (math.isfinite(self.capital) and self.capital > 0):
             raise RequestError(
                 f"The capital is {self.capital}; it is a number above zero.", hint="Leave it out for 1.", value=None

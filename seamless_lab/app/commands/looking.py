@@ -37,6 +37,12 @@ def manifest(call: Call, *, ref: str) -> Result:
 
 def verify(call: Call, *, ref: str | None, run: bool, notebook: str | None) -> Result:
     """Rehash, or reproduce a receipt."""
+    if ref is not None and ref.endswith(".ipynb"):
+        raise RequestError(
+            f"verify takes a reference or a receipt, and {ref} is a notebook.",
+            hint=f"Check what it reads: seamless lock --check {ref}. Or write its receipt, which verify takes: "
+            f"seamless receipt {ref} --out FILE.json",
+        )
     lab = existing(call, ref)
     if ref is not None and ref.endswith(".json"):
         return lab.verify_receipt(ref, run=run, notebook=notebook)

@@ -29,6 +29,8 @@ class Lab(Fetching, Filling, Looking, Comparing, Researching, Pinning, Vouching)
         A YAML file; by default `SEAMLESS_CONFIG`, or `seamless.yaml` in the home.
     overrides
         Settings by dotted key, above everything else: `{"seamless.strategy": "FAIL_FAST"}`.
+    exchange_url
+        Ask a sandbox exchange instead of the real ones, into a home of its own.
 
     Examples
     --------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -11,6 +11,7 @@ from seamless_lab.app import (
     inspect,
 )
 from seamless_lab.app.door import Door
+from seamless_lab.app.opening import keep_apart, stood_in
 from seamless_lab.app.portal import Portal
 from seamless_lab.app.wiring import Wiring, wire
 from seamless_lab.engine.events import Emit
@@ -21,12 +22,26 @@ class Opened:
     """An open lab without its verbs; thread-safe."""
 
     def __init__(
-        self, home: str | None = None, *, config: str | None = None, overrides: dict[str, object] | None = None
+        self,
+        home: str | None = None,
+        *,
+        config: str | None = None,
+        overrides: Mapping[str, object] | None = None,
+        exchange_url: str | None = None,
     ) -> None:
-        self._parts = wire(home=home, config=config, overrides=overrides or {})
+        if exchange_url is not None:
+            named_home = bool(home or os.environ.get("SEAMLESS_HOME"))
+            overrides = {**stood_in(exchange_url, named_home=named_home), **(overrides or {})}
+        self._parts = wire(home=home, config=config, overrides={} if overrides is None else overrides)
         self._door = Door(self._parts)
         self._thread = Portal()
         self._process: int | None = None
+        if exchange_url is not None:
+            try:
+                keep_apart(self._parts)
+            except RequestError:
+                self.close()
+                raise
 
     @property
     def wiring(self) -> Wiring:

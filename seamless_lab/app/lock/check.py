@@ -12,10 +12,12 @@ from seamless_lab.app.lock.pinning import engines
 from seamless_lab.app.lock.pins import Pins, getting, located
 from seamless_lab.app.lock.results import Checked, Finding, LockCheck, PinCheck, slots_text
 from seamless_lab.app.wiring import Wiring
+from seamless_lab.core.numbers import seen
+from seamless_lab.core.reference import named_pin
 from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import Version
 from seamless_lab.engine.artifacts import Damage, SealedStore, SegmentCache
-from seamless_lab.errors import DataError, NotFound
+from seamless_lab.errors import DataError, NotFound, RequestError
 
 
 def check(wiring: Wiring, pins: Pins, names: Sequence[str] = ()) -> LockCheck:
@@ -38,8 +40,10 @@ def check(wiring: Wiring, pins: Pins, names: Sequence[str] = ()) -> LockCheck:
 
 def chosen_pins(pins: Pins, names: Sequence[str]) -> tuple[Lockfile, Sequence[Pin]]:
     """The lock, and the pins of some names in the order of the lockfile; without names all."""
+    if not isinstance(names, Sequence):
+        raise RequestError(f"{seen(names)} names no pins.", hint="Write a pin's name, or a list of names.")
     lock = pins.lock()
-    wanted = {pins.named(name.removeprefix("pin:")).name for name in names}
+    wanted = {pins.named(named_pin(name)).name for name in ([names] if isinstance(names, str) else names)}
     return lock, [pin for name, pin in sorted(lock.pins.items()) if not wanted or name in wanted]
 
 

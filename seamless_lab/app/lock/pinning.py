@@ -16,11 +16,12 @@ from seamless_lab.app.lock.pins import Pins
 from seamless_lab.app.sealed_reads import SealedTarget, resolve_sealed
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.digest import CONFORMANCE_VERSION
+from seamless_lab.core.numbers import seen
 from seamless_lab.core.policy import Domain
 from seamless_lab.core.ranges import Ranges
-from seamless_lab.core.reference import parse_pin_name
+from seamless_lab.core.reference import named_pin, parse_pin_name
 from seamless_lab.core.time import TimeLike, format_time
-from seamless_lab.errors import GapsRefused, RequestError
+from seamless_lab.errors import GapsRefused, NotFound, RequestError
 
 _ENGINES = (("duckdb", "duckdb"), ("polars", "polars"), ("seamless_lab", "seamless-lab"))
 
@@ -57,7 +58,7 @@ def pin(wiring: Wiring, door: Door, pins: Pins, wish: PinWish) -> Pinned:
         As `resolve_sealed`, `edit`.
     """
     name = parse_pin_name(wish.name)
-    store = None if wish.store is None else wiring.sealed_stores.at(Path(wish.store))
+    store = None if wish.store is None else wiring.sealed_stores.at(_folder(wish.store))
     target = resolve_sealed(wiring, door, wish.ref, wish.start, wish.end, domain=Domain.DRYRUN, store=store)
     made = pin_of(name, target, _store_beside(wiring, pins.path, target.store.url))
     if not wish.allow_gaps:
@@ -92,7 +93,7 @@ def unpin(pins: Pins, name: str) -> Unpinned:
     ConfigError
         If there is no lockfile.
     """
-    gone = pins.named(parse_pin_name(name))
+    gone = pins.named(named_pin(name), hint="seamless pin lists them.")
     edit(pins.path, lambda lock: lock.without(gone.name))
     return Unpinned(gone, str(pins.path))
 
@@ -122,6 +123,18 @@ def pin_of(name: str, target: SealedTarget, store: str) -> Pin:
         rows=len(sealed.bars),
         store=store,
     )
+
+
+def _folder(store: object) -> Path:
+    """The folder of a store to pin from, which is there."""
+    if not isinstance(store, str | os.PathLike) or not Path(store).is_dir():
+        there = isinstance(store, str | os.PathLike) and Path(store).exists()
+        raise NotFound(
+            f"The store {seen(store)} is {'no folder' if there else 'not there'}.",
+            hint="Name the folder of a store, such as --store datasets/store, or leave it out for the home's.",
+            store=str(store),
+        )
+    return Path(store)
 
 
 def _store_beside(wiring: Wiring, lockfile: Path, url: str) -> str:

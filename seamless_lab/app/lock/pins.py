@@ -66,8 +66,13 @@ class Pins:
             )
         return lock
 
-    def named(self, name: str) -> Pin:
+    def named(self, name: str, hint: str = "") -> Pin:
         """The pin of a name.
+
+        Parameters
+        ----------
+        hint
+            What to do when no name is near; by default, to pin it.
 
         Raises
         ------
@@ -81,9 +86,10 @@ class Pins:
             return pins[name]
         near = get_close_matches(name, pins, n=1, cutoff=0.5)
         listed = ", ".join(sorted(pins)[:_LISTED]) + (", …" if len(pins) > _LISTED else "")
+        pinning = f"Pin it: seamless pin {name} NODE --start T --end T"
         raise InvalidReference(
             f"{self.path} has no pin {name!r}{f'; it has {listed}' if pins else ', and no other'}.",
-            hint=f"Did you mean pin:{near[0]}?" if near else f"Pin it: seamless pin {name} NODE --start T --end T",
+            hint=f"Did you mean pin:{near[0]}?" if near else hint or pinning,
             value=name,
         )
 

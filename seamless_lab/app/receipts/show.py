@@ -36,7 +36,8 @@ def receipt(found: Receipt) -> View:
     ]
     blocks: list[Block] = [table(_INPUTS, inputs)] if inputs else [Note("No sealed bars were read.", Tone.WARN)]
     if found.results:
-        rows = [(each.kind, names(each), each.digest[:DIGITS], again(each)) for each in found.results]
+        written = found.notebook is not None
+        rows = [(each.kind, names(each), each.digest[:DIGITS], again(each, written=written)) for each in found.results]
         blocks.append(table(_RESULTS, rows))
     blocks += [Note(note, Tone.WARN) for note in found.notes]
     code = "" if found.notebook is None else f"sha256:{found.notebook.digest} of {plural(found.notebook.cells, 'cell')}"
@@ -54,6 +55,8 @@ def receipt(found: Receipt) -> View:
     return View("receipt", badge, "", tuple(blocks))
 
 
-def again(result: ResultRecord) -> str:
-    """Whether a result can be made again from the receipt."""
-    return "from this receipt" if result.repeatable else "with its notebook"
+def again(result: ResultRecord, *, written: bool) -> str:
+    """How a result can be made again; `written`: whether the receipt says of which notebook's code it is."""
+    if result.repeatable:
+        return "from this receipt"
+    return "with its notebook" if written else "no: its inputs can be checked"

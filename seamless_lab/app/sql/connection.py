@@ -11,6 +11,7 @@ import polars as pl
 
 from seamless_lab.app.sql.macros import MACROS, creating
 from seamless_lab.app.sql.relations import Relation
+from seamless_lab.core.numbers import require_number
 from seamless_lab.errors import ConfigError, RequestError
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class Limits:
     memory: str = MEMORY
 
     def __post_init__(self) -> None:
+        require_number("threads", self.threads, "1 gives the same digits every time.", whole=True)
+        require_number("timeout_s", self.timeout_s, "For example 120.")
         if not 1 <= self.threads <= MOST_THREADS:
             raise RequestError(
                 f"threads is {self.threads!r}; it is a number from 1 to {MOST_THREADS}.",
@@ -40,7 +43,7 @@ class Limits:
             )
         if not 0 < self.timeout_s < float("inf"):
             raise RequestError(f"timeout_s is {self.timeout_s!r}; it is a number of seconds.", hint="For example 120.")
-        if not _MEMORY.fullmatch(self.memory):
+        if not _MEMORY.fullmatch(str(self.memory)):
             raise RequestError(f"memory_limit is {self.memory!r}; it is a number with a unit.", hint="For example 4GB.")
 
 

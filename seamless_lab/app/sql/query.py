@@ -19,8 +19,9 @@ from seamless_lab.app.sql.running import Running
 from seamless_lab.app.sql.statement import Statement, checked
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.grid import MONDAY_S, WEEK
+from seamless_lab.core.numbers import seen
 from seamless_lab.core.time import TimeLike
-from seamless_lab.errors import SqlRefused
+from seamless_lab.errors import RequestError, SqlRefused
 
 ENGINE = ("duckdb", "seamless_lab")
 
@@ -35,6 +36,12 @@ class Query:
     end: TimeLike | None = None
     limits: Limits = field(default_factory=Limits)
     volatile: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.text, str):
+            raise RequestError(
+                f"The query is {seen(self.text)}; it is text.", hint='For example "SELECT ts, close FROM btc".'
+            )
 
 
 def run(wiring: Wiring, door: Door, query: Query) -> SqlResult:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -12,6 +12,7 @@ from seamless_lab.app.door import Door
 from seamless_lab.app.sealed_reads import SealedBars, SealedTarget, read_target, resolve_sealed
 from seamless_lab.app.sql.tree import folded
 from seamless_lab.app.wiring import Wiring
+from seamless_lab.core.numbers import seen
 from seamless_lab.core.time import TimeLike
 from seamless_lab.errors import InvalidReference, RequestError
 
@@ -53,7 +54,7 @@ def asked_for(wiring: Wiring, pins: PinsLike | None) -> tuple[Asked, ...]:
         lock = wiring.pins.found()
         return tuple(Asked(name, (f"{PIN}{name}",), many=False) for name in sorted(lock.pins)) if lock else ()
     if not isinstance(pins, Mapping):
-        pins = _by_own_names(wiring, [pins] if isinstance(pins, str) else pins)
+        pins = _by_own_names(wiring, _listed(pins))
     seen: set[str] = set()
     for name in pins:
         if not _writable(name) or folded(name) in seen:
@@ -97,7 +98,12 @@ def read(
     )
 
 
-def _by_own_names(wiring: Wiring, refs: Sequence[str]) -> dict[str, Ref]:
+def _listed(refs: object) -> Collection[object]:
+    """References as a list; what is none stays, for `matching` to refuse."""
+    return refs if isinstance(refs, Sequence | Set) and not isinstance(refs, str) else [refs]
+
+
+def _by_own_names(wiring: Wiring, refs: Collection[object]) -> dict[str, Ref]:
     found: dict[str, Ref] = {}
     for ref in (match for each in refs for match in matching(wiring, each)):
         if not ref.startswith(PIN):
@@ -121,7 +127,7 @@ def _asked(wiring: Wiring, name: str, ref: Ref) -> Asked:
         return Asked(name, (ref,), many=False)
     if isinstance(ref, str):
         return Asked(name, tuple(matching(wiring, ref)), many="*" in ref)
-    refs = tuple(match for each in ref for match in matching(wiring, each))
+    refs = tuple(match for each in _listed(ref) for match in matching(wiring, each))
     if not refs:
         raise RequestError(
             f"The universe {name!r} has no pins.", hint="List references, or write pin:NAME*.", name=name
@@ -133,9 +139,9 @@ def matching(wiring: Wiring, ref: object) -> Iterator[str]:
     """A reference, or all pins whose names match `pin:GLOB*`."""
     if not isinstance(ref, str):
         raise RequestError(
-            f"{ref!r} is no reference.",
+            f"{seen(ref)} is no reference.",
             hint="Write texts: pin:NAME, NODE@SELECTOR, or a result's .ref.",
-            value=str(ref),
+            value=seen(ref),
         )
     if not ref.startswith(PIN) or "*" not in ref:
         yield ref

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import polars as pl
 
 from seamless_lab.core.backtest.ticks import BLOCK, ticks_of
+from seamless_lab.core.numbers import require_number
 from seamless_lab.core.ranges import Ints
 from seamless_lab.errors import DataError, RequestError
 
@@ -29,6 +30,8 @@ class Crossover:
     short: bool = False
 
     def __post_init__(self) -> None:
+        for name, value in (("fast", self.fast), ("slow", self.slow)):
+            require_number(name, value, "For example crossover(20, 100).", whole=True)
         if not 1 <= self.fast < self.slow:
             raise RequestError(
                 f"A crossover of {self.fast} over {self.slow} bars: the fast average must be the shorter one, of at "

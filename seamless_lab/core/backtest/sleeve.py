@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from seamless_lab.core.backtest.ticks import Floats
+from seamless_lab.core.numbers import require_number
 from seamless_lab.core.ranges import Ints
 from seamless_lab.core.time import format_time
 from seamless_lab.errors import RequestError
@@ -33,6 +34,7 @@ class Costs:
 
     def __post_init__(self) -> None:
         for name, value in (("fee_bps", self.fee_bps), ("slippage_bps", self.slippage_bps)):
+            require_number(name, value, "10 means 0.1 %.")
             if not 0 <= value <= MOST_BPS:
                 raise RequestError(
                     f"{name} is {value}; it is a cost in basis points of the traded value, from 0 to {MOST_BPS:g}.",

@@ -1,0 +1,149 @@
+"""What users write by mistake gets one sentence and one action, in Python as in the terminal."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from seamless_lab import Lab, crossover
+from seamless_lab.app.home import FOLDER
+from seamless_lab.cli import main
+from seamless_lab.errors import SeamlessError
+from tests.pages import ROOT
+from tests.sealed_market import seal, walk
+
+NODE = "ohlcv:binance:BTC/USDT:1h"
+FRAME = pl.DataFrame({"ts": range(9)})
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("wrong") / "project"
+    (root / FOLDER).mkdir(parents=True)
+    seal(root / FOLDER, "BTC/USDT", walk(20 * 24, 3_600, 1))
+    return root
+
+
+@pytest.fixture
+def project(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(folder)
+    with Lab() as lab:
+        lab.pin("btc", NODE)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "wrong, said",
+    [
+        (lambda lab: lab.sql(None), "The query is None"),
+        (lambda lab: lab.sql("SELECT 1", pins={"b": None}), "None is no reference"),
+        (lambda lab: lab.sql("SELECT 1", pins=5), "5 is no reference"),
+        (lambda lab: lab.sql("SELECT 1", pins=FRAME), "a DataFrame is no reference"),
+        (lambda lab: lab.sql("SELECT 1", threads="x"), "threads is 'x'"),
+        (lambda lab: lab.sql("SELECT 1", timeout_s=None), "timeout_s is None"),
+        (lambda lab: lab.sql("SELECT 1", memory_limit=4), "memory_limit is 4"),
+        (lambda lab: lab.fetch(NODE, "2024-01-02", min_coverage="x"), "min_coverage is 'x'"),
+        (lambda lab: lab.fetch(NODE, "2024-01-02", max_lag_s="x"), "max_lag_s is 'x'"),
+        (lambda lab: lab.backtest(crossover(2, 3), pins="pin:btc", fee_bps=None), "fee_bps is None"),
+        (lambda lab: lab.backtest(crossover(2, 3), pins="pin:btc", slippage_bps="x"), "slippage_bps is 'x'"),
+        (lambda lab: lab.backtest(crossover(2, 3), pins="pin:btc", capital="x"), "capital is 'x'"),
+        (lambda lab: lab.backtest(crossover(2, 3), pins=5), "was given a int"),
+        (lambda _: crossover(None, 3), "fast is None; it is a whole number"),
+        (lambda _: crossover(2.5, 4), "fast is 2.5; it is a whole number"),
+        (lambda lab: lab.pin(None, NODE), "None is no name of a pin"),
+        (lambda lab: lab.pin(5, NODE), "5 is no name of a pin"),
+        (lambda lab: lab.pin("x", NODE, store=5), "The store 5 is not there"),
+        (lambda lab: lab.unpin(None), "None is no name of a pin"),
+        (lambda lab: lab.check_lock(5), "5 names no pins"),
+        (lambda lab: lab.update_lock(FRAME), "a DataFrame names no pins"),
+        (lambda lab: lab.update_lock([None]), "None is no name of a pin"),
+        (lambda _: Lab(overrides=5), "overrides is 5"),
+        (lambda _: Lab(5), "home is 5"),
+        (lambda _: Lab(config=5), "config is 5"),
+        (lambda _: Lab("x", exchange_url=5), "5 is no URL"),
+        (lambda _: Lab(exchange_url="http://127.0.0.1:1"), "without --home"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_at_the_door(project: Path, wrong, said: str) -> None:
+    before = sorted(project.iterdir())
+    with Lab() as lab, pytest.raises(SeamlessError, match=re.escape(said)) as refused:
+        wrong(lab)
+    assert (refused.value.exit_code, bool(refused.value.hint)) == (2, True) or "store" in said
+    assert sorted(project.iterdir()) == before
+
+
+def test_one_pin_may_be_named_without_a_list(project: Path) -> None:
+    with Lab() as lab:
+        for name in ("btc", "pin:btc", ["btc"], ("pin:btc",)):
+            assert [each.pin.name for each in lab.check_lock(name).pins] == ["btc"]
+            assert lab.update_lock(name).exit_code == 0
+
+
+def test_coverage_shows_its_window_and_how_many_slots_are_how(project: Path) -> None:
+    with Lab() as lab:
+        found = lab.fetch("pin:btc", "2024-01-02", "2024-01-04", domain="research").coverage
+    assert repr(found) == "Coverage([2024-01-02T00:00Z, 2024-01-04T00:00Z), present 48)"
+
+
+def test_a_receipt_without_a_notebook_promises_none(project: Path) -> None:
+    with Lab() as lab:
+        lab.backtest(lambda bars: pl.lit(1.0), pins="pin:btc", check_lookahead=False)
+        shown = str(lab.receipt())
+    assert "with its notebook" not in shown
+    assert "no: its inputs can be checked" in shown
+
+
+@pytest.mark.parametrize(
+    "line, said",
+    [
+        ("fetch btc --start 2024-01-02", "Did you mean pin:btc?"),
+        ("coverage btc", "Did you mean pin:btc?"),
+        ("backtest crossover:2:3 btc", "Did you mean pin:btc?"),
+        ("verify some/x.ipynb", "seamless lock --check some/x.ipynb"),
+        (f"fetch {NODE}@seq:0 --start 2024-01-02", f"The nearest is {NODE}@seq:1."),
+        (f"fetch {NODE}@seq:99 --start 2024-01-02", "there are seq:1 to seq:1"),
+        (f"fetch {NODE} --start 2024-01-02 --sla nope", "hint: Write one of"),
+        (f"pin new {NODE} --store nope", "The store 'nope' is not there"),
+        (f"pin new {NODE} --store seamless.lock", "The store 'seamless.lock' is no folder"),
+        ("unpin zzz", "hint: seamless pin lists them"),
+        ("unpin pin:btcc", "Did you mean pin:btc?"),
+    ],
+)
+def test_the_terminal_says_what_was_probably_meant(project: Path, capsys, line: str, said: str) -> None:
+    assert main(line.split()) in (1, 2)
+    shown = capsys.readouterr().err
+    assert said in shown
+    assert "Pin it" not in shown
+
+
+def test_a_pin_is_taken_away_by_its_reference_too(project: Path) -> None:
+    assert main(["unpin", "pin:btc"]) == 0
+
+
+def test_a_stop_while_the_program_loads_is_one_line_and_130() -> None:
+    program = (
+        "import importlib.abc, os, signal, sys\n"
+        "class Stop(importlib.abc.MetaPathFinder):\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == sys.argv[1]: os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Stop())\n"
+        "from seamless_lab.cli import main\n"
+        "sys.exit(main(['doctor']))\n"
+    )
+    for module in ("seamless_lab.app.grammar", "seamless_lab.cli.screen", "seamless_lab.app.render"):
+        done = subprocess.run([sys.executable, "-c", program, module], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (130, "error[E-STOP]: Stopped.\n"), module
+
+
+def test_the_front_page_shows_how_a_script_uses_a_sandbox(tmp_path: Path, monkeypatch) -> None:
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    (program,) = [each for each in re.findall(r"^```python\n(.*?)^```$", page, re.M | re.S) if "exchange_url" in each]
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(program, names)  # as a reader runs it
+    assert len(names["bars"].frame) == 744
