@@ -59,7 +59,7 @@ struct_contains struct_extract struct_extract_at struct_has struct_indexof struc
 struct_position struct_update struct_values to_json typeof union_extract union_tag union_value unnest unpivot_list
 """
 _AGGREGATES = """
-any_value approx_count_distinct approx_quantile approx_top_k arbitrary arg_max arg_max_null arg_max_nulls_last arg_min
+any_value approx_count_distinct approx_quantile arbitrary arg_max arg_max_null arg_max_nulls_last arg_min
 arg_min_null arg_min_nulls_last argmax argmin array_agg avg bit_and bit_or bit_xor bool_and bool_or corr count count_if
 count_star countif covar_pop covar_samp entropy favg first fsum geomean geometric_mean group_concat grouping grouping_id
 histogram histogram_exact kahan_sum kurtosis kurtosis_pop last list listagg lttb mad max max_by mean median min min_by

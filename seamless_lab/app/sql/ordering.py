@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -29,7 +29,8 @@ class Order:
     """How the outermost query orders its rows.
 
     `keys`: of its ORDER BY, empty without one; `everything`: ORDER BY ALL; `unique`: the keys can have no ties, by what
-    the query reads; `limit`, `offset`: written as numbers; `cut`: the rows are cut in another way.
+    the query reads; `limit`, `offset`: written as numbers; `cut`: the rows are cut in another way;
+    `unseen`: why the rows do not show what else could stand there.
     """
 
     keys: tuple[Key, ...] = ()
@@ -38,6 +39,7 @@ class Order:
     limit: Number | None = None
     offset: Number | None = None
     cut: bool = False
+    unseen: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,11 @@ def settled(frame: pl.DataFrame, order: Order, peek: Peek) -> tuple[pl.DataFrame
     Rows that are equal in all columns may change places unseen.
     """
     rows = frame if peek.rows is None else frame.slice(peek.before, peek.rows)
-    if order.everything or order.unique:
+    if order.unique:
+        return rows, ""
+    if order.unseen:
+        return rows, order.unseen
+    if order.everything:
         return rows, ""
     if not order.keys:
         limited = order.limit is not None or order.cut
@@ -101,13 +107,14 @@ def _tied(frame: pl.DataFrame, keys: list[str]) -> bool:
     return bool(same.any()) and not bool(equal(frame.columns).filter(same).all())
 
 
-def order_of(node: Tree, names: Collection[str]) -> Order:
+def order_of(node: Tree, names: Mapping[str, bool]) -> Order:
     """The order of a checked query.
 
     Parameters
     ----------
     names
-        Relations with one bar for each moment, as the engine compares names.
+        Relations of bars, as the engine compares names, and whether each has one bar for each moment; a universe has
+        one for each symbol too.
     """
     keys: tuple[Key, ...] = ()
     everything, cut = False, False
@@ -128,7 +135,16 @@ def order_of(node: Tree, names: Collection[str]) -> Order:
                 or (limit is None and offset is not None)
                 or "limit_type" in modifier
             )
-    return Order(keys, everything, _unique(node, orders, names), limit, offset, cut)
+    return Order(keys, everything, _unique(node, orders, names), limit, offset, cut, _unseen(node))
+
+
+def _unseen(node: Tree) -> str:
+    """Why rows that differ may be equal to the engine, or rows be left out that were equal to those that stayed."""
+    if any("distinct_on_targets" in modifier for modifier in trees(node.get("modifiers"))):
+        return "DISTINCT ON takes one of several rows, and its ORDER BY does not surely say which"
+    if '"class": "COLLATE"' in json.dumps(node):
+        return "COLLATE makes texts equal that are not, so ties cannot be seen"
+    return ""
 
 
 def _key(expression: Tree, node: Tree) -> Key:
@@ -148,14 +164,15 @@ def _key(expression: Tree, node: Tree) -> Key:
     return name if name and (starred or not listed) else None
 
 
-def _unique(node: Tree, orders: list[Tree], names: Collection[str]) -> bool:
-    """Whether the query takes rows of one pin as they are, and orders them by their time."""
+def _unique(node: Tree, orders: list[Tree], names: Mapping[str, bool]) -> bool:
+    """Whether the query takes rows of one relation as they are, and orders them by their time, and by their symbol."""
     source, listed = tree(node.get("from_table")), trees(node.get("select_list"))
+    name = folded(str(source.get("table_name", "")))
     plain = (
         node.get("type") == "SELECT_NODE"
         and source.get("type") == "BASE_TABLE"
         and "column_name_alias" not in source
-        and folded(str(source.get("table_name", ""))) in names
+        and name in names
         and not common_tables(node)
         and not {"group_expressions", "having"} & set(node)
         and not any(_RENAMING & set(each) for each in listed)
@@ -163,7 +180,8 @@ def _unique(node: Tree, orders: list[Tree], names: Collection[str]) -> bool:
     )
     keys = [column(tree(each.get("expression"))) for each in orders]
     aliases = {folded(str(each.get("alias", ""))) for each in listed}
-    return plain and any(key and folded(key[-1]) in {"ts", "time"} - aliases for key in keys)
+    by = {folded(key[-1]) for key in keys if key} - aliases
+    return plain and bool(by & {"ts", "time"}) and (names[name] or "symbol" in by)
 
 
 def _named(key: Key, columns: list[str]) -> str | None:

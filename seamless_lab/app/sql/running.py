@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 _LOOK_UP_S = 0.05
 _GRACE_S = 3.0
 _BATCH_ROWS = 122_880
+_SLACK_BYTES = 256 << 20  # what the process may take meanwhile for something else
 _UNITS = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
@@ -57,17 +61,13 @@ class Running:
         """
         self._thread.start()
         try:
-            ended = self._wait(self._limits.timeout_s)
+            over = self._wait(self._limits.timeout_s)
         except KeyboardInterrupt as stop:
             self._stop()
             raise Interrupted("Stopped.") from stop
-        if not ended:
+        if over is not None:
             self._stop()
-            raise SqlLimit(
-                f"The query did not end within {self._limits.timeout_s:g} s.",
-                hint="Select less, or raise timeout_s.",
-                timeout_s=self._limits.timeout_s,
-            )
+            raise over
         if self._error is not None:
             raise self._told(self._error) from self._error
         return self._frame()
@@ -91,13 +91,27 @@ class Running:
         finally:
             self._done.set()
 
-    def _wait(self, seconds: float) -> bool:
-        """Whether it ended in time; short waits, because polars' handler of SIGINT lets no long one be interrupted."""
-        deadline = time.monotonic() + seconds
+    def _wait(self, seconds: float) -> SqlLimit | None:
+        """Wait for its end; the limit that it went over before that.
+
+        The engine does not count all that its functions take, so that the memory of the process is looked at too. Short
+        waits, because polars' handler of SIGINT lets no long one be interrupted.
+        """
+        deadline, most = time.monotonic() + seconds, private_bytes() + 2 * self._most_bytes + _SLACK_BYTES
         while not self._done.wait(_LOOK_UP_S):
             if time.monotonic() >= deadline:
-                return False
-        return True
+                return SqlLimit(
+                    f"The query did not end within {seconds:g} s.",
+                    hint="Select less, or raise timeout_s.",
+                    timeout_s=seconds,
+                )
+            if private_bytes() > most:  # the engine's memory, as much for the result, and then some
+                return SqlLimit(
+                    f"While the query ran, memory grew far beyond what it was given, {self._limits.memory}.",
+                    hint="Make shorter texts and lists, aggregate earlier, or raise memory_limit.",
+                    memory_limit=self._limits.memory,
+                )
+        return None
 
     def _stop(self) -> None:
         """Interrupt it; a function that heeds no interrupt is left behind, and ends when it ends."""
@@ -144,6 +158,14 @@ class Running:
         found = pl.from_arrow(pa.Table.from_batches(self._batches, schema=self._schema))
         assert isinstance(found, pl.DataFrame)  # of a table
         return found
+
+
+def private_bytes() -> int:
+    """Memory that this process alone holds, without the files it has mapped; 0 where the system does not tell."""
+    with suppress(OSError, ValueError):
+        _, resident, shared, *_ = map(int, Path("/proc/self/statm").read_bytes().split())
+        return (resident - shared) * os.sysconf("SC_PAGE_SIZE")
+    return 0
 
 
 def memory_bytes(text: str) -> int:

@@ -16,7 +16,7 @@ from seamless_lab.app.sql.failures import Place
 from seamless_lab.app.sql.macros import MACROS
 from seamless_lab.app.sql.ordering import Order, order_of
 from seamless_lab.app.sql.parsing import SELECT_ONLY, parsed
-from seamless_lab.app.sql.sizes import GROWING, unbounded
+from seamless_lab.app.sql.sizes import unbounded
 from seamless_lab.app.sql.tree import (
     Tree,
     arguments,
@@ -88,14 +88,13 @@ def checked(connection: duckdb.DuckDBPyConnection, query: str, names: Mapping[st
         raise InvalidSql(error.message, hint=f'Write "{odd[0]}" in double quotes.', **error.facts) from error
     check = _Check(query, {folded(name): name for name in names})
     check.walk(node)
-    single = {folded(name) for name, alone in names.items() if alone}
     return Statement(
         text=query,
         relations=tuple(check.relations),
         resampled=tuple(check.resampled),
         macros=tuple(check.macros),
         volatile=tuple(check.volatile),
-        order=order_of(node, single),
+        order=order_of(node, {folded(name): alone for name, alone in names.items()}),
     )
 
 
@@ -176,7 +175,7 @@ class _Check:
             raise self._refused("A sealed query exports no state of an aggregate.", node)
         if name in MACROS:
             self.macros[name] = None
-        if name in GROWING and (wrong := unbounded(node)):
+        if wrong := unbounded(node):
             stands = name in functions.TABLE_FUNCTIONS
             raise self._refused(wrong, node, f"FROM {name}(…) has no such limit." if stands else "")
 

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from seamless_lab.app.lab import Lab
+from seamless_lab.app.sql import running
 from seamless_lab.app.sql.connection import Limits
 from seamless_lab.app.sql.running import memory_bytes
 from seamless_lab.errors import Interrupted, RequestError, SeamlessError, SqlLimit, SqlRefused
@@ -72,11 +73,59 @@ def test_values_of_a_bounded_size_may_grow(lab: Lab, market: Market, query: str)
         "SELECT repeat('x', 100001)", "SELECT repeat('x', ts) FROM btc", "SELECT range(10 * 100000)",
         "SELECT repeat('x', len('ab') * 100000)", "SELECT format('{:{}}', 'x', 1000000)", "SELECT printf('%*d', 9, 1)",
         "SELECT repeat('x', '200000'::INTEGER)", "SELECT lpad('x', (SELECT 1000000), 'y')",
+        "SELECT s.repeat(1000000) FROM (SELECT 'x' AS s)", "SELECT main.repeat('x', 1000000)",
     ],
 )  # fmt: skip
 def test_values_of_any_other_size_are_refused(lab: Lab, market: Market, query: str) -> None:
     with pytest.raises(SqlRefused, match=r"size|pattern"):
         lab.sql(query, market.pins)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT replace(repeat('a', 50000), 'a', repeat('b', 20000))",
+        "SELECT s.replace('a', s) FROM (SELECT 'aa' AS s)",
+        "SELECT regexp_replace(repeat('a', 50000), 'a', repeat('b', 20000), 'g')",
+        "SELECT list_reduce(range(40), lambda a, b: a || a, 'x')",
+        "SELECT reduce(range(40), lambda a, b: concat(A, a), 'x')",
+        "SELECT x.list_reduce(lambda a, b: [a, a]) FROM (SELECT [1, 2] AS x)",
+        "SELECT list_reduce(range(40), lambda a, b: a.concat(a), 'x')",
+        "SELECT list_reduce([range(9) FOR x IN range(40)], lambda a, b: a + a)",
+        "SELECT approx_top_k(ts, 999999) FROM btc",
+    ],
+)  # fmt: skip
+def test_what_multiplies_a_value_is_refused(lab: Lab, market: Market, query: str) -> None:
+    with pytest.raises(SqlRefused):
+        lab.sql(query, market.pins)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT replace('BTC/USDT', '/', ' / '), regexp_replace('a1', '[0-9]', '\\0\\0')",
+        "SELECT list_reduce(list(close), lambda a, b: a + 0.1 * (b - a)) FROM btc",
+        "SELECT list_reduce(['a', 'b'], lambda a, b: a || b)",
+    ],
+)
+def test_what_multiplies_nothing_is_not(lab: Lab, market: Market, query: str) -> None:
+    assert lab.sql(query, market.pins).rows == 1
+
+
+def test_a_query_is_stopped_when_the_process_grows_far_beyond_its_memory(
+    lab: Lab, market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "_SLACK_BYTES", 0)
+    held: list[bytes] = []
+    timer = threading.Timer(0.2, lambda: held.append(b"x" * 200_000_000))
+    timer.start()
+    try:
+        with pytest.raises(SqlLimit, match="memory grew") as error:
+            lab.sql("SELECT count(*) FROM range(100000000000)", market.pins, memory_limit="60MB", timeout_s=60)
+    finally:
+        timer.join()
+    assert error.value.facts["memory_limit"] == "60MB"
+    assert lab.sql("SELECT count(*) AS n FROM btc", market.pins).frame["n"][0] == 600
 
 
 def test_the_stop_button_stops_a_query(lab: Lab, market: Market) -> None:

@@ -53,6 +53,13 @@ from tests.sealed_market import START
         ("SELECT *, close > 100 AS up FROM btc ORDER BY up, ts", True),
         ("SELECT b.*, b.close > 100 AS up FROM btc AS b JOIN eth USING (ts) ORDER BY up", False),
         ("SELECT DISTINCT close > 100 AS up FROM btc ORDER BY up", True),
+        ("SELECT s COLLATE NOCASE AS s, v FROM (VALUES ('a', 1), ('A', 2)) t(s, v) ORDER BY s", False),
+        ("SELECT s FROM (SELECT s COLLATE NOCASE AS s FROM (VALUES ('a'), ('A')) t(s)) ORDER BY ALL", False),
+        ("SELECT symbol COLLATE NOCASE AS s, close FROM coins ORDER BY ts, symbol", True),
+        ("SELECT DISTINCT ON (close > 100) close > 100 AS up, volume FROM btc ORDER BY up", False),
+        ("SELECT DISTINCT ON (close > 100) close > 100 AS up, volume FROM btc ORDER BY up, ts", True),
+        ("SELECT DISTINCT ON (symbol) symbol, close FROM coins ORDER BY symbol, ts DESC", True),
+        ("SELECT DISTINCT ON (symbol) symbol, close FROM coins ORDER BY symbol, volume", False),
     ],
 )
 def test_the_order_of_rows_is_total_or_marked(lab: Lab, market: Market, query: str, ordered: bool) -> None:
