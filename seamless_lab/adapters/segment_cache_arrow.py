@@ -94,6 +94,23 @@ class ArrowSegmentCache:
         self._make_room(stamp[1])
         return mapped
 
+    def recheck(self, digest: str, verify: Callable[[pl.DataFrame], bool]) -> bool:
+        """Give what is held to `verify`, also where inode, size and modification time are those it was verified with.
+
+        A disk that changes bytes leaves them alone. False when it was not that, and was dropped.
+        """
+        try:
+            frame, _ = _map(self._path(digest))
+        except FileNotFoundError:
+            return True
+        except (OSError, pa.ArrowException, ValueError):
+            self.drop(digest)
+            return False
+        if verify(frame):
+            return True
+        self.drop(digest)
+        return False
+
     def drop(self, digest: str) -> None:
         """Unlink one segment; maps of it stay valid."""
         for suffix in (_STAMP, _SUFFIX):

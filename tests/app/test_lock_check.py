@@ -10,6 +10,7 @@ import sys
 from contextlib import chdir
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -407,3 +408,27 @@ def test_an_exchange_that_does_not_answer_proves_nothing(sandboxed, tmp_path) ->
 )
 def test_a_cell_of_the_calendar_is_named_as_people_do(start: str, end: str | None, said: str) -> None:
     assert slots_text(parse_window(start, end, now_s=0)) == said
+
+
+def test_a_cached_file_that_rotted_unseen_is_found_and_removed(project: Path) -> None:
+    query = "SELECT sum(close) AS s FROM btc"
+    with Lab() as lab:
+        right = lab.sql(query).frame["s"][0]
+        cached = sorted(Path(lab.wiring.home.cache).rglob("*.arrow"))
+    for path in cached:
+        stamp, data = path.stat(), bytearray(path.read_bytes())
+        close = np.frombuffer(pl.read_ipc(path)["close"][:3].to_numpy().tobytes(), dtype=np.uint8)
+        place = data.find(close.tobytes())
+        data[place : place + 8] = np.float64(1e9).tobytes()
+        path.chmod(0o644)
+        with path.open("r+b") as file:
+            file.write(data)
+        path.chmod(0o444)
+        os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    with Lab() as lab:
+        assert lab.sql(query).frame["s"][0] != right
+        checked = lab.check_lock()
+        assert checked.exit_code == 0  # the store holds what was pinned
+        assert any("cached file" in note for check in checked.pins for note in check.notes)
+        assert lab.sql(query).frame["s"][0] == right
+        assert not any(check.notes for check in lab.check_lock().pins)

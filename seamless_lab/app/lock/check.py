@@ -11,6 +11,7 @@ from seamless_lab.app.lock.lockfile import Lockfile, Pin
 from seamless_lab.app.lock.pinning import engines
 from seamless_lab.app.lock.pins import Pins, getting, located
 from seamless_lab.app.lock.results import Checked, Finding, LockCheck, PinCheck, slots_text
+from seamless_lab.app.render.view import plural
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.numbers import seen
 from seamless_lab.core.reference import named_pin
@@ -73,7 +74,7 @@ def _checked(wiring: Wiring, pins: Pins, pin: Pin, stores: dict[str, SealedStore
         file = f"{known.url}/{path}" if path else ""
         finding = Finding(what, _without_name(pin, error), "", expected, found, file)
         return PinCheck(pin, Checked.DIFFERS, (finding,), hint=error.hint)
-    return _audited(store, version, pin, wiring.sealed_stores.segments)
+    return _audited(store, version, pin, wiring.sealed_stores.segments, known)
 
 
 def _without_name(pin: Pin, error: DataError) -> str:
@@ -81,7 +82,9 @@ def _without_name(pin: Pin, error: DataError) -> str:
     return error.message.removeprefix(f"{pin.ref}: ")
 
 
-def _audited(store: SealedStore, version: Version, pin: Pin, witness: SegmentCache) -> PinCheck:
+def _audited(
+    store: SealedStore, version: Version, pin: Pin, witness: SegmentCache, remembering: SealedStore
+) -> PinCheck:
     """What hashing the pinned bars again shows."""
     audit = store.audit(version, pin.window, witness)
     findings = [_damaged(store, pin, damage) for damage in audit.damages]
@@ -102,6 +105,10 @@ def _audited(store: SealedStore, version: Version, pin: Pin, witness: SegmentCac
     if version.tree.fingerprint != pin.fingerprint:
         here, there = version.tree.fingerprint[:16], pin.fingerprint[:16]
         notes = (f"pinned in sha256:{there}, found in sha256:{here}; histories differ, these bars do not.",)
+    if audit.dropped:
+        remembering.forget()  # what it mapped before the files went
+        gone = plural(len(audit.dropped), "cached file")
+        notes += (f"{gone} held other bars than were sealed: removed; run again what was computed on this machine.",)
     changes = (one for damage in audit.damages if damage.compared for one in first_changes(damage.compared))
     state = Checked.DIFFERS if findings else Checked.VERIFIED
     if audit.damages and all(damage.missing for damage in audit.damages):

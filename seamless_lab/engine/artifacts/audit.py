@@ -41,23 +41,28 @@ class Damage:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Audit:
-    """What a version really holds of a window: of undamaged files the bars, the answered slots and their digest."""
+    """What a version really holds of a window: of undamaged files the bars, the answered slots and their digest.
+
+    `dropped`: cached copies that held other bars than were sealed; reads gave those until now.
+    """
 
     rows: int
     answered: Ranges
     content: str
     damages: tuple[Damage, ...]
+    dropped: tuple[str, ...] = ()
 
 
 def audit(loader: Loader, version: Version, window: TimeRange, witness: SegmentCache) -> Audit:
     """Hash all bars of a window again. With a loader that holds nothing, nothing that is remembered is trusted.
 
-    `witness` is asked for the bars that a damaged file held, and hashed before it is believed.
+    `witness`, which reads are answered from, is hashed again too, and asked for the bars that a damaged file held.
     """
     header = version.header
     window = header.grid.snap_outward(window)
     refs = refs_in(version.tree, window)
-    parts = list(loader.executor.map(lambda ref: _Pack(loader, header, ref, window, witness).read(), refs))
+    dropped: list[str] = []
+    parts = list(loader.executor.map(lambda ref: _Pack(loader, header, ref, window, witness, dropped).read(), refs))
     damages = tuple(damage for _, _, found in parts for damage in found)
     answered = Ranges.empty()
     for leaves, _, _ in parts:
@@ -68,6 +73,7 @@ def audit(loader: Loader, version: Version, window: TimeRange, witness: SegmentC
         answered=answered.clip(window),
         content="" if damages else content(loader, version, window),
         damages=damages,
+        dropped=tuple(sorted(dropped)),
     )
 
 
@@ -83,6 +89,7 @@ class _Pack:
     ref: PackRef
     window: TimeRange
     witness: SegmentCache
+    dropped: list[str]
 
     def read(self) -> _Found:
         """The leaves in the window, how many of their bars open in it, and what is damaged."""
@@ -103,6 +110,8 @@ class _Pack:
     def _file(self, digest: str, leaves: Sequence[Leaf], damages: list[Damage]) -> pl.DataFrame | None:
         """The rows of a file, None when there is none."""
         path = data_path(self.header.node, digest)
+        if not self.witness.recheck(digest, lambda kept: not mismatches(self.header, kept, leaves)):
+            self.dropped.append(digest)
         try:
             data = self.loader.objects.read(path)
         except NotFound:

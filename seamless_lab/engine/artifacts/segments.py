@@ -34,6 +34,10 @@ class SegmentCache(Protocol):
         """Keep a verified segment; returns it in its cheapest form. A cache that cannot be written returns `frame`."""
         ...
 
+    def recheck(self, digest: str, verify: Callable[[pl.DataFrame], bool]) -> bool:
+        """Give what is held to `verify`, whatever was known of it; False when it was not that, and was dropped."""
+        ...
+
     def drop(self, digest: str) -> None:
         """Forget one segment."""
         ...
@@ -49,6 +53,10 @@ class NoSegmentCache:
     def store(self, digest: str, frame: pl.DataFrame) -> pl.DataFrame:
         """The frame as it is."""
         return frame
+
+    def recheck(self, digest: str, verify: Callable[[pl.DataFrame], bool]) -> bool:
+        """Nothing that could be wrong."""
+        return True
 
     def drop(self, digest: str) -> None:
         """Nothing to forget."""
