@@ -21,7 +21,7 @@ from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.grid import MONDAY_S, WEEK
 from seamless_lab.core.numbers import seen
 from seamless_lab.core.time import TimeLike
-from seamless_lab.errors import RequestError, SqlRefused
+from seamless_lab.errors import InvalidSql, SqlRefused
 
 ENGINE = ("duckdb", "seamless_lab")
 
@@ -39,7 +39,7 @@ class Query:
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):
-            raise RequestError(
+            raise InvalidSql(
                 f"The query is {seen(self.text)}; it is text.", hint='For example "SELECT ts, close FROM btc".'
             )
 
