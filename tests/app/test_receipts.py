@@ -16,7 +16,7 @@ from seamless_lab.app.lab import Lab
 from seamless_lab.app.notebooks.checking import State
 from seamless_lab.app.receipts.receipt import ReceiptDamaged, read_receipt, receipt_of
 from seamless_lab.core.policy import Domain
-from seamless_lab.errors import NotFound, RequestError
+from seamless_lab.errors import ConfigError, Interrupted, NotFound, RequestError, SqlLimit, StoreBusy
 from tests.app.test_notebook_seal import changed, leaves, other
 from tests.engine.artifacts.making import candidate, days, header_of
 from tests.notebook.projects import BTC, ETH, minute, new_project, opened, restate
@@ -328,6 +328,55 @@ def test_a_pin_read_from_a_folder_of_the_project_is_found_there(project: Path) -
         found = lab.verify_receipt(written(lab, project / "r.json"))
     assert found.exit_code == 0, found
     assert found.state is State.SAME
+
+
+def test_a_folder_of_a_pin_that_is_gone_hides_no_other_store(project: Path) -> None:
+    shutil.move(project / ".seamless" / "artifacts", project / "data")
+    lock = project / "seamless.lock"
+    lock.write_text(lock.read_text().replace("rows = 2880\n", 'rows = 2880\nstore = "data"\n'))
+    with opened(project) as lab:
+        lab.backtest(crossover(5, 20), pins=["pin:eth"])
+        written(lab, project / "r.json")
+    lock.write_text(lock.read_text().replace('store = "data"', 'store = "gone"', 1))
+    with opened(project) as lab:
+        assert lab.verify_receipt(project / "r.json").exit_code == 0
+
+
+@pytest.mark.parametrize("facts", [{"rows": 999}, {"written": ETH}, {"ref": f"{ETH}@sha256:{'0' * 16}"}])
+def test_what_a_forged_receipt_says_of_bars_is_checked_against_them(project: Path, facts: dict[str, object]) -> None:
+    with opened(project) as lab:
+        lab.fetch(BTC, "2024-01-01")
+        receipt = lab.receipt()
+        [given] = receipt.inputs
+        forged = replace(receipt, inputs=(replace(given, read=replace(given.read, **facts)),))
+        (project / "r.json").write_text(json.dumps(forged.to_json(project)))
+        assert lab.verify_receipt(project / "r.json").exit_code == 1
+
+
+@pytest.mark.parametrize("error", [ConfigError("no engine"), SqlLimit("too large"), StoreBusy("busy")])
+def test_what_cannot_be_made_here_is_not_verified_and_a_stop_stops(
+    project: Path, monkeypatch, error: Exception
+) -> None:
+    raised: list[Exception] = [error]
+
+    def fails(*_: object) -> None:
+        raise raised[0]
+
+    with opened(project) as lab:
+        lab.backtest(crossover(5, 20), pins=["pin:btc"])
+        path = written(lab, project / "r.json")
+        monkeypatch.setattr("seamless_lab.app.receipts.results.backtest", fails)
+        assert lab.verify_receipt(path).exit_code == 3
+        raised[0] = Interrupted("Stopped.")
+        with pytest.raises(Interrupted):
+            lab.verify_receipt(path)
+
+
+def test_a_backtest_that_may_look_ahead_is_made_again_as_it_was(project: Path) -> None:
+    query = "SELECT ts, coalesce(sign(lead(close) OVER (ORDER BY ts) - close), 0) AS position FROM bars"
+    with opened(project) as lab:
+        lab.backtest(query, pins=["pin:btc"], check_lookahead=False)
+        assert lab.verify_receipt(written(lab, project / "r.json")).exit_code == 0
 
 
 def test_the_terminal_verifies_and_refuses_in_its_own_words(project: Path) -> None:

@@ -63,7 +63,8 @@ def from_recipe(recipe: Mapping[str, object]) -> tuple[StrategyLike, Trading, st
             "start": str() as start,
             "end": str() as end,
         }:
-            trading = Trading(Costs(fee_bps, slippage_bps), capital, allow_gaps)
+            causal = recipe.get("check_lookahead") is not False  # said only where it was turned off
+            trading = Trading(Costs(fee_bps, slippage_bps), capital, allow_gaps, causal)
             return _strategy_of(strategy), trading, start, end
     raise RequestError("This is no recipe of a backtest.", hint="Take it from a receipt that was not changed.")
 

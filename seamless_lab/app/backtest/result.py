@@ -186,6 +186,7 @@ class BacktestResult(Rendered):
         return {
             "strategy": self.strategy.recipe,
             **self.trading.to_dict(),
+            **({} if self.trading.check_lookahead else {"check_lookahead": False}),
             **spelling.window(self.window),
         }
 

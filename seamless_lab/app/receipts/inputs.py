@@ -10,9 +10,10 @@ from seamless_lab.app.lock.pins import located
 from seamless_lab.app.notebooks.checking import FreshStores, State
 from seamless_lab.app.receipts.receipt import Input
 from seamless_lab.app.wiring import Wiring
+from seamless_lab.core.identity import parse_node
 from seamless_lab.core.version import Version
 from seamless_lab.engine.artifacts import SealedStore
-from seamless_lab.errors import ConfigError, DataError, NotFound, SeamlessError
+from seamless_lab.errors import ConfigError, DataError, NotFound, RequestError, SeamlessError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,11 +40,14 @@ def _stores(wiring: Wiring) -> list[SealedStore]:
     found = {wiring.sealed.url: wiring.sealed}
     try:
         lock = wiring.pins.found()
-        for pin in () if lock is None else lock.pins.values():
+    except ConfigError:  # an unreadable lockfile: the home's store may do
+        lock = None
+    for pin in () if lock is None else lock.pins.values():
+        try:
             store = wiring.pins.store(pin)
-            found.setdefault(store.url, store)
-    except (ConfigError, NotFound):  # an unreadable lockfile, or a folder that is gone: the home's store may do
-        pass
+        except (ConfigError, NotFound):  # a folder that is gone: another store may do
+            continue
+        found.setdefault(store.url, store)
     return list(found.values())
 
 
@@ -77,9 +81,25 @@ def _in_store(store: SealedStore, wanted: Input) -> FoundInput:
         return FoundInput(wanted, State.DIFFERS, f"{store.url}/{damage.path} {damage.problem}.")
     if audit.content != read.content:  # the tree says so and the bars do not: nothing that a store writes
         return FoundInput(wanted, State.DIFFERS, f"its bars have the content sha256:{audit.content[:16]}.")
+    if said := _misstated(wanted, audit.rows):
+        return FoundInput(wanted, State.DIFFERS, said)
     other = version.tree.fingerprint != read.fingerprint
     note = f"found in sha256:{version.tree.fingerprint[:16]}, which has another history" if other else ""
     return FoundInput(wanted, State.SAME, note=note, version=version, store=store)
+
+
+def _misstated(wanted: Input, rows: int) -> str:
+    """What a receipt says of its bars that they do not bear out; empty when it says nothing wrong."""
+    read = wanted.read
+    if read.rows != rows:
+        return f"the receipt says {read.rows:,} rows, and there are {rows:,}."
+    if read.ref != (ref := f"{read.node}@sha256:{read.fingerprint[:16]}"):
+        return f"the receipt names it {read.ref}, and it is {ref}."
+    try:
+        named = parse_node(read.written.partition("@")[0])
+    except RequestError:  # a pin, whose name says nothing of what it holds
+        return ""
+    return "" if named == read.node else f"the receipt says that {read.written} was read, and it is {read.node}."
 
 
 def _instead(store: SealedStore, wanted: Input) -> FoundInput:

@@ -22,7 +22,7 @@ from seamless_lab.app.receipts.inputs import FoundInput
 from seamless_lab.app.result_records import ResultInput, ResultRecord
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.time import TimeRange
-from seamless_lab.errors import SeamlessError
+from seamless_lab.errors import DataError, GapsRefused, Interrupted, LookAhead, NotFound, SeamlessError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +37,9 @@ class MadeAgain:
 
 _CODE = "only its notebook can make it again: verify with --run"
 _NOT_REPEATABLE = {"sql": "it changes by itself (volatile functions, or more than one thread): no digest stands for it"}
+
+_REFUTED = (DataError, GapsRefused, LookAhead)
+"""What says that the bars or the strategy are not those of the result; all else says that it cannot be made here."""
 
 Key = tuple[str, TimeRange, str]
 
@@ -84,8 +87,11 @@ def _made(wiring: Wiring, door: Door, result: ResultRecord, refs: Mapping[Key, s
         digest = make(wiring, door, result, named)
     except (KeyError, WrongValue) as error:
         return MadeAgain(result, State.UNKNOWN, why=f"this version cannot make it: {error}")
-    except SeamlessError as error:
-        return MadeAgain(result, State.DIFFERS, why=error.message)
+    except Interrupted:
+        raise
+    except SeamlessError as error:  # limits, a busy store, software that is missing: nothing stands against the result
+        refuted = isinstance(error, _REFUTED) and not isinstance(error, NotFound)
+        return MadeAgain(result, State.DIFFERS if refuted else State.UNKNOWN, why=error.message)
     state = State.SAME if digest == result.digest else State.DIFFERS
     return MadeAgain(result, state, digest)
 
