@@ -379,6 +379,25 @@ def test_a_backtest_that_may_look_ahead_is_made_again_as_it_was(project: Path) -
         assert lab.verify_receipt(written(lab, project / "r.json")).exit_code == 0
 
 
+def test_a_last_target_that_waits_is_in_the_digest_and_the_sign_of_zero_is_not(project: Path) -> None:
+    last, zero = 1.0, 0.0
+
+    def strategy(bars: pl.DataFrame) -> pl.Series:
+        ends = bars.height == 2880
+        return pl.Series(
+            [1.0, zero] * ((bars.height - 2) // 2) + [1.0] * (bars.height % 2) + [0.5, last if ends else 0.5]
+        )
+
+    def digest() -> str:
+        return lab.backtest(strategy, pins=["pin:btc"], check_lookahead=False).digest
+
+    with opened(project) as lab:
+        first, zero = digest(), -0.0
+        assert digest() == first
+        last = -1.0
+        assert digest() != first
+
+
 def test_the_terminal_verifies_and_refuses_in_its_own_words(project: Path) -> None:
     with opened(project) as lab:
         worked(lab)

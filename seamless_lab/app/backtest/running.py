@@ -162,7 +162,7 @@ def gains_of(trades: pl.DataFrame) -> Floats:
 def _fills_digest(sleeve: Sleeve, ts: Ints) -> str:
     """Of when the position was set to what: all positions of the symbol, written by their changes."""
     hashed = hashlib.sha256(ts[sleeve.fills.bar].astype("<i8").tobytes())
-    hashed.update(sleeve.fills.target.astype("<f8").tobytes())
+    hashed.update((sleeve.fills.target.astype("<f8") + 0.0).tobytes())  # -0.0 is 0.0
     return hashed.hexdigest()
 
 
@@ -176,6 +176,8 @@ def _digest(symbols: list[SymbolRun], portfolio: Portfolio, strategy: Strategy, 
         "window": [window.start, window.end],
         "symbols": [[run.input.name, str(run.input.node), run.input.content, run.digest] for run in symbols],
     }
+    if waiting := {run.input.name: run.waiting + 0.0 for run in symbols if run.waiting is not None}:
+        head["waiting"] = waiting
     hashed = hashlib.sha256(canonical_json(head))
     hashed.update(portfolio.equity[portfolio.seen].astype("<f8").tobytes())
     return hashed.hexdigest()
