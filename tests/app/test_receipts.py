@@ -417,3 +417,10 @@ def test_the_terminal_verifies_and_refuses_in_its_own_words(project: Path) -> No
     assert ran.returncode == 1
     assert "error[E-RECEIPT]" in ran.stderr
     assert "Nothing of it was verified" in ran.stderr
+
+
+def test_a_receipt_of_nothing_proves_nothing(project: Path) -> None:
+    empty = receipt_of((), (), {}, {})
+    (project / "r.json").write_text(json.dumps(empty.to_json(project)))
+    with opened(project) as lab:
+        assert lab.verify_receipt(project / "r.json").exit_code == 3

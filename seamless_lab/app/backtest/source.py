@@ -5,11 +5,15 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import re
 import textwrap
 from collections.abc import Callable
 from types import CodeType
 
 LAMBDA = "<lambda>"
+_ADDRESS = re.compile(
+    r" at 0x[0-9a-fA-F]+"
+)  # where an object happens to lie, in the repr of one that has none of its own
 
 
 def source_of(function: Callable[..., object]) -> str:
@@ -18,7 +22,8 @@ def source_of(function: Callable[..., object]) -> str:
     Of a lambda only itself, not the statement that it stands in. Arguments bound by `functools.partial` come first.
     """
     if isinstance(function, functools.partial):
-        return f"{function.args!r} {sorted(function.keywords.items())!r}\n{source_of(function.func)}"
+        bound = _ADDRESS.sub("", f"{function.args!r} {sorted(function.keywords.items())!r}")
+        return f"{bound}\n{source_of(function.func)}"
     code = getattr(function, "__code__", None)
     try:
         if isinstance(code, CodeType) and code.co_name == LAMBDA:

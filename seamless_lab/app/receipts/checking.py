@@ -128,6 +128,8 @@ def verify_receipt(wiring: Wiring, path: Path, notebook: Path | None, *, run: bo
             ran = [_run(place.name, receipt, rerun)]
             seen = {(each.kind, each.digest) for each in rerun.results}
     findings = [*map(_input, inputs), *(_result(each, seen) for each in made), *code, *ran]
+    if not receipt.inputs and not receipt.results:
+        findings.append(Finding("receipt", path.name, State.UNKNOWN, "It names no input and no result."))
     return ReceiptCheck(path.name, receipt, findings, software_notes(receipt))
 
 

@@ -98,4 +98,5 @@ def _receipt(cell: Mapping[str, object], path: Path) -> Receipt:
     outputs = cell["outputs"]
     assert isinstance(outputs, list)  # of a code cell that ran
     told = "".join(str(output.get("text", "")) for output in outputs)
-    return receipt_from(json.loads(told.partition(_MARK)[2]), path)
+    receipt, _ = json.JSONDecoder().raw_decode(told.partition(_MARK)[2])  # a thread may print after it
+    return receipt_from(receipt, path)

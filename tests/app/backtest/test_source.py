@@ -67,3 +67,10 @@ def test_of_an_object_it_is_its_class():
 def test_what_has_no_source_has_none(text):
     assert source_of(eval(text)) == ""
     assert name_of(eval(text)) in ("lambda", "exec")
+
+
+def test_where_a_bound_object_lies_is_no_part_of_the_source() -> None:
+    class Model:
+        pass
+
+    assert source_of(functools.partial(momentum, back=Model())) == source_of(functools.partial(momentum, back=Model()))
