@@ -22,8 +22,7 @@ _PREAMBLE = """# Benchmarks
 Written by `make bench`; the numbers behind it are in `benchmarks/results.json`. Every row runs ours, a *floor* (the
 same work with nothing around it, in `benchmarks/rows/`) and the peers in interleaved rounds on one machine, and shows
 the fastest round of each with its CPU time. Goals are ratios within a row's run. A peer that is missing or fails keeps
-its line. Rows can be measured again one by one (`--update`): those of this page come from several runs, under different
-loads and not all of the same commit; the load below is that of the latest.
+its line.
 """
 
 _LOAD = (
@@ -31,11 +30,19 @@ _LOAD = (
 )
 
 
+def _runs(again: list[str]) -> str:
+    """How many runs the rows come from."""
+    if not again:
+        return "All rows come from one run."
+    return f"Measured again after the run of all rows, under other loads: {', '.join(again)}."
+
+
 def to_json(rows: list[Row], sizes: Sizes) -> dict[str, object]:
     """A run as JSON values."""
     return {
         "machine": machine(),
         "sizes": asdict(sizes),
+        "again": [],
         "rows": [
             {
                 "name": row.name,
@@ -81,14 +88,17 @@ def machine() -> dict[str, object]:
 
 def to_markdown(result: dict[str, object]) -> str:
     """The page in the documentation, from a run's JSON alone."""
-    about, rows = result["machine"], result["rows"]
+    about, rows, again = result["machine"], result["rows"], result["again"]
     assert isinstance(about, dict)
     assert isinstance(rows, list)
+    assert isinstance(again, list)
     checks = [check for row in rows for check in row["checks"]]
     met = sum(check["met"] for check in checks)
     peers = ", ".join(f"{name} {number}" for name, number in about["peers"].items()) or "none"
     lines = [
         _PREAMBLE,
+        _runs(again),
+        "",
         f"Machine: {about['cpu']}, {about['cores']} cores, {about['system']}, Python {about['python']}, "
         f"{about['date']}; " + ", ".join(f"{name} {number}" for name, number in about["packages"].items()) + ".",
         f"Peers: {peers}.",
@@ -145,7 +155,8 @@ def updated(result: dict[str, object], root: Path, order: list[str]) -> dict[str
     new = result["rows"]
     assert isinstance(new, list)
     rows = {row["name"]: row for row in [*kept["rows"], *new]}
-    return {**result, "rows": [rows[name] for name in order if name in rows]}
+    again = sorted({*kept["again"], *(row["name"] for row in new)})
+    return {**result, "again": again, "rows": [rows[name] for name in order if name in rows]}
 
 
 def write(result: dict[str, object], root: Path) -> None:
