@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -24,6 +25,9 @@ settings.register_profile(
 )
 settings.register_profile("soak", settings.get_profile("test"), max_examples=2_000, derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "test"))
+
+# A shell starts what it runs in the background with Ctrl-C ignored, which children inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 HOME = Path(tempfile.mkdtemp(prefix="seamless-tests-"))
 OUR_VARIABLES = ("SEAMLESS_", "QMTL_")
