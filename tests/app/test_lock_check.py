@@ -410,7 +410,10 @@ def test_a_cell_of_the_calendar_is_named_as_people_do(start: str, end: str | Non
     assert slots_text(parse_window(start, end, now_s=0)) == said
 
 
-def test_a_cached_file_that_rotted_unseen_is_found_and_removed(project: Path) -> None:
+def test_a_cached_file_that_rotted_unseen_is_found_and_removed(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEAMLESS_CACHE_DIR", str(tmp_path / "cache"))  # what rots here is read by no other test
     query = "SELECT sum(close) AS s FROM btc"
     with Lab() as lab:
         right = lab.sql(query).frame["s"][0]

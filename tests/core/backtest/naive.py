@@ -102,9 +102,10 @@ def _fill(
         return trip
     side = (target > 0) - (target < 0)
     if trip is not None and side != trip.side:  # close first, completely
-        worth = account.worth(price)
+        worth, before_it = account.worth(price), (paper.traded, paper.fees, paper.slippage)
         account.trade(-account.units, price, paper)
-        if account.cash <= 0:
+        if account.cash <= 0:  # it cannot pay for the trade, and ends without
+            paper.traded, paper.fees, paper.slippage = before_it
             paper.ruined = bar
             return trip
         trip.costs += worth - account.cash

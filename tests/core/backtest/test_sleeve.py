@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from seamless_lab.core.backtest.sleeve import Account, Costs, Sleeve, simulate, targets_of
@@ -65,6 +65,11 @@ def test_equity_trades_and_costs_are_those_of_paper(market, charged):
     assert_agree(paper, *run(opens, closes, positions, *charged, capital=3.0))
 
 
+SPENT = ([0.1] * 4 + [22.7, 0.1, 0.1, 113.3], [0.1] * 8, [None, None, None, -0.25, None, None, 0.0, None])
+"""A short that has something left at the last open, but less than closing it costs."""
+
+
+@example(SPENT, (0.0, 25.0))
 @given(markets(wild), costs)
 def test_a_short_that_loses_everything_ends_the_sleeve_as_on_paper(market, charged):
     opens, closes, positions = market
