@@ -116,7 +116,12 @@ def _fill(
     before = account.worth(price)
     units = _units_for(account, price, target)
     if units:
+        before_it = (paper.traded, paper.fees, paper.slippage)
         account.trade(units, price, paper)
+        if account.worth(price) <= 0:
+            paper.traded, paper.fees, paper.slippage = before_it
+            paper.ruined = bar
+            return trip
     if trip is None:
         trip = Trip(side, bar, before)
         paper.trips.append(trip)
