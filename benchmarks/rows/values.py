@@ -225,7 +225,7 @@ def _each(measure: object, repeat: int) -> object:
 
     if measure.wall_ms is None:
         return measure
-    return replace(measure, wall_ms=measure.wall_ms / repeat, cpu_ms=measure.cpu_ms / repeat)  # type: ignore[attr-defined, type-var]
+    return replace(measure, wall_ms=measure.wall_ms / repeat, cpu_ms=measure.cpu_ms / repeat)  # type: ignore[attr-defined, type-var]  # a Measure
 
 
 def _ranges(count: int, seed: int) -> Ranges:

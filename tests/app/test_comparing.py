@@ -318,7 +318,7 @@ def test_versions_that_rewrote_something_are_found_among_those_that_only_add(lab
     everything = shown(lab.history(NODE))
     assert "changed what was answered before" not in everything, "all are shown already"
     told = found.to_dict()
-    assert [row["seq"] for row in told["rewriting"]] == [3]  # type: ignore[attr-defined, index]
+    assert [row["seq"] for row in told["rewriting"]] == [3]  # type: ignore[attr-defined, index]  # JSON
     lab.wiring.sealed.publish(
         candidate(days(0), FIRST_MS + 9 * DAY * 1_000, every=5)
     )  # bars where there was proof of none
@@ -375,7 +375,7 @@ def test_a_rollback_is_a_new_version_with_the_older_fingerprint(lab: Lab) -> Non
     assert head.commit.producer["version"]
     shown_head = lab.manifest(NODE)
     assert "to what seq 1 holds" in str(shown_head)
-    (withdrawn,) = shown_head.to_dict()["withdrawn_at"]  # type: ignore[misc]
+    (withdrawn,) = shown_head.to_dict()["withdrawn_at"]  # type: ignore[misc]  # JSON
     assert withdrawn[:2] == ["2024-01-04T00:00:00Z", "2024-01-05T00:00:00Z"]
     assert "withdrawn_at" not in lab.manifest(f"{NODE}@seq:4").to_dict()
     assert lab.diff(f"{NODE}@seq:1", NODE).exit_code == 0

@@ -31,7 +31,7 @@ def in_child(work):
             work()
         except SeamlessError as error:
             print(error.message, error.hint, flush=True)
-        except BaseException as error:
+        except BaseException as error:  # a fork of a test must never go on as one
             print("RAW", repr(error), flush=True)
         os._exit(0)
     assert os.waitpid(pid, 0)[1] == 0

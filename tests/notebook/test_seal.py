@@ -141,7 +141,7 @@ def test_a_runner_that_keeps_no_history_gives_the_same_seal() -> None:
             found.append((shell.user_ns["a"], shell.user_ns["b"]))
             seamless_lab.unload_ipython_extension(shell)
         finally:
-            SESSION.close = held  # type: ignore[method-assign]
+            SESSION.close = held  # type: ignore[method-assign]  # as it was
     assert found == [(Cell("", 2), Cell("", 3))] * 2
 
 

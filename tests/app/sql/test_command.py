@@ -52,8 +52,8 @@ def facts(capsys: pytest.CaptureFixture[str], home: Path, *words: str) -> dict[s
 
 def test_the_pins_of_the_lockfile_are_there_by_name(capsys: pytest.CaptureFixture[str], project: Path) -> None:
     found = facts(capsys, project, 'SELECT count(*) AS n FROM btc UNION ALL SELECT count(*) FROM "btc-half" ORDER BY n')
-    assert [row["n"] for row in found["data"]] == [24, 48]  # type: ignore[attr-defined]
-    assert [(one["name"], one["pin"]) for one in found["inputs"]] == [("btc", "btc"), ("btc-half", "btc-half")]  # type: ignore[attr-defined]
+    assert [row["n"] for row in found["data"]] == [24, 48]  # type: ignore[attr-defined]  # JSON
+    assert [(one["name"], one["pin"]) for one in found["inputs"]] == [("btc", "btc"), ("btc-half", "btc-half")]  # type: ignore[attr-defined]  # JSON
 
 
 def test_a_pin_bounds_what_is_visible(capsys: pytest.CaptureFixture[str], project: Path) -> None:

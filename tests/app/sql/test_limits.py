@@ -160,7 +160,7 @@ def test_threads_query_one_lab_at_once(lab: Lab, market: Market) -> None:
 )  # fmt: skip
 def test_limits_that_make_no_sense_are_refused(limits: dict[str, object]) -> None:
     with pytest.raises(RequestError) as error:
-        Limits(**limits)  # type: ignore[arg-type]
+        Limits(**limits)  # type: ignore[arg-type]  # wrong ones
     assert error.value.hint
 
 
