@@ -63,6 +63,24 @@ def locks(draw: st.DrawFn) -> Lockfile:
     )
 
 
+GOOD = f"""\
+version = 1
+
+[engine]
+polars = "2.1.0"
+
+[pin.btc]
+node = "ohlcv:binance:BTC/USDT:1m"
+start = 2024-01-01T00:00:00Z
+end = 2024-02-01T00:00:00Z
+content = "sha256:{"ab" * 32}"
+fingerprint = "sha256:{"cd" * 32}"
+seq = 3
+as_of = 2024-06-01T00:00:00.250Z
+rows = 44640
+"""
+
+
 @given(locks())
 def test_reading_a_lock_is_the_inverse_of_writing_it(lock: Lockfile) -> None:
     assert parse(render(lock), path="seamless.lock") == lock
@@ -119,21 +137,7 @@ def test_a_written_lock_looks_like_this() -> None:
         render(lock)
         == f"""\
 # What this project's results were computed from. Written by `seamless pin`; `seamless lock --check` checks it.
-version = 1
-
-[engine]
-polars = "2.1.0"
-
-[pin.btc]
-node = "ohlcv:binance:BTC/USDT:1m"
-start = 2024-01-01T00:00:00Z
-end = 2024-02-01T00:00:00Z
-content = "sha256:{"ab" * 32}"
-fingerprint = "sha256:{"cd" * 32}"
-seq = 3
-as_of = 2024-06-01T00:00:00.250Z
-rows = 44640
-store = "datasets/store"
+{GOOD}store = "datasets/store"
 
 [[notebook."study.ipynb"]]
 cell = "a1"
@@ -149,23 +153,6 @@ fingerprint = "sha256:{"cd" * 32}"
 
 
 # -- what a hand may do ---------------------------------------------------------------------------------------------
-
-GOOD = f"""\
-version = 1
-
-[engine]
-polars = "2.1.0"
-
-[pin.btc]
-node = "ohlcv:binance:BTC/USDT:1m"
-start = 2024-01-01T00:00:00Z
-end = 2024-02-01T00:00:00Z
-content = "sha256:{"ab" * 32}"
-fingerprint = "sha256:{"cd" * 32}"
-seq = 3
-as_of = 2024-06-01T00:00:00.250Z
-rows = 44640
-"""
 
 
 @pytest.mark.parametrize(
@@ -208,8 +195,8 @@ rows = 44640
 def test_a_lock_that_was_edited_wrongly_names_the_pin_and_the_line(old: str, new: str, said: str) -> None:
     parse(GOOD, path="seamless.lock")
     with pytest.raises(ConfigError, match=said) as refused:
-        parse(GOOD.replace(old, new, 1), path="/p/seamless.lock")
-    assert refused.value.message.startswith("/p/seamless.lock")
+        parse(GOOD.replace(old, new, 1), path="study/seamless.lock")
+    assert refused.value.message.startswith("study/seamless.lock")
     assert refused.value.hint
     assert refused.value.exit_code == 2
 

@@ -9,20 +9,12 @@ import pytest
 from seamless_lab.app.lock.disk import edit, load
 from seamless_lab.app.lock.lockfile import render
 from tests.campaigns.locking import add_pins, add_until_killed, pin, put
-from tests.processes import forkserver
+from tests.processes import forkserver, told_by_all, told_until_killed
 
 PROCESSES = forkserver()
 
 
 def race(path: Path, writers: int, rounds: int) -> None:
-    pipes, workers = [], []
-    for writer in range(writers):
-        mine, theirs = PROCESSES.Pipe(duplex=False)
-        worker = PROCESSES.Process(target=add_pins, args=(str(path), writer, rounds, theirs))
-        worker.start()
-        theirs.close()
-        pipes.append(mine)
-        workers.append(worker)
     seen, ended = 0, threading.Event()
 
     def look() -> None:
@@ -34,10 +26,8 @@ def race(path: Path, writers: int, rounds: int) -> None:
     reader = threading.Thread(target=look)
     reader.start()
     try:
-        left = dict(entry for pipe in pipes for entry in pipe.recv())
-        for worker in workers:
-            worker.join(60)
-            assert worker.exitcode == 0
+        programs = [(add_pins, (str(path), writer, rounds)) for writer in range(writers)]
+        left = dict(entry for told in told_by_all(PROCESSES, programs) for entry in told)
     finally:
         ended.set()
         reader.join(60)
@@ -66,22 +56,8 @@ def kill_again_and_again(path: Path, kills: int, seed: int) -> None:
     acknowledged: set[int] = set()
     tried: set[int] = set()
     for number in range(kills):
-        mine, theirs = PROCESSES.Pipe(duplex=False)
-        first = 1 + max(tried, default=0)
-        worker = PROCESSES.Process(target=add_until_killed, args=(str(path), first, seed + number, theirs))
-        worker.start()
-        theirs.close()
-        notes = [mine.recv()]
-        notes += [mine.recv() for _ in range(chance.randrange(4))]
-        if mine.poll(chance.random() * 0.004):  # somewhere within the next edit
-            notes.append(mine.recv())
-        worker.kill()
-        worker.join(60)
-        try:
-            while True:
-                notes.append(mine.recv())
-        except EOFError:
-            mine.close()
+        program = (add_until_killed, (str(path), 1 + max(tried, default=0), seed + number))
+        notes = told_until_killed(PROCESSES, program, chance, upto=4, within_s=0.004)
         tried |= {-note for note in notes if note < 0}
         acknowledged |= {note for note in notes if note > 0}
         lock = load(path)  # whatever moment it was: a whole lockfile, or none yet

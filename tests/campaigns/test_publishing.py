@@ -1,7 +1,6 @@
 """Publishers that race and publishers that are killed: nothing acknowledged is lost, nothing is torn."""
 
 import random
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from seamless_lab.core.time import TimeRange
 from seamless_lab.engine.artifacts import Sealed, SealedStore
 from tests.campaigns.publishing import CELL, CELLS, HEADER, Note, publish_interleaved, publish_until_killed
 from tests.engine.artifacts.making import DAY, HOUR, PROCESSES, T0, Ticking, bars_at, files, open_store
+from tests.processes import told_by_all, told_until_killed
 
 SLOTS: Ints = np.arange(T0, T0 + CELLS * CELL, HOUR, dtype=np.int64)
 
@@ -36,20 +36,8 @@ def expect_bars(sealed: Sealed, at_ms: Ints) -> None:
 
 
 def interleave(root: Path, writers: int, rounds: int) -> SealedStore:
-    pipes: list[Connection] = []
-    workers = []
-    for writer in range(writers):
-        mine, theirs = PROCESSES.Pipe(duplex=False)
-        worker = PROCESSES.Process(target=publish_interleaved, args=(str(root), writer, writers, rounds, theirs))
-        worker.start()
-        theirs.close()
-        pipes.append(mine)
-        workers.append(worker)
-    acknowledged = [entry for pipe in pipes for entry in pipe.recv()]
-    for worker in workers:
-        worker.join(60)
-        assert worker.exitcode == 0
-
+    programs = [(publish_interleaved, (str(root), writer, writers, rounds)) for writer in range(writers)]
+    acknowledged = [entry for told in told_by_all(PROCESSES, programs) for entry in told]
     store = open_store(root)
     created = sorted(seq for seq, made, _ in acknowledged if made)
     assert created == list(range(1, len(created) + 1)) == [commit.seq for commit in store.history(HEADER.node)][::-1]
@@ -78,23 +66,9 @@ def kill_again_and_again(root: Path, kills: int, seed: int) -> None:
     tried: list[Note] = []
     acknowledged: list[Note] = []
     for number in range(kills):
-        mine, theirs = PROCESSES.Pipe(duplex=False)
         first_ms = 1 + max((at_ms for _, _, at_ms in tried), default=0)
-        worker = PROCESSES.Process(target=publish_until_killed, args=(str(root), first_ms, seed + number, theirs))
-        worker.start()
-        theirs.close()
-        notes: list[Note] = [mine.recv()]
-        notes += [mine.recv() for _ in range(chance.randrange(3))]
-        if mine.poll(chance.random() * 0.012):  # somewhere within the next publish or compaction
-            notes.append(mine.recv())
-        worker.kill()
-        worker.join(60)
-        try:
-            while True:
-                notes.append(mine.recv())
-        except EOFError:
-            mine.close()
-        for start, end, at_ms in notes:
+        program = (publish_until_killed, (str(root), first_ms, seed + number))
+        for start, end, at_ms in told_until_killed(PROCESSES, program, chance, upto=3, within_s=0.012):
             (tried if at_ms < 0 else acknowledged).append((start, end, abs(at_ms)))
 
     store = open_store(root)

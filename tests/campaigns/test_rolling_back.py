@@ -3,7 +3,6 @@
 import random
 from dataclasses import dataclass, field
 from itertools import pairwise
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from seamless_lab.engine.artifacts import SealedStore
 from tests.campaigns.publishing import CELL, CELLS, HEADER, cells
 from tests.campaigns.rolling_back import publish_now, roll_back_often, roll_back_until_killed
 from tests.engine.artifacts.making import HOUR, PROCESSES, T0, Ticking, bars_at, candidate, files, open_store
+from tests.processes import Program, told_by_all, told_until_killed
 
 SLOTS: Ints = np.arange(T0, T0 + CELLS * CELL, HOUR, dtype=np.int64)
 
@@ -76,20 +76,9 @@ def race(root: Path, publishers: int, rounds: int, rollbacks: int) -> None:
     first.provenance["asked"] = [cells(0, 8).start, cells(0, 8).end, 1, 0]
     open_store(root, clock=Ticking(T0 * 1_000)).publish(first)
     start = PROCESSES.Barrier(publishers + 1)
-    programs = [(publish_now, (str(root), writer, rounds, start)) for writer in range(publishers)]
-    pipes: list[Connection] = []
-    workers = []
-    for target, arguments in [*programs, (roll_back_often, (str(root), rollbacks, start))]:
-        mine, theirs = PROCESSES.Pipe(duplex=False)
-        worker = PROCESSES.Process(target=target, args=(*arguments, theirs))
-        worker.start()
-        theirs.close()
-        pipes.append(mine)
-        workers.append(worker)
-    told = [entry for pipe in pipes for entry in pipe.recv()]
-    for worker in workers:
-        worker.join(60)
-        assert worker.exitcode == 0
+    programs: list[Program] = [(publish_now, (str(root), writer, rounds, start)) for writer in range(publishers)]
+    rolling: Program = (roll_back_often, (str(root), rollbacks, start))
+    told = [entry for one in told_by_all(PROCESSES, [*programs, rolling]) for entry in one]
     commits = expect_serial_order(open_store(root))
     assert sorted(seq for seq, made in told if made) == [commit.seq for commit in commits[1:]]
     assert sum("rollback_of" in commit.provenance for commit in commits) == rollbacks
@@ -109,21 +98,8 @@ def test_rollbacks_among_eight_publishers_are_steps_of_a_serial_order(tmp_path: 
 def kill_again_and_again(root: Path, kills: int, seed: int) -> None:
     chance, told = random.Random(seed), []
     for number in range(kills):
-        mine, theirs = PROCESSES.Pipe(duplex=False)
-        arguments = (str(root), 1 + number * 10_000, seed + number, theirs)
-        worker = PROCESSES.Process(target=roll_back_until_killed, args=arguments)
-        worker.start()
-        theirs.close()
-        told += [mine.recv() for _ in range(1 + chance.randrange(4))]
-        if mine.poll(chance.random() * 0.012):  # somewhere within the next rollback or publish
-            told.append(mine.recv())
-        worker.kill()
-        worker.join(60)
-        try:
-            while True:
-                told.append(mine.recv())
-        except EOFError:
-            mine.close()
+        program = (roll_back_until_killed, (str(root), 1 + number * 10_000, seed + number))
+        told += told_until_killed(PROCESSES, program, chance, upto=4, within_s=0.012)
     store = open_store(root)
     commits = expect_serial_order(store)
     assert {seq for seq, _ in told} <= {commit.seq for commit in commits}
