@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -16,6 +17,7 @@ from unittest import mock
 from seamless_lab.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
+_BLOCK = re.compile(r"(?<=^```console\n)(.*?)(?=^```$)", re.MULTILINE | re.DOTALL)
 
 
 @contextmanager
@@ -43,6 +45,12 @@ def surroundings(place: Path) -> dict[str, str]:
     """The environment of a page."""
     places = {"HOME": str(place), "SEAMLESS_CACHE_DIR": str(place / "cache"), "PYTHONPATH": str(ROOT)}
     return {**os.environ, **places, "SEAMLESS_RENDER": "static", "COLUMNS": "100", "PYTHONIOENCODING": "utf-8"}
+
+
+def run_through(text: str, place: Path) -> str:
+    """The page with the output of its commands as it is now."""
+    with project_at(place):
+        return _BLOCK.sub(lambda block: shown(block[0]), text)
 
 
 def shown(lines: str) -> str:

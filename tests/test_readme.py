@@ -16,8 +16,7 @@ from unittest import mock
 import pytest
 
 from seamless_lab.cli import main
-from tests.pages import ROOT, copied, surroundings
-from tests.test_time_travel_page import run_through
+from tests.pages import ROOT, copied, run_through, surroundings
 
 PAGE = ROOT / "README.md"
 _COMMAND = re.compile(r"(?<=`)seamless [^`…]+(?=`)")

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from seamless_lab.app.sql.macros import MACROS
 from tests.app.sql.lists import FOLDER
-from tests.pages import ROOT
-from tests.test_time_travel_page import run_through
+from tests.pages import ROOT, run_through
 
 PAGE = ROOT / "docs" / "sql.md"
 _LIST = re.compile(r"(?<=^```sql\n)(.*?)(?=^```$)", re.MULTILINE | re.DOTALL)

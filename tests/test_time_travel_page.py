@@ -8,10 +8,9 @@ import tempfile
 from contextlib import redirect_stdout
 from pathlib import Path
 
-from tests.pages import ROOT, project_at, shown
+from tests.pages import ROOT, project_at, run_through
 
 PAGE = ROOT / "docs" / "time-travel.md"
-_BLOCK = re.compile(r"(?<=^```console\n)(.*?)(?=^```$)", re.MULTILINE | re.DOTALL)
 
 
 def test_every_command_of_the_page_gives_what_it_shows(tmp_path: Path) -> None:
@@ -25,12 +24,6 @@ def test_the_python_of_the_page_counts_as_the_command_does(tmp_path: Path) -> No
     with project_at(tmp_path), redirect_stdout(said):
         exec(program, {})
     assert said.getvalue() == "13 12 1.51%\n"
-
-
-def run_through(text: str, place: Path) -> str:
-    """The page with the output of its commands as it is now."""
-    with project_at(place):
-        return _BLOCK.sub(lambda block: shown(block[0]), text)
 
 
 if __name__ == "__main__":
