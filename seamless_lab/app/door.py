@@ -27,7 +27,7 @@ from seamless_lab.core.time import EARLIEST_S, TimeLike, TimeRange, format_time_
 from seamless_lab.core.version import Version
 from seamless_lab.engine.artifacts import SealedStore
 from seamless_lab.engine.request import FetchRequest
-from seamless_lab.errors import ConfigError, InvalidNode, RequestError
+from seamless_lab.errors import ConfigError, InvalidNode, NotSealed, RequestError
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +212,36 @@ class Door:
 
     def known_window(self, header: Header, start: TimeLike | None, end: TimeLike | None) -> TimeRange:
         """A window; without a start, from the first to the last slot that the stores have an answer for."""
+        needs_start(start, end)
         return inspect.known_bounds(self._wiring, header) if start is None else self.window(header, start, end)
+
+    def version_window(self, asked: Asked, version: Version, start: TimeLike | None, end: TimeLike | None) -> TimeRange:
+        """A window of a version, also outside of what it holds; without a start the pin's, or all that it holds.
+
+        Raises
+        ------
+        RequestError
+            For a window that reaches outside a pin's, or an end without a start.
+        NotSealed
+            For a version that holds nothing, without a window.
+        """
+        needs_start(start, end)
+        if start is not None:
+            window = self.window(version.header, start, end)
+            if asked.pin is not None:
+                self.require_inside(asked.pin, window)
+            return window
+        held = version.tree.bounds if asked.pin is None else asked.pin.window
+        if held is None:
+            hint = f"seamless artifacts {asked.node} lists its versions."
+            raise NotSealed(f"{asked.written} holds nothing.", hint=hint, node=str(asked.node))
+        return held
+
+
+def needs_start(start: TimeLike | None, end: TimeLike | None) -> None:
+    """Refuse an end without a start."""
+    if end is not None and start is None:
+        raise RequestError(f"end {end!s} has no start.", hint="Give both, or neither for the whole of it.")
 
 
 def _text_of(as_of: TimeLike, now_ms: int) -> str:

@@ -6,14 +6,17 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from seamless_lab.app.results import ArtifactList, CoverageResult, GapTable, SlaReport, VerifyReport
+from seamless_lab.app.results import ArtifactList, CoverageResult, GapTable, OneVersion, SlaReport, VerifyReport
+from seamless_lab.app.views.wording import NOT_IN_VERSION
 from seamless_lab.app.wiring import Wiring
-from seamless_lab.core.coverage import Cause, Coverage, stabilization_s
+from seamless_lab.core.coverage import Cause, Coverage, classify, stabilization_s
 from seamless_lab.core.digest import Header
 from seamless_lab.core.identity import NodeId
+from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.reference import Selector
 from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import Commit
+from seamless_lab.engine.answering import NO_EVIDENCE
 from seamless_lab.engine.artifacts import SealedStore
 from seamless_lab.engine.ports import FetchRecord
 from seamless_lab.errors import NotFound
@@ -29,13 +32,27 @@ def coverage(wiring: Wiring, header: Header, window: TimeRange) -> CoverageResul
     return CoverageResult(header.node, found, known.hot.before_listing & found.quiet, known.hot.attempts, fingerprint)
 
 
-def gaps(wiring: Wiring, header: Header, window: TimeRange) -> GapTable:
+def sealed_coverage(wiring: Wiring, store: SealedStore, version: OneVersion, window: TimeRange) -> CoverageResult:
+    """The coverage of a window in one version, by the rules of a fetch of it; opens its bars, and delivers none."""
+    header, commit = version.sealed.header, version.sealed.commit
+    sealed = store.read(version.sealed, window)
+    found = classify(
+        window,
+        header.grid,
+        bars=sealed.bars.slots,
+        answered=sealed.answered,
+        failed=Ranges.empty(),
+        stable_until_s=wiring.stores.stable_s(header, commit.as_of_ms // 1000),
+    )
+    return CoverageResult(header.node, found, Ranges.empty(), NO_EVIDENCE, commit.fingerprint, version=version)
+
+
+def gaps(wiring: Wiring, result: CoverageResult) -> GapTable:
     """Every stretch without a bar, with the latest evidence about it."""
-    result = coverage(wiring, header, window)
     found = _stretches(result.coverage)
     found = found.join(_latest_attempts(result.attempts, found), on="place", how="left", maintain_order="left")
     listed = pl.Series(result.before_listing.contains(found["start"].to_numpy()))
-    settled_s = stabilization_s(header.grid, stabilization_bars=wiring.stores.stabilization_bars)
+    settled_s = stabilization_s(result.coverage.grid, stabilization_bars=wiring.stores.stabilization_bars)
     early = (pl.col("cause") == str(Cause.MISSING)) & (pl.col("asked_at") // 1000 - settled_s < pl.col("end"))
     error = pl.when(pl.col("cause") == str(Cause.QUIET)).then(pl.lit("")).otherwise(pl.col("error").fill_null(""))
     note = (
@@ -43,10 +60,12 @@ def gaps(wiring: Wiring, header: Header, window: TimeRange) -> GapTable:
         .then(pl.lit("before the market was listed"))
         .when((error == "") & early)
         .then(pl.lit("delivered live, not final when asked"))
+        .when((pl.col("cause") == str(Cause.MISSING)) & (result.version is not None))
+        .then(pl.lit(NOT_IN_VERSION))
         .otherwise(error)
     )
     repair = pl.format(
-        "seamless backfill {} --start {} --end {}", pl.lit(str(header.node)), _written("start"), _written("end")
+        "seamless backfill {} --start {} --end {}", pl.lit(str(result.node)), _written("start"), _written("end")
     )
     frame = found.select(
         pl.from_epoch("start").cast(_UTC_S),
@@ -57,7 +76,7 @@ def gaps(wiring: Wiring, header: Header, window: TimeRange) -> GapTable:
         note.alias("error"),
         pl.when(pl.col("cause").is_in(_OPEN)).then(repair).otherwise(pl.lit("")).alias("repair"),
     )
-    return GapTable(header.node, window, frame)
+    return GapTable(result.node, result.coverage.window, frame, result.version)
 
 
 def _stretches(found: Coverage) -> pl.DataFrame:
@@ -162,6 +181,7 @@ def verify(store: SealedStore, node: NodeId | None, selector: Selector | None) -
         objects=sum(part.objects for part in found),
         bytes_read=sum(part.bytes_read for part in found),
         offenders=tuple(str(offender) for part in found for offender in part.offenders),
+        dropped=tuple(digest for part in found for digest in part.dropped),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from seamless_lab.app.door import Asked, Door
+from seamless_lab.app.door import Asked, Door, needs_start
 from seamless_lab.app.reads import CURRENT_CELL, ReadRecord
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.bars import Bars
@@ -16,7 +16,7 @@ from seamless_lab.core.reference import Latest
 from seamless_lab.core.time import TimeLike, TimeRange, format_time
 from seamless_lab.core.version import Version
 from seamless_lab.engine.artifacts import SealedStore
-from seamless_lab.errors import DataError, NotSealed, RequestError
+from seamless_lab.errors import DataError, NotSealed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,8 +91,7 @@ def resolve_sealed(
     InvalidReference, InvalidNode, NotFound, DataError
         As the reference deserves.
     """
-    if end is not None and start is None:
-        raise RequestError(f"end {end!s} has no start.", hint="Give both, or neither for the whole of it.")
+    needs_start(start, end)
     asked = door.asked(ref)
     if store is not None and asked.pin is None:
         asked = replace(asked, store=store)

@@ -6,23 +6,23 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from seamless_lab.app.command import Call, Command, Kind, Parameter
-from seamless_lab.app.commands.parameters import ANY_NODE, END, NODE, REF, START, WINDOW, existing, needs_start
+from seamless_lab.app.commands.parameters import ANY_NODE, END, REF, START, WINDOW, existing, needs_start
 from seamless_lab.errors import NotFound, RequestError
 
 if TYPE_CHECKING:
     from seamless_lab.app.results import Result
 
 
-def coverage(call: Call, *, node: str, start: str | None, end: str | None) -> Result:
+def coverage(call: Call, *, ref: str, start: str | None, end: str | None) -> Result:
     """What is known about a window."""
     needs_start(start, end)
-    return existing(call).coverage(node, start, end)
+    return existing(call, ref).coverage(ref, start, end)
 
 
-def gaps(call: Call, *, node: str, start: str | None, end: str | None) -> Result:
+def gaps(call: Call, *, ref: str, start: str | None, end: str | None) -> Result:
     """What is open, why, and how to repair it."""
     needs_start(start, end)
-    return existing(call).gaps(node, start, end)
+    return existing(call, ref).gaps(ref, start, end)
 
 
 def artifacts(call: Call, *, node: str | None) -> Result:
@@ -65,21 +65,28 @@ def sla(call: Call, *, node: str | None, since: str) -> Result:
     return existing(call).sla(node, since=since)
 
 
+LOOKED_AT = replace(REF, help="The series, a reference NODE@SELECTOR to a sealed version, or pin:NAME.")
+OF_VERSION = "Of a sealed version it is what that one holds; a pin shows nothing outside its window."
+
 LOOK = (
     Command(
         "coverage",
         "What is known about a window, by cause; asks no exchange.",
-        f"Every slot is present, quiet (proved to have no bar), missing, failed or pending. {WINDOW}",
-        (NODE, START, END),
-        ("coverage ohlcv:binance:BTC/USDT:1m --start 2024-01", "coverage ohlcv:binance:BTC/USDT:1m"),
+        f"Every slot is present, quiet (proved to have no bar), missing, failed or pending. {WINDOW} {OF_VERSION}",
+        (LOOKED_AT, START, END),
+        (
+            "coverage ohlcv:binance:BTC/USDT:1m --start 2024-01",
+            "coverage ohlcv:binance:BTC/USDT:1m",
+            "coverage pin:btc",
+        ),
         coverage,
     ),
     Command(
         "gaps",
         "Stretches without a bar, with cause, evidence and repair; exit code 1 if any is open.",
-        f"Quiet and pending stretches are listed after those that can be repaired. {WINDOW}",
-        (NODE, START, END),
-        ("gaps ohlcv:binance:BTC/USDT:1m --start 2024-01",),
+        f"Quiet and pending stretches are listed after those that can be repaired. {WINDOW} {OF_VERSION}",
+        (LOOKED_AT, START, END),
+        ("gaps ohlcv:binance:BTC/USDT:1m --start 2024-01", "gaps pin:btc"),
         gaps,
     ),
 )

@@ -11,6 +11,7 @@ from seamless_lab.app.results import (
     CoverageResult,
     GapTable,
     Manifest,
+    OneVersion,
     SlaReport,
     VerifyReport,
 )
@@ -24,18 +25,24 @@ class Looking(Opened):
     def coverage(self, node: str, start: TimeLike | None = None, end: TimeLike | None = None) -> CoverageResult:
         """What is known about a window, by cause; without a window, from the first to the last answered slot.
 
+        Of a reference, `NODE@SELECTOR` or `pin:NAME`, it is what that sealed version holds, inside the window of a pin.
         Asks no source.
         """
-        header = self.door.series(node)
-        return inspect.coverage(self.wiring, header, self.door.known_window(header, start, end))
+        asked = self.door.asked(node)
+        if asked.selector is None:
+            header = self.door.header(asked.node)
+            return inspect.coverage(self.wiring, header, self.door.known_window(header, start, end))
+        version = asked.version or asked.store.select(asked.node, asked.selector)
+        window = self.door.version_window(asked, version, start, end)
+        pin = "" if asked.pin is None else asked.pin.name
+        return inspect.sealed_coverage(self.wiring, asked.store, OneVersion(asked.written, version, pin), window)
 
     def gaps(self, node: str, start: TimeLike | None = None, end: TimeLike | None = None) -> GapTable:
         """Stretches without a bar, each with its cause, its evidence and the command that repairs it.
 
-        Asks no source.
+        Of a reference those of the sealed version, as `coverage` has it. Asks no source.
         """
-        header = self.door.series(node)
-        return inspect.gaps(self.wiring, header, self.door.known_window(header, start, end))
+        return inspect.gaps(self.wiring, self.coverage(node, start, end))
 
     def artifacts(self, node: str | None = None) -> ArtifactList:
         """The sealed datasets of the store; with a node, all its versions, newest last.

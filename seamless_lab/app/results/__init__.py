@@ -5,7 +5,7 @@ from __future__ import annotations
 from seamless_lab.app.results.base import Json, Rendered, Result
 from seamless_lab.app.results.fetching import FetchResult, with_time
 from seamless_lab.app.results.filling import BackfillPlan, BackfillResult
-from seamless_lab.app.results.looking import CoverageResult, GapTable, SlaReport
+from seamless_lab.app.results.looking import CoverageResult, GapTable, OneVersion, SlaReport
 from seamless_lab.app.results.sealed import ArtifactList, Manifest, VerifyReport
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "GapTable",
     "Json",
     "Manifest",
+    "OneVersion",
     "Rendered",
     "Result",
     "SlaReport",

@@ -15,6 +15,31 @@ from seamless_lab.core.coverage import Cause, Coverage
 from seamless_lab.core.identity import NodeId
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange, format_time_ms
+from seamless_lab.core.version import Version
+
+
+@dataclass(frozen=True, slots=True)
+class OneVersion:
+    """The sealed version that was looked at: the reference as the user wrote it, and the pin's name, if it is one."""
+
+    written: str
+    sealed: Version
+    pin: str
+
+    @property
+    def ref(self) -> str:
+        """A reference to this version."""
+        return f"{self.sealed.header.node}@sha256:{self.sealed.tree.fingerprint[:16]}"
+
+    def to_dict(self) -> Json:
+        """The version as JSON values."""
+        return {
+            "written": self.written,
+            "ref": self.ref,
+            "seq": self.sealed.commit.seq,
+            "as_of": format_time_ms(self.sealed.commit.as_of_ms),
+            "pin": self.pin or None,
+        }
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -22,7 +47,8 @@ class CoverageResult(Rendered):
     """Coverage of one series over a window, by cause, as the stores know it now; nothing was asked of the source.
 
     `attempts` are the asks that touched the window (columns of `HotState.attempts`); `before_listing` the quiet slots
-    that precede the market's listing.
+    that precede the market's listing. Of one sealed `version` it is what that one holds: it knows of no attempts, and
+    what was too young when it was sealed is pending.
     """
 
     node: NodeId
@@ -31,6 +57,7 @@ class CoverageResult(Rendered):
     attempts: pl.DataFrame
     fingerprint: str
     exit_code: int = 0
+    version: OneVersion | None = None
 
     def view(self) -> View:
         """What is shown, as a value."""
@@ -41,6 +68,7 @@ class CoverageResult(Rendered):
         return {
             "node": str(self.node),
             **spelling.window(self.coverage.window),
+            "version": None if self.version is None else self.version.to_dict(),
             "fingerprint": self.fingerprint or None,
             "coverage": coverage_dict(self.coverage),
             "before_listing": spelling.spans(self.before_listing),
@@ -52,12 +80,13 @@ class GapTable(Rendered):
     """Stretches without a bar: when, why, what the source said, and the command that repairs it.
 
     `frame`: `start, end` (UTC datetimes), `cause` (String), `bars` (Int64), `asked_at` (UTC datetime or null), `error`
-    (String), `repair` (String), in time order.
+    (String), `repair` (String), in time order. Of one sealed `version`: what that one does not hold.
     """
 
     node: NodeId
     window: TimeRange
     frame: pl.DataFrame
+    version: OneVersion | None = None
 
     @property
     def exit_code(self) -> int:
@@ -74,6 +103,7 @@ class GapTable(Rendered):
         return {
             "node": str(self.node),
             **spelling.window(self.window),
+            "version": None if self.version is None else self.version.to_dict(),
             "gaps": spelling.rows(self.frame.filter(is_open)),
             "other": spelling.rows(self.frame.filter(~is_open)),
         }

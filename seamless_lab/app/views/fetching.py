@@ -9,9 +9,9 @@ import polars as pl
 
 from seamless_lab.app.render.view import Badge, Block, Column, CoverageBar, Fact, Facts, Note, Table, Tone, View, plural
 from seamless_lab.app.views.gap_blocks import gap_blocks, last_words
-from seamless_lab.app.views.wording import timings
+from seamless_lab.app.views.wording import NOT_IN_VERSION, timings
 from seamless_lab.core.bars import VALUES
-from seamless_lab.core.policy import Verdict
+from seamless_lab.core.policy import Domain, Verdict
 from seamless_lab.core.time import format_time
 
 if TYPE_CHECKING:  # results import this module to show themselves; here they are names only
@@ -28,8 +28,8 @@ def fetch(result: FetchResult) -> View:
     # HOLD and PARTIAL give their reasons before anything else.
     blocks: list[Block] = [Note(reason.text, _REASONS[reason.verdict]) for reason in result.reasons]
     blocks.append(CoverageBar(result.coverage))
-    sealed = request.context.domain.sealed
-    said = (lambda _: "not in this version") if sealed else partial(last_words, answer.evidence)
+    one_version = request.selector is not None and request.context.domain is not Domain.LIVE
+    said = (lambda _: NOT_IN_VERSION) if one_version else partial(last_words, answer.evidence)
     blocks += gap_blocks(str(result.node), result.coverage, said)
     if answer.unsealed:
         unsealed = answer.unsealed.seconds // result.coverage.grid.step_s

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,12 +23,12 @@ from seamless_lab.app.render.view import (
     plural,
 )
 from seamless_lab.app.views.gap_blocks import gap_blocks, gap_table, last_words
-from seamless_lab.app.views.wording import TABLE_ROWS, backfill_command, milliseconds, state
+from seamless_lab.app.views.wording import NOT_IN_VERSION, TABLE_ROWS, backfill_command, milliseconds, state
 from seamless_lab.core.coverage import Cause
 from seamless_lab.core.time import TimeRange, format_time_ms
 
 if TYPE_CHECKING:  # results import this module to show themselves; here they are names only
-    from seamless_lab.app.results import CoverageResult, GapTable, SlaReport
+    from seamless_lab.app.results import CoverageResult, GapTable, OneVersion, SlaReport
 
 SLOWEST_SHOWN = 5
 
@@ -37,6 +38,10 @@ def coverage(result: CoverageResult) -> View:
     blocks: list[Block] = [CoverageBar(result.coverage)]
     if before := result.before_listing.seconds // result.coverage.grid.step_s:
         blocks.append(Note(f"{plural(before, 'quiet bar')} lie before the market was listed."))
+    if result.version is not None:
+        blocks += gap_blocks(str(result.node), result.coverage, lambda _: NOT_IN_VERSION)
+        blocks += _of_version(result.version, complete=result.coverage.complete)
+        return View(str(result.node), _sealed(state(result.coverage)), str(result.coverage.window), tuple(blocks))
     blocks += gap_blocks(str(result.node), result.coverage, partial(last_words, result.attempts))
     sealed = f"{result.node}@sha256:{result.fingerprint[:16]}" if result.fingerprint else "nothing yet"
     if result.fingerprint and not len(result.coverage.answered):
@@ -69,7 +74,31 @@ def gaps(result: GapTable) -> View:
     if not causes:
         blocks.append(Note("Every slot has a bar.", Tone.GOOD))
     badge = Badge(plural(len(open_ones), "gap"), Tone.BAD) if open_ones else Badge("no gaps", Tone.GOOD)
+    if result.version is not None:
+        badge = _sealed(badge)
+        blocks += _of_version(result.version, complete=not open_ones)
     return View(str(result.node), badge, str(result.window), tuple(blocks))
+
+
+def _sealed(badge: Badge) -> Badge:
+    """The state of one version, told as such."""
+    return replace(badge, text=f"sealed: {badge.text}")
+
+
+def _of_version(version: OneVersion, *, complete: bool) -> list[Block]:
+    """Which version was looked at; where it is not complete, what a repair makes of it."""
+    commit = version.sealed.commit
+    facts = Facts(
+        (
+            Fact("read as", version.written, code=True),
+            Fact("sealed", version.ref, code=True),
+            Fact("as of", f"{format_time_ms(commit.as_of_ms)} (seq {commit.seq})", volatile=True),
+        )
+    )
+    if complete:
+        return [facts]
+    moved = f", to which seamless lock --update {version.pin} moves the pin" if version.pin else ""
+    return [Note(f"A sealed version stays as it is; a repair makes a newer one{moved}."), facts]
 
 
 def sla(result: SlaReport) -> View:

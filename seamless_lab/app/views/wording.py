@@ -9,6 +9,9 @@ from seamless_lab.core.time import TimeRange, format_time
 TABLE_ROWS = 40
 """So many rows of a table are shown."""
 
+NOT_IN_VERSION = "not in this version"
+"""All that a sealed version says of a slot without an answer."""
+
 
 def timings(timings_ms: dict[str, float]) -> str:
     """Milliseconds by phase on one line, the total last."""
