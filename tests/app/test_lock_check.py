@@ -10,7 +10,6 @@ import sys
 from contextlib import chdir
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pytest
 
@@ -18,6 +17,7 @@ from scripts.make_datasets import SPRING
 from scripts.make_datasets import exchange as market
 from scripts.make_datasets import lab as dataset_lab
 from seamless_lab.adapters.segments_parquet import ParquetSegments
+from seamless_lab.app.cached_files import wrong_files
 from seamless_lab.app.home import FOLDER
 from seamless_lab.app.lab import Lab
 from seamless_lab.app.lock.disk import edit, load
@@ -26,6 +26,7 @@ from seamless_lab.core.bars import COLUMNS
 from seamless_lab.core.time import parse_window
 from seamless_lab.errors import ConfigError, Corrupted, InvalidReference
 from seamless_lab.sandbox import SandboxConfig, SandboxExchange
+from tests.app.rotting import rot
 from tests.labs import NOW_MS, open_lab
 from tests.sealed_market import START, seal, walk
 
@@ -417,21 +418,48 @@ def test_a_cached_file_that_rotted_unseen_is_found_and_removed(
     query = "SELECT sum(close) AS s FROM btc"
     with Lab() as lab:
         right = lab.sql(query).frame["s"][0]
-        cached = sorted(Path(lab.wiring.home.cache).rglob("*.arrow"))
-    for path in cached:
-        stamp, data = path.stat(), bytearray(path.read_bytes())
-        close = np.frombuffer(pl.read_ipc(path)["close"][:3].to_numpy().tobytes(), dtype=np.uint8)
-        place = data.find(close.tobytes())
-        data[place : place + 8] = np.float64(1e9).tobytes()
-        path.chmod(0o644)
-        with path.open("r+b") as file:
-            file.write(data)
-        path.chmod(0o444)
-        os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    wrong = rot(tmp_path / "cache")
     with Lab() as lab:
         assert lab.sql(query).frame["s"][0] != right
         checked = lab.check_lock()
         assert checked.exit_code == 0  # the store holds what was pinned
-        assert any("cached file" in note for check in checked.pins for note in check.notes)
+        said = [note for check in checked.pins for note in check.notes]
+        assert said == [wrong_files(wrong)]
         assert lab.sql(query).frame["s"][0] == right
         assert not any(check.notes for check in lab.check_lock().pins)
+
+
+@pytest.mark.parametrize("ref", ["pin:btc", HOURLY, f"{HOURLY}@seq:1", None])
+def test_verifying_finds_a_cached_file_that_rotted_too(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ref: str | None
+) -> None:
+    monkeypatch.setenv("SEAMLESS_CACHE_DIR", str(tmp_path / "cache"))
+    query = "SELECT sum(close) AS s FROM btc"
+    with Lab() as lab:
+        right = lab.sql(query).frame["s"][0]
+        wrong = rot(tmp_path / "cache")
+        assert lab.verify(ref).dropped == tuple(wrong), "maps of this process show what the disk has"
+        rot(tmp_path / "cache")
+    with Lab() as lab:
+        lab.sql(query)
+        rot(tmp_path / "cache")
+        report = lab.verify(ref)
+        assert report.exit_code == 0  # the store holds what was sealed, and the cache is no part of it
+        assert report.to_dict()["cached_files_removed"] == wrong
+        assert wrong_files(wrong) in " ".join(report.to_text().split())
+        assert lab.sql(query).frame["s"][0] == right
+        assert lab.verify(ref).dropped == ()
+
+
+def test_what_a_process_holds_of_a_cached_file_that_another_removed_is_found(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEAMLESS_CACHE_DIR", str(tmp_path / "cache"))
+    query = "SELECT sum(close) AS s FROM btc"
+    with Lab() as lab, Lab() as other:
+        right = lab.sql(query).frame["s"][0]
+        wrong = rot(tmp_path / "cache")
+        assert lab.sql(query).frame["s"][0] != right, "mapped, and shared with the file"
+        assert other.verify("pin:btc").dropped == tuple(wrong)
+        assert lab.verify("pin:btc").dropped == tuple(wrong)
+        assert lab.sql(query).frame["s"][0] == right

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seamless_lab.app.notebooks.checking import State, check_reads
+from seamless_lab.app.cached_files import wrong_files
+from seamless_lab.app.notebooks.checking import FreshStores, NotebookCheck, NotebookChecks, State, check_reads
 from seamless_lab.app.notebooks.journal import CellJournal, SealedCell
 from seamless_lab.app.notebooks.places import CellPlace
 from seamless_lab.app.notebooks.seal import Seal, SealDamaged, seal_from
@@ -21,6 +22,7 @@ from seamless_lab.app.result_records import ResultInput, ResultRecord
 from seamless_lab.core.identity import parse_node
 from seamless_lab.core.policy import Domain
 from seamless_lab.core.time import TimeRange
+from tests.app.rotting import rot
 from tests.notebook.projects import minute, new_project, opened, restate
 
 NODE = parse_node("ohlcv:binance:BTC/USDT:1m")
@@ -127,9 +129,29 @@ def test_what_was_read_live_is_vouched_for_only_if_it_was_sealed(tmp_path: Path,
     live = replace(then, domain=Domain.LIVE)
     unsealed = replace(live, content="0" * 64)
     with opened(Path.cwd()) as lab:
-        found = check_reads(lab.wiring, lab.door, [(place, [then, live, unsealed])])
+        found = check_reads(lab.wiring, lab.door, FreshStores(lab.wiring), [(place, [then, live, unsealed])])
     assert [each.state for each in found] == [State.DIFFERS, State.DIFFERS, State.UNKNOWN]
     assert "was read live" in found[2].why
+
+
+def test_checking_reads_finds_a_cached_file_that_rotted(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("SEAMLESS_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.chdir(new_project(tmp_path / "project"))
+    with opened(Path.cwd()) as lab:
+        lab.fetch(str(NODE), "2024-01-01")
+        [then] = lab.wiring.reads.records()
+    wrong = rot(tmp_path / "cache")
+    with opened(Path.cwd()) as lab:
+        [one], [again] = ([(CellPlace(number, number, "a"), [then])] for number in (1, 2))
+        fresh = FreshStores(lab.wiring)
+        found = check_reads(lab.wiring, lab.door, fresh, [one, again])
+        assert [each.state for each in found] == [State.SAME] * 2
+        assert fresh.dropped == tuple(wrong)
+        shown = NotebookCheck("a.ipynb", "output", found, (), fresh.dropped)
+        assert shown.exit_code == 0
+        assert shown.to_dict()["cached_files_removed"] == wrong
+        for text in (shown.to_text(), NotebookChecks([shown, shown]).to_text()):
+            assert wrong_files(wrong) in " ".join(text.split())
 
 
 def sealed() -> Seal:

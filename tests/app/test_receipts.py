@@ -12,11 +12,13 @@ import polars as pl
 import pytest
 
 from seamless_lab import crossover
+from seamless_lab.app.cached_files import wrong_files
 from seamless_lab.app.lab import Lab
 from seamless_lab.app.notebooks.checking import State
 from seamless_lab.app.receipts.receipt import ReceiptDamaged, read_receipt, receipt_of
 from seamless_lab.core.policy import Domain
 from seamless_lab.errors import ConfigError, Interrupted, NotFound, RequestError, SqlLimit, StoreBusy
+from tests.app.rotting import rot
 from tests.app.test_notebook_seal import changed, leaves, other
 from tests.engine.artifacts.making import candidate, days, header_of
 from tests.notebook.projects import BTC, ETH, minute, new_project, opened, restate
@@ -251,6 +253,26 @@ def test_damage_is_found_though_it_was_verified_before(project: Path) -> None:
         found = lab.verify_receipt(path)
     assert found.exit_code == 1
     assert states(found)["input"] == ["differs"] * 3
+
+
+def test_a_cached_file_that_rotted_is_found_before_results_are_made_again(
+    project: Path, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setenv("SEAMLESS_CACHE_DIR", str(tmp_path / "cache"))
+    with opened(project) as lab:
+        worked(lab)
+        path = written(lab, project / "r.json")
+    wrong = rot(tmp_path / "cache")
+    with opened(project) as lab:
+        before = lab.sql("SELECT max(close) AS m FROM btc").frame["m"][0]
+        found = lab.verify_receipt(path)
+        assert found.exit_code == 0, "made of the bars of the store"
+        assert wrong
+        assert found.to_dict()["cached_files_removed"] == wrong
+        assert wrong_files(wrong) in " ".join(repr(found).split())
+        assert before == 1e9
+        assert lab.sql("SELECT max(close) AS m FROM btc").frame["m"][0] < before
+        assert lab.verify_receipt(path).dropped == ()
 
 
 def test_a_result_that_comes_out_otherwise_differs(project: Path) -> None:

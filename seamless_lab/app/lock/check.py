@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import PurePosixPath
 
+from seamless_lab.app.cached_files import wrong_files
 from seamless_lab.app.lock.changes import CHANGES_SHOWN, first_changes
 from seamless_lab.app.lock.lockfile import Lockfile, Pin
 from seamless_lab.app.lock.pinning import engines
 from seamless_lab.app.lock.pins import Pins, getting, located
 from seamless_lab.app.lock.results import Checked, Finding, LockCheck, PinCheck, slots_text
-from seamless_lab.app.render.view import plural
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.numbers import seen
 from seamless_lab.core.reference import named_pin
@@ -107,8 +107,7 @@ def _audited(
         notes = (f"pinned in sha256:{there}, found in sha256:{here}; histories differ, these bars do not.",)
     if audit.dropped:
         remembering.forget()  # what it mapped before the files went
-        gone = plural(len(audit.dropped), "cached file")
-        notes += (f"{gone} held other bars than were sealed: removed; run again what was computed on this machine.",)
+        notes += (wrong_files(audit.dropped),)
     changes = (one for damage in audit.damages if damage.compared for one in first_changes(damage.compared))
     state = Checked.DIFFERS if findings else Checked.VERIFIED
     if audit.damages and all(damage.missing for damage in audit.damages):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from seamless_lab.app.cached_files import wrong_files
 from seamless_lab.app.door import Door
 from seamless_lab.app.notebooks import show
 from seamless_lab.app.notebooks.file import read_notebook
@@ -61,6 +62,12 @@ class FreshStores:
         self._wiring = wiring
         self._opened: dict[str, SealedStore] = {}
         self._audits: dict[tuple[str, NodeId, str, TimeRange], Audit] = {}
+        self._dropped: list[str] = []
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """Digests of cached files that held other bars than were sealed; reads gave those until they were audited."""
+        return tuple(sorted(self._dropped))
 
     def of(self, store: SealedStore) -> SealedStore:
         """The same store, remembering nothing."""
@@ -69,19 +76,24 @@ class FreshStores:
         return self._opened[store.url]
 
     def audit(self, store: SealedStore, version: Version, window: TimeRange) -> Audit:
-        """What the files of a version hold of a window."""
+        """What the files of a version hold of a window; `store` forgets what it has from cached files with other bars."""
         key = (store.url, version.header.node, version.tree.fingerprint, window)
         if key not in self._audits:
-            self._audits[key] = self.of(store).audit(version, window)
+            found = self.of(store).audit(version, window, self._wiring.sealed_stores.segments)
+            if found.dropped:
+                self._dropped += found.dropped
+                store.forget()
+            self._audits[key] = found
         return self._audits[key]
 
 
 _NOT_THERE = (NotFound, ConfigError, InvalidReference, StoreBusy, StoreUnavailable)
 
 
-def check_reads(wiring: Wiring, door: Door, cells: Sequence[tuple[CellPlace, Sequence[ReadRecord]]]) -> list[ReadCheck]:
+def check_reads(
+    wiring: Wiring, door: Door, fresh: FreshStores, cells: Sequence[tuple[CellPlace, Sequence[ReadRecord]]]
+) -> list[ReadCheck]:
     """Read and hash again what each cell read, by its reference as written, in the window of then."""
-    fresh = FreshStores(wiring)
     return [_checked(wiring, door, fresh, place, read) for place, reads in cells for read in reads]
 
 
@@ -134,13 +146,15 @@ def _difference(store: SealedStore, read: ReadRecord, today: Version) -> Differe
 class NotebookCheck(Rendered):
     """What every cell of a sealed notebook would read today.
 
-    `stale`: what can no longer be said, because cells changed after the seal.
+    `stale`: what can no longer be said, because cells changed after the seal. `dropped`: digests of cached files that
+    held other bars than were sealed, and are gone now.
     """
 
     notebook: str
     sealed_in: str
     checks: Sequence[ReadCheck]
     stale: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -164,6 +178,7 @@ class NotebookCheck(Rendered):
                 blocks += [block for block in (show.changes(each.difference, ""), then) if block not in blocks]
         blocks += [Note(f"{each.place} {each.read.written}: {each.why}", Tone.WARN) for each in unknown]
         blocks += [Note(note, Tone.WARN) for note in self.stale]
+        blocks += [Note(wrong_files(self.dropped), Tone.WARN)] if self.dropped else []
         blocks.append(show.table(show.CHECKED, show.check_rows(self.checks)))
         return View(self.notebook, self._badge(len({id(each.place) for each in different})), "", tuple(blocks))
 
@@ -182,6 +197,7 @@ class NotebookCheck(Rendered):
             "sealed_in": self.sealed_in,
             "reads": [_check_json(each) for each in self.checks],
             "stale": list(self.stale),
+            "cached_files_removed": list(self.dropped),
         }
 
 
@@ -205,6 +221,7 @@ class NotebookChecks(Rendered):
             badge = "" if view.badge is None else view.badge.text
             blocks.append(Note(f"{each.notebook}: {badge}", Tone.GOOD if each.exit_code == 0 else Tone.BAD))
             blocks += view.blocks if each.exit_code else ()
+            blocks += [Note(wrong_files(each.dropped), Tone.WARN)] if each.dropped and not each.exit_code else []
         good = sum(each.exit_code == 0 for each in self.notebooks)
         tone = Tone.GOOD if good == len(views) else Tone.BAD
         return View("notebooks", Badge(f"{good} of {len(views)} as sealed", tone), "", tuple(blocks))
@@ -261,4 +278,6 @@ def check_notebook(wiring: Wiring, door: Door, path: Path) -> NotebookCheck:
         found = FoundSeal(Seal(cells), "lock")
     placed = [(place_of(cell, notebook), cell.reads) for cell in found.seal.cells]
     stale = tuple(f"{place} {place.since}: run the notebook again, and seal it." for place, _ in placed if place.since)
-    return NotebookCheck(name, found.where, check_reads(wiring, door, placed), stale)
+    fresh = FreshStores(wiring)
+    checks = check_reads(wiring, door, fresh, placed)
+    return NotebookCheck(name, found.where, checks, stale, fresh.dropped)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seamless_lab.app.notebooks.checking import State
+from seamless_lab.app.cached_files import wrong_files
+from seamless_lab.app.notebooks.checking import FreshStores, State
 from seamless_lab.app.notebooks.file import read_notebook
 from seamless_lab.app.notebooks.show import DIGITS, ends, short_ref, table
 from seamless_lab.app.reads import ReadRecord
@@ -47,12 +48,17 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ReceiptCheck(Rendered):
-    """What verifying a receipt found. `notes`: other versions of software, which alone are no difference."""
+    """What verifying a receipt found.
+
+    `notes`: other versions of software, which alone are no difference. `dropped`: digests of cached files that held
+    other bars than were sealed, and are gone now: results may have been computed from those.
+    """
 
     name: str
     receipt: Receipt
     findings: Sequence[Finding]
     notes: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
 
     @property
     def state(self) -> State:
@@ -76,6 +82,8 @@ class ReceiptCheck(Rendered):
         rows = [(each.what, each.name, str(each.state)) for each in self.findings]
         blocks.append(table(_COLUMNS, rows))
         blocks += [Note(f"{each.name}: {each.said}") for each in self.findings if each.said and each not in against]
+        if self.dropped:
+            blocks.append(Note(wrong_files(self.dropped), Tone.WARN))
         if self.state is not State.SAME:
             blocks += [Note(note) for note in self.notes]
         elif self.notes:
@@ -92,6 +100,7 @@ class ReceiptCheck(Rendered):
             "state": str(self.state),
             "findings": [each.to_dict() for each in self.findings],
             "notes": list(self.notes),
+            "cached_files_removed": list(self.dropped),
         }
 
 
@@ -114,7 +123,8 @@ def verify_receipt(wiring: Wiring, path: Path, notebook: Path | None, *, run: bo
             f"{path} is of no notebook, so there is nothing to run.",
             hint="Leave --run out; or name the notebook with --notebook, if the receipt has one.",
         )
-    inputs = find_inputs(wiring, receipt.inputs)
+    fresh = FreshStores(wiring)
+    inputs = find_inputs(wiring, fresh, receipt.inputs)  # first: what is made again is made from checked files
     made = make_again(wiring, receipt.results, inputs)
     code = () if receipt.notebook is None else (_code(receipt.notebook.digest, place),)
     ran: list[Finding] = []
@@ -130,7 +140,7 @@ def verify_receipt(wiring: Wiring, path: Path, notebook: Path | None, *, run: bo
     findings = [*map(_input, inputs), *(_result(each, seen) for each in made), *code, *ran]
     if not receipt.inputs and not receipt.results:
         findings.append(Finding("receipt", path.name, State.UNKNOWN, "It names no input and no result."))
-    return ReceiptCheck(path.name, receipt, findings, software_notes(receipt))
+    return ReceiptCheck(path.name, receipt, findings, software_notes(receipt), fresh.dropped)
 
 
 def software_notes(receipt: Receipt) -> tuple[str, ...]:

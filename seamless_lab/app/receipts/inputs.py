@@ -28,9 +28,8 @@ class FoundInput:
     store: SealedStore | None = None
 
 
-def find_inputs(wiring: Wiring, inputs: Sequence[Input]) -> list[FoundInput]:
+def find_inputs(wiring: Wiring, fresh: FreshStores, inputs: Sequence[Input]) -> list[FoundInput]:
     """Look for the bars of each input, by their content, in the home's store and in those that the lockfile names."""
-    fresh = FreshStores(wiring)
     stores = _stores(wiring)
     return [_found(fresh, stores, each) for each in inputs]
 
@@ -55,21 +54,21 @@ def _found(fresh: FreshStores, stores: Sequence[SealedStore], wanted: Input) -> 
     """The first store that has the bars; else what the stores have instead, which outweighs having nothing."""
     tried = []
     for store in stores:
-        found = _in_store(fresh.of(store), wanted)
+        found = _in_store(fresh, store, wanted)
         if found.state is State.SAME:
             return found
         tried.append(found)
     return next((each for each in tried if each.state is State.DIFFERS), tried[0])
 
 
-def _in_store(store: SealedStore, wanted: Input) -> FoundInput:
-    read = wanted.read
+def _in_store(fresh: FreshStores, known: SealedStore, wanted: Input) -> FoundInput:
+    read, store = wanted.read, fresh.of(known)
     pin = Pin(
         "receipt", read.node, read.window, read.content, read.fingerprint, max(1, read.seq), read.as_of_ms, read.rows
     )
     try:
         version = located(store, pin)
-        audit = store.audit(version, read.window)
+        audit = fresh.audit(known, version, read.window)
     except NotFound:
         return _instead(store, wanted)
     except DataError as error:

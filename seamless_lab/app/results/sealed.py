@@ -87,17 +87,22 @@ class ArtifactList(Rendered):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class VerifyReport(Rendered):
-    """What rehashing found. `offenders`: one line for each object that is damaged or missing."""
+    """What rehashing found. `offenders`: one line for each object that is damaged or missing.
+
+    `dropped`: digests of cached files of this machine that held other bars than were sealed, and are gone now. The store
+    has what was sealed, so that they are no damage to it.
+    """
 
     store: str
     versions: int
     objects: int
     bytes_read: int
     offenders: tuple[str, ...]
+    dropped: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
-        """0 when everything matches its digest."""
+        """0 when everything in the store matches its digest."""
         return 1 if self.offenders else 0
 
     def view(self) -> View:
@@ -112,5 +117,6 @@ class VerifyReport(Rendered):
             "objects": self.objects,
             "bytes_read": self.bytes_read,
             "offenders": list(self.offenders),
+            "cached_files_removed": list(self.dropped),
             "verified": not self.offenders,
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from seamless_lab.app.cached_files import wrong_files
 from seamless_lab.app.render.view import Badge, Block, Column, Fact, Facts, Note, Table, Tone, View, plural
 from seamless_lab.app.views.wording import TABLE_ROWS, day, size
 from seamless_lab.core.time import format_time, format_time_ms
@@ -69,6 +70,8 @@ def verify(result: VerifyReport) -> View:
     blocks: list[Block] = [Note(line, Tone.BAD) for line in result.offenders[:TABLE_ROWS]]
     if len(result.offenders) > TABLE_ROWS:
         blocks.append(Note(f"… {len(result.offenders) - TABLE_ROWS:,} more", Tone.BAD))
+    if result.dropped:
+        blocks.append(Note(wrong_files(result.dropped), Tone.WARN))
     checked = (
         f"{plural(result.versions, 'version')}, {plural(result.objects, 'object')}, {size(result.bytes_read)} rehashed"
     )

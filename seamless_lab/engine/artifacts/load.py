@@ -193,6 +193,18 @@ class Loader:
     def _keep(self, digest: str, frame: pl.DataFrame) -> pl.DataFrame:
         return self._frames.put(digest, frame, 1_024 + 48 * frame.height)
 
+    def recheck(self, header: Header, digest: str, leaves: Sequence[Leaf]) -> bool:
+        """Hash again the rows that reads are answered from, of this machine and of this process.
+
+        False when they were others than were sealed: they are dropped then, and `forget` drops what was made of them.
+        """
+
+        def verify(kept: pl.DataFrame) -> bool:
+            return not mismatches(header, kept, leaves)
+
+        held = self._frames.get(digest)  # may map a file that another process found wrong, and unlinked
+        return self._cache.recheck(digest, verify) and (held is None or verify(held))
+
     def forget(self) -> None:
         """Drop everything this process holds, so that the next read opens files again."""
         for recent in (self._commits, self._trees, self._packs, self._frames):

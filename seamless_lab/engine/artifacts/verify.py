@@ -40,7 +40,8 @@ class Verification:
     """What verifying a node found; `ok` when there is no offender.
 
     `versions` commits, `objects` files and `bytes_read` bytes were read again; `rows` were hashed again, those stored
-    in two files twice.
+    in two files twice. `dropped`: digests of cached files that held other bars than were sealed, which are gone
+    now; reads gave those bars until now.
     """
 
     node: NodeId
@@ -49,6 +50,7 @@ class Verification:
     bytes_read: int
     rows: int
     offenders: tuple[Offender, ...]
+    dropped: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -65,6 +67,7 @@ def verify(loader: Loader, node: NodeId, commit: Commit | None = None) -> Verifi
         check.commit(commit.seq)
     check.trees()
     check.data()
+    check.cached()
     if commit is None:
         check.leftovers()
     return check.result()
@@ -80,11 +83,14 @@ class _Check:
         self._read: set[str] = set()
         self._rows = 0
         self._offenders: dict[str, Offender] = {}
+        self._dropped: tuple[str, ...] = ()
 
     def result(self) -> Verification:
         offenders = tuple(self._offenders[path] for path in sorted(self._offenders))
         bytes_read = sum(self._sizes.get(path, 0) for path in self._read)
-        return Verification(self._node, len(self._commits), len(self._read), bytes_read, self._rows, offenders)
+        return Verification(
+            self._node, len(self._commits), len(self._read), bytes_read, self._rows, offenders, self._dropped
+        )
 
     def _blame(self, path: str, problem: str, expected: object = "", found: object = "") -> None:
         said = problem if path in problem else f"{path} {problem}"
@@ -167,6 +173,21 @@ class _Check:
         work = list(self._work())
         if work:
             self._rows = sum(self._loader.executor.map(self._hash, *zip(*work, strict=True)))
+
+    def cached(self) -> None:
+        """Hash all rows of the packs once more, as reads of this machine get them."""
+        held: dict[str, tuple[Header, tuple[Leaf, ...]]] = {}
+        for header, pack in self._packs.values():
+            held[pack.digest] = (header, pack.leaves)
+            held.update({leaf.digest: (header, (leaf,)) for leaf in pack.leaves if leaf.rows})
+
+        def right(digest: str) -> bool:
+            return self._loader.recheck(held[digest][0], digest, held[digest][1])
+
+        found = zip(held, self._loader.executor.map(right, held), strict=True)
+        self._dropped = tuple(sorted(digest for digest, good in found if not good))
+        if self._dropped:
+            self._loader.forget()
 
     def leftovers(self) -> None:
         """Check files that were not reached: what a damaged document names, and what publishers left behind."""
