@@ -56,6 +56,7 @@ class Picture:
 PICTURES = (
     Picture("quickstart", "00_quickstart", 1040),
     Picture("backtest", "10_reproducible_backtest", 1090, "text-5"),
+    Picture("time-travel", "20_time_travel", 1540, "text-2"),
 )
 
 
