@@ -1,4 +1,4 @@
-"""Cached files whose bytes a disk changed: size, modification time and inode stay, so that nobody looks at them again."""
+"""Cached files whose bytes a disk changed: size, modification time and inode stay, so that nobody looks again."""
 
 from __future__ import annotations
 

@@ -89,8 +89,8 @@ class ArtifactList(Rendered):
 class VerifyReport(Rendered):
     """What rehashing found. `offenders`: one line for each object that is damaged or missing.
 
-    `dropped`: digests of cached files of this machine that held other bars than were sealed, and are gone now. The store
-    has what was sealed, so that they are no damage to it.
+    `dropped`: digests of cached files of this machine that held other bars than were sealed, and are gone now. The
+    store has what was sealed, so that they are no damage to it.
     """
 
     store: str
