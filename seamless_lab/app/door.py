@@ -10,6 +10,7 @@ from seamless_lab.app.choices import choose
 from seamless_lab.app.lock.lockfile import Pin
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.digest import Header
+from seamless_lab.core.gate import admit, moves
 from seamless_lab.core.grid import grid_of
 from seamless_lab.core.identity import NodeId, require_bars
 from seamless_lab.core.policy import ComputeContext, Domain, SLAPolicy, Strategy
@@ -83,6 +84,10 @@ class Door:
                 hint="Leave the version out, or read it in the research or backtest domain.",
                 domain=str(chosen),
             )
+        strategy = settings.strategy if options.strategy is None else choose(Strategy, options.strategy, "strategy")
+        now_ms = self._wiring.clock.now_ms()
+        if chosen.sealed and moves(asked.selector, now_ms=now_ms) and (pinned := self.pinned(asked.node)):
+            admit(chosen, strategy, asked.selector, now_ms=now_ms, nearest=pinned)  # the engine knows nothing of pins
         context = ComputeContext(
             world_id=settings.context.world_id if options.world is None else options.world,
             domain=chosen,
@@ -95,7 +100,7 @@ class Door:
             header=header,
             window=self._wanted(header, asked, start, end),
             context=context,
-            strategy=settings.strategy if options.strategy is None else choose(Strategy, options.strategy, "strategy"),
+            strategy=strategy,
             sla=sla if isinstance(sla, SLAPolicy) else settings.sla_named(None if sla is None else str(sla)),
             selector=asked.selector,
         )
@@ -130,6 +135,14 @@ class Door:
         """The pin that `pin:NAME` names, None for what is written otherwise."""
         parsed = self._parsed(ref)
         return self._wiring.pins.named(parsed.name) if isinstance(parsed, PinName) else None
+
+    def pinned(self, node: NodeId) -> str:
+        """The pins of a node in the lockfile, for an error to name; empty when there are none."""
+        with suppress(ConfigError):  # a broken lockfile is not what is wrong here
+            lock = self._wiring.pins.found()
+            if lock is not None:
+                return " or ".join(pin.ref for _, pin in sorted(lock.pins.items()) if pin.node == node)
+        return ""
 
     def _parsed(self, ref: str) -> Reference | PinName:
         """A reference; of the bare name of a pin the error says how it is written."""

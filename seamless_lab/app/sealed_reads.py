@@ -95,7 +95,7 @@ def resolve_sealed(
     asked = door.asked(ref)
     if store is not None and asked.pin is None:
         asked = replace(asked, store=store)
-    version = asked.version if asked.version is not None else _admitted(wiring, asked, domain)
+    version = asked.version if asked.version is not None else _admitted(wiring, door, asked, domain)
     return SealedTarget(
         written=ref,
         ref=f"{asked.node}@sha256:{version.tree.fingerprint[:16]}",
@@ -173,13 +173,13 @@ def read_sealed(
     return read_target(wiring, resolve_sealed(wiring, door, ref, start, end, domain=domain))
 
 
-def _admitted(wiring: Wiring, asked: Asked, domain: Domain) -> Version:
+def _admitted(wiring: Wiring, door: Door, asked: Asked, domain: Domain) -> Version:
     """The version that a reference names, if the domain lets it."""
     now_ms = wiring.clock.now_ms()
     nearest = ""
     if domain.sealed and moves(asked.selector, now_ms=now_ms):
         head = asked.store.head_commit(asked.node)
-        nearest = "" if head is None else f"{asked.node}@sha256:{head.fingerprint[:16]}"
+        nearest = door.pinned(asked.node) or ("" if head is None else f"{asked.node}@sha256:{head.fingerprint[:16]}")
     admit(domain, Strategy.FAIL_FAST, asked.selector, now_ms=now_ms, nearest=nearest)
     return asked.store.select(asked.node, asked.selector or Latest())
 

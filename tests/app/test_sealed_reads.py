@@ -109,6 +109,14 @@ def test_sealed_domains_refuse_what_moves_and_show_what_to_paste(lab, ref, domai
     assert read(lab, pasted, domain=domain).window == window("2024-06-01", "2024-06-03")
 
 
+def test_a_pin_of_the_lockfile_is_the_first_thing_to_paste(lab) -> None:
+    pin(lab, "btc")
+    for refuse in (lambda: read(lab, NODE), lambda: lab.fetch(NODE, "2024-06-01", domain="research")):
+        with pytest.raises(NotSealed) as refused:
+            refuse()
+        assert refused.value.hint == "Name a version: pin:btc"
+
+
 def test_other_domains_read_the_newest_version_of_a_bare_node(lab) -> None:
     assert read(lab, NODE, domain=Domain.DRYRUN).version.commit.seq == 2
 
