@@ -69,6 +69,8 @@ class Observed:
 
     def within(self, ranges: Ranges) -> Observed:
         """The part inside a set of slots."""
+        if not len(self):
+            return self
         return overlay(Observed.none(), self, only=ranges).result
 
     def without(self, ranges: Ranges) -> Observed:
@@ -121,12 +123,17 @@ def merge(
     A slot that the newcomer answered with nothing (quiet) removes the base's bar when the newcomer was observed later.
     """
     decided = overlay(base_observed, newcomer_observed)
-    if not len(decided.won):
-        return base, decided.result, decided.won
-    kept = base.frame.filter(pl.Series(~decided.won.contains(base.ts))) if len(base) else base.frame
-    taken = newcomer.within(decided.won)
+    return replaced(base, newcomer, decided.won), decided.result, decided.won
+
+
+def replaced(base: Bars, newcomer: Bars, won: Ranges) -> Bars:
+    """Bars whose slots in `won` are the newcomer's, the others the base's."""
+    if not len(won):
+        return base
+    kept = base.frame.filter(pl.Series(~won.contains(base.ts))) if len(base) else base.frame
+    taken = newcomer.within(won)
     frame = taken.frame if kept.is_empty() else pl.concat([kept, taken.frame]).sort("ts", maintain_order=True)
-    return Bars(base.node, base.grid, frame), decided.result, decided.won
+    return Bars(base.node, base.grid, frame)
 
 
 def _joined(starts: Ints, ends: Ints, at_ms: Ints) -> Observed:

@@ -10,7 +10,7 @@ import numpy as np
 from seamless_lab.core.bars import Bars
 from seamless_lab.core.cells import leaf_cells, pack_cells
 from seamless_lab.core.digest import Header, Leaf, Pack, leaves_of, packs_of
-from seamless_lab.core.observed import Observed, merge, overlay, standing
+from seamless_lab.core.observed import Observed, overlay, replaced, standing
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import Json, PackRef, Tree, Version
@@ -89,7 +89,8 @@ def merge_candidate(loader: Loader, base: Version | None, candidate: Candidate) 
     known = Observed.none() if base is None else base.commit.observed
     if base is not None and len(base.commit.withdrawn):
         candidate = _standing(candidate, base.commit.withdrawn)
-    won = overlay(known, candidate.observed).won
+    decided = overlay(known, candidate.observed)
+    won, observed = decided.won, decided.result
     if not len(won):
         return None
     cells = _touched(header, won)
@@ -107,7 +108,7 @@ def merge_candidate(loader: Loader, base: Version | None, candidate: Candidate) 
         if leaf is not None and leaf.rows and len(leaf.answered - won):
             old_rows += loader.frames(header, refs[pack_cell], window, newest=pack_cell == newest)
     old = Bars(header.node, header.grid, joined(old_rows))
-    bars, observed, _ = merge(old, known, candidate.bars, candidate.observed)
+    bars = replaced(old, candidate.bars, won)
     executor = loader.executor if len(cells) > _FEW else None
     leaves = leaves_of(header, bars, observed.answered & touched, executor=executor)
 
