@@ -51,18 +51,20 @@ class EventStream:
 
 
 class _Call(Generic[T]):
-    """One call into the loop: its task, where its events go (None after the last), its result."""
+    """One call into the loop: its task, where its events go if anybody wants them (None after the last), its result."""
 
-    def __init__(self, deliver: Callable[[Event | None], None]) -> None:
+    def __init__(self, deliver: Callable[[Event | None], None], *, wants_events: bool) -> None:
         self.loop: asyncio.AbstractEventLoop | None = None
         self.task: asyncio.Task[T] | None = None
         self.done = threading.Event()
         self._deliver = deliver
+        self._wants_events = wants_events
         self._cancelled = False
 
     def start(self, work: Callable[[], Coroutine[None, None, T]], loop: asyncio.AbstractEventLoop) -> asyncio.Task[T]:
         context = copy_context()
-        context.run(_caller.set, self._deliver)
+        # Each event would wake the caller's thread, which takes turns with the loop's.
+        context.run(_caller.set, self._deliver if self._wants_events else None)
 
         async def run() -> T:
             return await work()  # also an exception of making the coroutine belongs to the call, not to the loop
@@ -120,7 +122,7 @@ class Portal:
             After Ctrl-C, the stop button or `close`: the work was cancelled and has cleaned up.
         """
         mail: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-        call = _Call[T](mail.put)
+        call = _Call[T](mail.put, wants_events=on_event is not None)
         try:
             self._submit(call, work)
             while (event := _next(mail)) is not None:
@@ -137,7 +139,7 @@ class Portal:
     async def acall(self, work: Callable[[], Coroutine[None, None, T]], on_event: Emit | None = None) -> T:
         """Like `call` from a running loop: awaits instead of blocking; cancelling the caller cancels the work."""
         here, mail = asyncio.get_running_loop(), asyncio.Queue[Event | None]()
-        call = _Call[T](lambda event: _post(here, mail, event))
+        call = _Call[T](lambda event: _post(here, mail, event), wants_events=on_event is not None)
         try:
             self._submit(call, work)
             while (event := await mail.get()) is not None:
