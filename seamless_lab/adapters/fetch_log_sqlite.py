@@ -30,7 +30,7 @@ class SqliteFetchLog:
             *(record.verdict, json.dumps(record.reasons), record.rows, record.ratio),
             *(json.dumps(record.phases_ms), json.dumps(record.budgets_ms), record.violated),
         )
-        with self._file.writing() as connection:
+        with self._file.writing(durable=False) as connection:  # how fetches did: no data depend on it
             connection.execute(f"INSERT INTO fetch ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
             newest = connection.last_insert_rowid()
             if newest % min(_PRUNE_EVERY, self._records_kept) == 0:
