@@ -166,6 +166,12 @@ def leaves_of(header: Header, bars: Bars, answered: Ranges, *, executor: Executo
     return tuple(leaf for leaves in done for leaf in leaves)
 
 
+def leaf_of(header: Header, cell: int, bars: Bars, answered: Ranges) -> Leaf:
+    """The leaf of one cell: what `leaves_of` gives for some answered slots that are all in it, and their bars."""
+    marks = np.array([[cell, 0, len(bars), 0, len(answered)]], dtype=np.int64)
+    return _leaves(_Batch(header.to_bytes(), bars.frame, answered, marks))[0]
+
+
 def packs_of(header: Header, leaves: Iterable[Leaf]) -> tuple[Pack, ...]:
     """Leaves (in time order) grouped into packs."""
     listed = list(leaves)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from seamless_lab.core.bars import VALUES, Bars
 from seamless_lab.core.cells import leaf_cells, pack_cells
 from seamless_lab.core.conformance import examine
-from seamless_lab.core.digest import Header, content_of, leaves_of, packs_of, root_of
+from seamless_lab.core.digest import Header, content_of, leaf_of, leaves_of, packs_of, root_of
 from seamless_lab.core.observed import Observed, merge
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.raw import RawBars, TimeUnit
@@ -143,6 +143,19 @@ def test_leaves_outside_a_window_are_shared_with_the_whole() -> None:
     window = TimeRange(START + 60 * 500, START + 60 * 3_000)
     part = leaves_of(HEADER, BARS.window(window), ANSWERED.clip(window))
     assert [leaf.digest == whole[leaf.cell] for leaf in part] == [False] + [True] * (len(part) - 1)
+
+
+@pytest.mark.parametrize("timeframe", ["1s", "1m", "15m", "1d", "1w"])
+def test_a_leaf_by_itself_is_the_leaf_among_others(timeframe: str) -> None:
+    header, bars, answered = series(timeframe, START, 2_000)
+    for leaf in leaves_of(header, bars, answered):
+        alone = leaf_of(header, leaf.cell, bars.within(leaf.answered), leaf.answered)
+        assert (alone.cell, alone.digest, alone.rows, alone.answered) == (
+            leaf.cell,
+            leaf.digest,
+            leaf.rows,
+            leaf.answered,
+        )
 
 
 def test_leaves_and_packs_partition_what_is_answered() -> None:

@@ -11,7 +11,7 @@ import polars as pl
 
 from seamless_lab.core.bars import Bars
 from seamless_lab.core.cells import leaf_cells, pack_cells
-from seamless_lab.core.digest import Header, Leaf, Pack, leaves_of, pack_of, root_of
+from seamless_lab.core.digest import Header, Leaf, Pack, leaf_of, pack_of, root_of
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import PackRef, Tree, Version
@@ -131,9 +131,9 @@ def _clipped(header: Header, leaves: Sequence[Leaf], parts: Sequence[pl.DataFram
     for leaf in leaves:
         if _inside(leaf.answered, window):
             shown.append(leaf)
-        else:
-            rest = leaf.answered.clip(window)
-            shown += leaves_of(header, Bars(header.node, header.grid, cut(joined(parts), rest.bounds)), rest)
+        elif len(rest := leaf.answered.clip(window)):
+            bars = Bars(header.node, header.grid, cut(joined(parts), rest.bounds))
+            shown.append(leaf_of(header, leaf.cell, bars, rest))
     return shown
 
 
