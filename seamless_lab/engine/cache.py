@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from threading import Lock
 
 from seamless_lab.core.policy import Domain
 from seamless_lab.core.time import TimeRange
@@ -27,7 +28,7 @@ class CacheKey:
 class ReadCache:
     """The latest `max_entries` sealed reads, none older than `ttl_ms`.
 
-    Entries of a domain are dropped when its world moves to another domain.
+    Entries of a domain are dropped when its world moves to another domain. Thread-safe.
     """
 
     def __init__(self, clock: Clock, emit: Emit, *, max_entries: int, ttl_ms: int) -> None:
@@ -35,14 +36,16 @@ class ReadCache:
         self._max_entries, self._ttl_s = max_entries, ttl_ms / 1000
         self._entries: OrderedDict[CacheKey, tuple[float, Sealed]] = OrderedDict()
         self._domains: dict[str, Domain] = {}
+        self._lock = Lock()
 
     def get(self, key: CacheKey) -> Sealed | None:
         """The cached read, or None."""
-        self._switch(key)
-        kept = self._entries.get(key)
-        if kept is not None and self._clock.monotonic_s() - kept[0] > self._ttl_s:
-            del self._entries[key]
-            kept = None
+        with self._lock:
+            self._switch(key)
+            kept = self._entries.get(key)
+            if kept is not None and self._clock.monotonic_s() - kept[0] > self._ttl_s:
+                del self._entries[key]
+                kept = None
         self._tell("seamless.cache.miss" if kept is None else "seamless.cache.hit", key.node)
         return None if kept is None else kept[1]
 
@@ -50,10 +53,11 @@ class ReadCache:
         """Keep a read."""
         if self._max_entries <= 0:
             return
-        self._entries[key] = (self._clock.monotonic_s(), sealed)
-        self._entries.move_to_end(key)
-        while len(self._entries) > self._max_entries:
-            self._entries.popitem(last=False)
+        with self._lock:
+            self._entries[key] = (self._clock.monotonic_s(), sealed)
+            self._entries.move_to_end(key)
+            while len(self._entries) > self._max_entries:
+                self._entries.popitem(last=False)
 
     def __len__(self) -> int:
         return len(self._entries)

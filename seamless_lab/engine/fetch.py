@@ -14,6 +14,7 @@ from seamless_lab.core.gate import Admission, admit, moves
 from seamless_lab.core.observed import Observed, merge
 from seamless_lab.core.policy import Domain, OnViolation, Phase, Strategy, Verdict
 from seamless_lab.core.ranges import Ranges
+from seamless_lab.core.reference import Selector
 from seamless_lab.core.time import format_time
 from seamless_lab.core.version import Version
 from seamless_lab.engine.answering import Answering, Delivery, tell_findings, where
@@ -110,12 +111,11 @@ class FetchEngine:
         await self.wait_logged()
 
     async def _sealed_answer(self, work: _Work) -> Answer:
-        request, header = work.request, work.request.header
+        request = work.request
         assert request.selector is not None  # the gate admits no sealed read without one
         async with work.budget.phase(Phase.STORAGE):
-            version = await asyncio.to_thread(self._stores.sealed.select, header.node, request.selector)
-            require_same_grid(header, version)
-            sealed = await self._read(work, version)
+            # one change of threads: it costs as much as a week's bars
+            version, sealed = await asyncio.to_thread(self._select_and_read, work, request.selector)
         coverage = self._classify(work, sealed.bars, sealed.answered, Ranges.empty(), version.commit.as_of_ms // 1000)
         if request.strategy is Strategy.FAIL_FAST or request.sla.on_violation is OnViolation.FAIL_FAST:
             _refuse_gaps(request, coverage, "Fill it, then use the new version")
@@ -225,7 +225,7 @@ class FetchEngine:
         header, version = known.header, known.head
         bars, answered, content = Bars.none(header.node, header.grid), Ranges.empty(), ""
         if version is not None:
-            sealed = await self._from_storage(work, lambda: self._read(work, version))
+            sealed = await self._in_thread(work, self._read, work, version)
             bars, answered, content = sealed.bars, sealed.answered, sealed.content
         unsealed = Ranges.empty()
         if work.admission.deliver_tail:
@@ -275,7 +275,14 @@ class FetchEngine:
 
         self._behind.start(fill, failed)
 
-    async def _read(self, work: _Work, version: Version) -> Sealed:
+    def _select_and_read(self, work: _Work, selector: Selector) -> tuple[Version, Sealed]:
+        """A version and its bars; *blocking*."""
+        version = self._stores.sealed.select(work.request.header.node, selector)
+        require_same_grid(work.request.header, version)
+        return version, self._read(work, version)
+
+    def _read(self, work: _Work, version: Version) -> Sealed:
+        """Its bars; *blocking*."""
         request, context = work.request, work.request.context
         key = CacheKey(
             str(request.header.node),
@@ -289,14 +296,16 @@ class FetchEngine:
             work.touched("cache")
             return cached
         work.touched("artifact")
-        sealed = await asyncio.to_thread(self._stores.sealed.read, version, request.window)
+        sealed = self._stores.sealed.read(version, request.window)
         self._cache.put(key, sealed)
         return sealed
 
     def _classify(self, work: _Work, bars: Bars, answered: Ranges, failed: Ranges, now_s: int) -> Coverage:
         grid, stable = work.request.header.grid, self._stores.stable_s(work.request.header, now_s)
+        # Bars are in answered slots only: as many of them as slots are in all of them, and no time is looked at.
+        present = answered if len(bars) * grid.step_s == answered.seconds else bars.slots
         return classify(
-            work.request.window, grid, bars=bars.slots, answered=answered, failed=failed, stable_until_s=stable
+            work.request.window, grid, bars=present, answered=answered, failed=failed, stable_until_s=stable
         )
 
     async def _finish(self, work: _Work, delivery: Delivery) -> Answer:
