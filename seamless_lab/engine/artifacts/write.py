@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
+from functools import partial
 
 from seamless_lab.core.bars import Bars
 from seamless_lab.engine.artifacts.segments import SegmentCodec
@@ -44,10 +45,11 @@ class Writer:
             if item[0] not in self._created:
                 self._create(*item)
 
-        writing = [
-            *(self._executor.submit(write_rows, item) for item in rows),
-            *(self._executor.submit(write_document, item) for item in documents),
-        ]
+        work = [*(partial(write_rows, item) for item in rows), *(partial(write_document, item) for item in documents)]
+        if not work:
+            return
+        writing = [self._executor.submit(write) for write in work[:-1]]
+        work[-1]()  # this thread would only wait: one more sync at a time
         for future in writing:
             future.result()
 
