@@ -106,7 +106,9 @@ class FolderObjects:
             os.unlink(self._locate(path))
 
     def _locate(self, path: str) -> str:
-        if _IMPROPER.search(path):
+        # the search takes microseconds, which a catalogue of ten thousand series feels: most paths show without it
+        suspicious = any(sign in path for sign in ("/.", "//", "\\", "\0")) or path[:1] in ("/", ".")
+        if suspicious and _IMPROPER.search(path):
             raise RequestError(f"{path!r} is no relative path inside a store.", path=path)
         return f"{self._root}/{path.strip('/')}"
 

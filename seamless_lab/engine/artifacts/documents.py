@@ -48,6 +48,11 @@ def checksum(path: str, body: bytes) -> str:
     return hashlib.sha256(path.encode() + b"\n" + body).hexdigest()
 
 
+def carried_checksum(data: bytes) -> str:
+    """The checksum that a document carries, right or wrong."""
+    return data[-_SEAL_BYTES + len(_OPENING) : -len(_CLOSING)].decode("ascii", "replace")
+
+
 def without_checksum(path: str, data: bytes) -> bytes:
     """The document in `data` without its checksum, which was right.
 
@@ -62,7 +67,7 @@ def without_checksum(path: str, data: bytes) -> bytes:
             f"{path} does not match its checksum.",
             hint="Run verify to see what else is damaged, then restore the file from a copy.",
             path=path,
-            expected=data[-_SEAL_BYTES + len(_OPENING) : -len(_CLOSING)].decode("ascii", "replace"),
+            expected=carried_checksum(data),
             found=checksum(path, body),
         )
     return body

@@ -20,7 +20,13 @@ from seamless_lab.core.version import (
     pack_from_bytes,
     tree_from_bytes,
 )
-from seamless_lab.engine.artifacts.documents import checksum, commit_path, data_path, tree_path, without_checksum
+from seamless_lab.engine.artifacts.documents import (
+    carried_checksum,
+    commit_path,
+    data_path,
+    tree_path,
+    without_checksum,
+)
 from seamless_lab.engine.artifacts.recent import Recent
 from seamless_lab.engine.artifacts.rows import NO_ROWS, check_rows, cut, leaves_in, mending, mismatches
 from seamless_lab.engine.artifacts.segments import SegmentCache, SegmentCodec
@@ -62,8 +68,8 @@ class Loader:
     def read_commit(self, node: NodeId, seq: int) -> StoredCommit:
         """One commit as it is stored now."""
         path = commit_path(node, seq)
-        body = without_checksum(path, self.objects.read(path))
-        commit = commit_from_bytes(body, path=path)
+        data = self.objects.read(path)
+        commit = commit_from_bytes(without_checksum(path, data), path=path)
         if commit.seq != seq:
             raise Corrupted(
                 f"{path} holds the commit {commit.seq}.",
@@ -72,7 +78,7 @@ class Loader:
                 expected=seq,
                 found=commit.seq,
             )
-        return StoredCommit(commit, checksum(path, body))
+        return StoredCommit(commit, carried_checksum(data))
 
     def remember_commit(self, node: NodeId, stored: StoredCommit) -> StoredCommit:
         """Keep a commit at hand that was just read or written."""
