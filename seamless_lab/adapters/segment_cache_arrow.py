@@ -14,10 +14,12 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 
-from seamless_lab.core.bars import COLUMNS, SCHEMA
+from seamless_lab.core.bars import SCHEMA
 
 _READ_ONLY = 0o444
 _SUFFIX, _STAMP = ".arrow", ".ok"
+_STAMP_BYTES = 128  # more than three numbers take
+_ARROW = pl.DataFrame(schema=SCHEMA).to_arrow().schema
 _STALE_S = 3_600  # a temporary file this old belongs to nobody alive
 
 
@@ -180,15 +182,20 @@ def _map(path: str) -> tuple[pl.DataFrame, tuple[int, int, int]]:
     finally:
         os.close(descriptor)
     # half the cost of pyarrow.memory_map; the frame's buffers keep the map alive
-    frame = pl.DataFrame(pa.ipc.open_file(pa.py_buffer(mapped)).get_batch(0))
-    if dict(frame.schema) != SCHEMA or tuple(frame.columns) != COLUMNS:
+    batch = pa.ipc.open_file(pa.py_buffer(mapped)).get_batch(0)
+    if not batch.schema.equals(_ARROW):
         raise ValueError(f"{path} holds no bars")
-    return frame, (found.st_ino, found.st_size, found.st_mtime_ns)
+    return pl.DataFrame(batch), (found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def _read_stamp(path: str) -> tuple[int, ...]:
     try:
-        with open(path.removesuffix(_SUFFIX) + _STAMP, encoding="ascii") as file:
-            return tuple(map(int, file.read().split()))
+        descriptor = os.open(path.removesuffix(_SUFFIX) + _STAMP, os.O_RDONLY)
+    except OSError:
+        return ()
+    try:
+        return tuple(map(int, os.read(descriptor, _STAMP_BYTES).split()))  # half the cost of a text file
     except (OSError, ValueError):
         return ()
+    finally:
+        os.close(descriptor)
