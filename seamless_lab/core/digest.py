@@ -45,6 +45,7 @@ CONFORMANCE_VERSION = "v2"
 _BATCH_ROWS = 131_072  # enough that threads rarely meet, few enough to share out evenly
 _SIGN = np.uint64(0x8000_0000_0000_0000)  # the bits of -0.0
 _INFINITY, _NAN = np.uint64(0x7FF0_0000_0000_0000), np.uint64(0x7FF8_0000_0000_0000)
+_LITTLE = np.dtype("<i8")  # made once: reading the text costs more than hashing a range
 _TWO = struct.Struct("<qq")
 
 
@@ -252,7 +253,8 @@ def _digest_children(own: hashlib._Hash, children: Sequence[Child]) -> str:
     for child in children:
         answered = child.answered
         own.update(_int(child.cell) + bytes.fromhex(child.digest) + _int(child.rows) + _int(len(answered)))
-        own.update(answered.starts.astype("<i8").tobytes() + answered.ends.astype("<i8").tobytes())
+        own.update(answered.starts.astype(_LITTLE, copy=False).tobytes())
+        own.update(answered.ends.astype(_LITTLE, copy=False).tobytes())
     return own.hexdigest()
 
 
