@@ -11,7 +11,7 @@ import pytest
 
 from seamless_lab.app.receipts.receipt import read_receipt
 from seamless_lab.errors import ConfigError, DataError
-from tests.app.test_receipts import states
+from tests.app.receipts.verifying import states
 from tests.notebook.kernels import Editor, shown
 from tests.notebook.projects import BTC, ETH, minute, new_project, opened, restate
 from tests.notebook.studies import LOAD, fetch, seamless, study

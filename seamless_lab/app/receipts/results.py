@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from seamless_lab.app.backtest import backtest
 from seamless_lab.app.backtest.recipes import from_recipe
@@ -23,6 +24,9 @@ from seamless_lab.app.result_records import ResultInput, ResultRecord
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.time import TimeRange
 from seamless_lab.errors import DataError, GapsRefused, Interrupted, LookAhead, NotFound, SeamlessError
+
+if TYPE_CHECKING:  # the engine is imported when a query is made again
+    from seamless_lab.app.sql.connection import Limits
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,15 +106,24 @@ def _backtest(wiring: Wiring, door: Door, result: ResultRecord, pins: Mapping[st
 
 
 def _sql(wiring: Wiring, door: Door, result: ResultRecord, pins: Mapping[str, Sequence[str]]) -> str:
-    from seamless_lab.app.sql.connection import Limits
     from seamless_lab.app.sql.query import Query, run
 
     recipe = JsonFacts(result.recipe, "its recipe")
     many = recipe.values.get("universes")
     universes = many if isinstance(many, list) else []
     named = {name: list(refs) if name in universes else refs[0] for name, refs in pins.items()}
-    query = Query(recipe.text("query"), named, limits=Limits(recipe.whole("threads")), volatile=recipe.flag("volatile"))
+    query = Query(recipe.text("query"), named, limits=_limits(recipe), volatile=recipe.flag("volatile"))
     return run(wiring, door, query).digest
+
+
+def _limits(recipe: JsonFacts) -> Limits:
+    """What the query was given; on time and memory a recipe says only limits that are not the default ones."""
+    from seamless_lab.app.sql.connection import MEMORY, TIMEOUT_S, Limits
+
+    match recipe.values.get("timeout_s", TIMEOUT_S), recipe.values.get("memory_limit", MEMORY):
+        case (float() | int() as timeout_s, str() as memory):
+            return Limits(recipe.whole("threads"), timeout_s, memory)
+    raise WrongValue(f"{recipe.where}: timeout_s is a number, and memory_limit a text")
 
 
 def _key(one: ResultInput) -> Key:

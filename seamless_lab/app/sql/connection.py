@@ -46,6 +46,16 @@ class Limits:
         if not _MEMORY.fullmatch(str(self.memory)):
             raise RequestError(f"memory_limit is {self.memory!r}; it is a number with a unit.", hint="For example 4GB.")
 
+    @property
+    def given(self) -> dict[str, object]:
+        """The limits on time and memory that are not the default ones, by the names that `lab.sql` has for them."""
+        both: dict[str, object] = {}
+        if self.timeout_s != TIMEOUT_S:
+            both["timeout_s"] = float(self.timeout_s)
+        if self.memory != MEMORY:
+            both["memory_limit"] = str(self.memory)
+        return both
+
 
 def closed_off(limits: Limits) -> duckdb.DuckDBPyConnection:
     """A connection to a new database in memory that can reach nothing; `furnish` locks it, the caller closes it.

@@ -104,6 +104,7 @@ def _record(result: SqlResult, query: Query, relations: tuple[Relation, ...]) ->
             "threads": query.limits.threads,
             "universes": [relation.name for relation in relations if relation.many],
             "volatile": query.volatile,
+            **query.limits.given,
         },
         repeatable=not {"threads", "volatile"} & set(result.flags),
     )

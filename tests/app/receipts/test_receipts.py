@@ -13,51 +13,16 @@ import pytest
 
 from seamless_lab import crossover
 from seamless_lab.app.cached_files import wrong_files
-from seamless_lab.app.lab import Lab
 from seamless_lab.app.notebooks.checking import State
 from seamless_lab.app.receipts.receipt import ReceiptDamaged, read_receipt, receipt_of
 from seamless_lab.core.policy import Domain
 from seamless_lab.errors import ConfigError, Interrupted, NotFound, RequestError, SqlLimit, StoreBusy
+from tests.app.receipts.verifying import states, worked, written
 from tests.app.rotting import rot
 from tests.app.test_notebook_seal import changed, leaves, other
 from tests.engine.artifacts.making import candidate, days, header_of
-from tests.notebook.projects import BTC, ETH, minute, new_project, opened, restate
+from tests.notebook.projects import BTC, ETH, minute, opened, restate
 from tests.notebook.studies import seamless
-
-
-@pytest.fixture(scope="module")
-def pinned(tmp_path_factory) -> Path:
-    """A project with two pins, and the receipt of a backtest on them."""
-    project = new_project(tmp_path_factory.mktemp("receipts") / "project")
-    for name, node in (("btc", BTC), ("eth", ETH)):
-        window = ("--start", "2024-01-01", "--end", "2024-01-03")
-        assert seamless(project, "pin", name, node, *window).returncode == 0
-    return project
-
-
-@pytest.fixture
-def project(pinned: Path, tmp_path: Path, monkeypatch) -> Path:
-    shutil.copytree(pinned, tmp_path / "copy", copy_function=shutil.copy2)
-    monkeypatch.chdir(tmp_path / "copy")
-    return tmp_path / "copy"
-
-
-def worked(lab: Lab) -> None:
-    """One shipped strategy over two symbols, one strategy that is code, and one fetch."""
-    lab.backtest(crossover(5, 20), pins=["pin:btc", "pin:eth"], fee_bps=10)
-    lab.fetch(BTC, "2024-01-01")
-
-
-def written(lab: Lab, path: Path) -> Path:
-    path.write_text(json.dumps(lab.receipt().to_json(path.parent)))
-    return path
-
-
-def states(found) -> dict[str, list[str]]:
-    by_kind: dict[str, list[str]] = {}
-    for each in found.findings:
-        by_kind.setdefault(each.what, []).append(str(each.state))
-    return by_kind
 
 
 def test_a_receipt_says_what_results_depended_on(project: Path) -> None:
@@ -289,35 +254,6 @@ def test_a_result_that_comes_out_otherwise_differs(project: Path) -> None:
             found = lab.verify_receipt(project / "r.json")
             assert states(found) == {"input": ["same"] * 3, "result": ["differs"]}
             assert "made again it has the digest" in repr(found)
-
-
-def test_queries_are_made_again_from_their_text(project: Path) -> None:
-    with opened(project) as lab:
-        lab.sql("SELECT ts, close FROM btc ORDER BY ts")
-        lab.sql("SELECT b.ts, e.close - b.close AS spread FROM b JOIN e USING (ts) ORDER BY b.ts",
-                {"b": "pin:btc", "e": "pin:eth"}, start="2024-01-02", end="2024-01-03")  # fmt: skip
-        lab.sql("SELECT symbol, ts, volume FROM everything ORDER BY symbol, ts", {"everything": ["pin:btc", "pin:eth"]})
-        lab.sql("SELECT symbol, count(*) AS bars FROM one GROUP BY symbol ORDER BY symbol", {"one": ["pin:btc"]})
-        path = written(lab, project / "r.json")
-        assert states(lab.verify_receipt(path)) == {"input": ["same"] * 4, "result": ["same"] * 4}
-        (project / "seamless.lock").unlink()
-    with opened(project) as lab:
-        assert lab.verify_receipt(path).exit_code == 0, "a receipt needs no lockfile"
-        receipt = read_receipt(path)
-        forged = [replace(each, recipe={**each.recipe, "query": "SELECT 1 AS a"}) for each in receipt.results]
-        path.write_text(json.dumps(replace(receipt, results=tuple(forged)).to_json(project)))
-        assert states(lab.verify_receipt(path))["result"] == ["differs"] * 4
-        lost = [replace(each, recipe={"query": "SELECT 1 AS a"}) for each in receipt.results]
-        path.write_text(json.dumps(replace(receipt, results=tuple(lost)).to_json(project)))
-        assert states(lab.verify_receipt(path))["result"] == ["unknown"] * 4
-
-
-def test_a_query_that_changes_by_itself_cannot_be_verified(project: Path) -> None:
-    with opened(project) as lab:
-        lab.sql("SELECT ts, random() AS r FROM btc ORDER BY ts", volatile=True)
-        found = lab.verify_receipt(written(lab, project / "r.json"))
-    assert found.exit_code == 3
-    assert "changes by itself" in repr(found)
 
 
 def test_what_is_code_needs_its_notebook(project: Path) -> None:
