@@ -47,7 +47,8 @@ class Kind(Enum):
 class Parameter:
     """One parameter. An option `--name-in-kebab-case`, unless `positional`; `repeated` ones collect a tuple.
 
-    `words` gives the allowed words (`WORD`) or suggestions (`TEXT`); it is called when they are needed.
+    `words` gives the allowed words (`WORD`) or suggestions (`TEXT`); it is called when they are needed. `endings` are
+    those of the files that complete it; without any, a `FILE` is completed by all files and other kinds by none.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Parameter:
     short: str = ""
     metavar: str = ""
     words: Callable[[], Iterable[str]] | None = None
+    endings: tuple[str, ...] = ()
 
     @property
     def option(self) -> str:
@@ -139,7 +141,7 @@ class Call(Protocol):
 
 
 HOME = Parameter("home", "Folder of the stores.", Kind.FOLDER, metavar="FOLDER")
-CONFIG = Parameter("config", "Configuration file (YAML).", Kind.FILE, metavar="FILE")
+CONFIG = Parameter("config", "Configuration file (YAML).", Kind.FILE, metavar="FILE", endings=(".yaml", ".yml"))
 EXCHANGE_URL = Parameter(
     "exchange_url", "Ask a sandbox exchange instead of the real ones; needs --home.", metavar="URL"
 )

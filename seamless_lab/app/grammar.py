@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem, ShellComplete, split_arg_stri
 
 from seamless_lab.app.command import COMMON, Command, Kind, Parameter, Place
 from seamless_lab.app.commands import COMMANDS
+from seamless_lab.app.completing_files import completing_files
 from seamless_lab.core.time import parse_duration
 from seamless_lab.errors import InvalidTime, RequestError
 
@@ -82,7 +83,26 @@ def complete(words: Sequence[str], fragment: str, known: Callable[[], Iterable[s
     """
     root = program_of("", known)
     found = ShellComplete(root, {}, "seamless", "").get_completions(list(words), fragment)
-    return [(item.value, item.help or "") for item in found]
+    option = option_part(fragment)
+    typed = fragment.removeprefix(option)
+    return [(f"{option}{text}", said) for item in found for text, said in _spelled(item, typed)]
+
+
+def option_part(fragment: str) -> str:
+    """The `--option=` with which a word begins; what completes it is the value, without that part."""
+    found = re.match(r"--[^=]*=", fragment)
+    return found.group() if found else ""
+
+
+def _spelled(item: CompletionItem, typed: str) -> Iterable[tuple[str, str]]:
+    """The words that an item stands for: files are listed here, where a shell would list them itself."""
+    match item.type:
+        case "file":
+            return completing_files(typed, item.value.split())
+        case "dir":
+            return completing_files(typed, ())
+        case _:
+            return [(item.value, item.help or "")]
 
 
 def unfinished(typed: str) -> tuple[list[str], str]:
@@ -254,12 +274,19 @@ class _Type(click.ParamType):  # type: ignore[type-arg]  # generic only since cl
                 return text
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Words, and for files one item whose value is the patterns that they match: shells know files better."""
+        parameter = self._parameter
+        patterns = " ".join(f"*{ending}" for ending in parameter.endings)
+        files = [CompletionItem(patterns or "*", type="file")] if patterns or parameter.kind is Kind.FILE else []
+        return self._offered(incomplete) + files
+
+    def _offered(self, incomplete: str) -> list[CompletionItem]:
         parameter = self._parameter
         match parameter.kind:
             case Kind.FILE:
-                return [CompletionItem(incomplete, type="file")]
+                return []
             case Kind.FOLDER:
-                return [CompletionItem(incomplete, type="dir")]
+                return [CompletionItem("*", type="dir")]
             case Kind.NODE | Kind.REF:
                 return [CompletionItem(word) for word in self._references(incomplete)]
             case Kind.PIN:

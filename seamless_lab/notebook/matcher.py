@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterable
 
 from IPython.core.completer import (
@@ -13,6 +14,7 @@ from IPython.core.completer import (
     context_matcher,
 )
 
+from seamless_lab.app.completing_files import FILE, FOLDER
 from seamless_lab.app.grammar import complete, unfinished
 
 _LINE = re.compile(r"^\s*(?:[A-Za-z_][\w.]*\s*=\s*)?%seamless\s+(?:[A-Za-z_]\w*\s*<<\s*)?(?P<typed>.*)$")
@@ -30,7 +32,7 @@ def make_matcher(known: Callable[[], Iterable[str]]) -> MatcherAPIv2:
         words, fragment = unfinished(typed)
         found = complete(words, fragment, known)
         return SimpleMatcherResult(
-            completions=[SimpleCompletion(text, type=_type(text, words)) for text, _ in found],
+            completions=[SimpleCompletion(_quoted(text), type=_type(text, said, words)) for text, said in found],
             matched_fragment=fragment,
             suppress=bool(found),
             ordered=True,
@@ -50,8 +52,15 @@ def _typed(context: CompletionContext) -> str | None:
     return found["typed"] if found else None
 
 
-def _type(text: str, words: list[str]) -> str:
+def _quoted(text: str) -> str:
+    """A word as a line takes it: only files have characters that need quotes."""
+    return text if not re.search(r"[\s'\"\\]", text) else shlex.quote(text)
+
+
+def _type(text: str, said: str, words: list[str]) -> str:
     """What JupyterLab shows beside a completion."""
+    if said in (FILE, FOLDER):
+        return said
     if text.startswith("-"):
         return "option"
     if "@" in text:

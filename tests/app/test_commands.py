@@ -135,10 +135,13 @@ KNOWN = ["pin:btc", "pin:eth", "ohlcv:binance:BTC/USDT:1h", NODE, "ohlcv:binance
         ("fetch", "ohlcv:binance:BTC/USDT:1", ["ohlcv:binance:BTC/USDT:1h", NODE]),
         ("fetch", "ohlcv:kr", ["ohlcv:kraken:"]),
         ("fetch", f"{NODE}@", [f"{NODE}@latest", f"{NODE}@lock", f"{NODE}@seq:", f"{NODE}@sha256:"]),
-        ("gaps", f"{NODE}@", []),
+        ("backfill", f"{NODE}@", []),
+        ("gaps", f"{NODE}@la", [f"{NODE}@latest"]),
+        ("fetch x", "--domain=l", ["--domain=live"]),
         ("fetch", "pin:", ["pin:btc", "pin:eth"]),
         ("fetch", "pin:e", ["pin:eth"]),
-        ("gaps", "pin:", []),
+        ("backfill", "pin:", []),
+        ("coverage", "pin:e", ["pin:eth"]),
         ("unpin", "", ["btc", "eth"]),
         ("lock --check btc", "e", ["eth"]),
         ("fetch", "--st", ["--start", "--strategy"]),
@@ -151,6 +154,33 @@ KNOWN = ["pin:btc", "pin:eth", "ohlcv:binance:BTC/USDT:1h", NODE, "ohlcv:binance
     ],
 )
 def test_completion(before: str, fragment: str, found: list[str]) -> None:
+    assert [word for word, _ in complete(before.split(), fragment, lambda: KNOWN)] == found
+
+
+@pytest.mark.parametrize(
+    "before, fragment, found",
+    [
+        ("seal", "", ["my study.ipynb", "studies/", "study.ipynb"]),
+        ("lock --check", "s", ["studies/", "study.ipynb"]),
+        ("lock --check", "", ["btc", "eth", "my study.ipynb", "studies/", "study.ipynb"]),
+        ("lock --check", "studies/", ["studies/deep.ipynb"]),
+        ("verify", "cr", ["crossover.json"]),
+        ("verify", ".", [".hidden.json"]),
+        ("verify x --notebook", "./s", ["./studies/", "./study.ipynb"]),
+        ("fetch x --out", "b", ["bars.csv"]),
+        ("fetch x", "--out=b", ["--out=bars.csv"]),
+        ("fetch x --config", "c", ["conf.yaml"]),
+        ("fetch x --home", "s", ["studies/"]),
+        ("seal", "nowhere/x", []),
+        ("seal", "~nobody-of-that-name/x", []),
+    ],
+)
+def test_files_complete_by_their_endings(tmp_path, monkeypatch, before: str, fragment: str, found: list[str]) -> None:
+    (tmp_path / "studies").mkdir()
+    files = ("study.ipynb", "my study.ipynb", "studies/deep.ipynb", "crossover.json", "bars.csv", "conf.yaml")
+    for name in (*files, ".hidden.json"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
     assert [word for word, _ in complete(before.split(), fragment, lambda: KNOWN)] == found
 
 

@@ -182,6 +182,19 @@ def test_completion_of_lines_and_cells(shell: InteractiveShell) -> None:
     ]
 
 
+def test_files_complete_in_a_line(shell: InteractiveShell, tmp_path, monkeypatch) -> None:
+    (tmp_path / "studies").mkdir()
+    (tmp_path / "study.ipynb").touch()
+    (tmp_path / "my study.ipynb").touch()
+    monkeypatch.chdir(tmp_path)
+    assert completed(shell, "%seamless lock --check st") == [
+        "%seamless lock --check studies/",
+        "%seamless lock --check study.ipynb",
+    ]
+    assert completed(shell, "%seamless receipt my") == ["%seamless receipt 'my study.ipynb'"]
+    assert completed(shell, "%seamless receipt --out=stud") == ["%seamless receipt --out=studies/"]
+
+
 def test_completion_leaves_other_lines_alone(shell: InteractiveShell) -> None:
     ran(shell, "seamlessly = 1")
     assert "seamlessly" in completed(shell, "seamles")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from seamless_lab.app.command import Call, Command, Kind, Parameter
-from seamless_lab.app.commands.parameters import END, START, existing, needs_start
+from seamless_lab.app.commands.parameters import END, START, TABLES, existing, needs_start
 from seamless_lab.errors import RequestError
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ BACKTEST = Command(
     "The same bars and the same code give the same digest.",
     (
         Parameter("strategy", "crossover:FAST:SLOW, FILE.py:FUNCTION or FILE.sql.", positional=True, required=True,
-                  metavar="STRATEGY"),
+                  metavar="STRATEGY", endings=(".py", ".sql")),
         Parameter("refs", "Sealed bars: pin:NAME or NODE@SELECTOR.", Kind.REF, positional=True, repeated=True,
                   metavar="REF"),
         START,
@@ -87,7 +87,7 @@ BACKTEST = Command(
         Parameter("slippage_bps", "How much worse than the open a fill's price is.", metavar="BPS"),
         Parameter("allow_gaps", "Accept slots without an answer.", Kind.FLAG),
         Parameter("out", "Write the equity of every bar to FILE.parquet or FILE.csv.", Kind.FILE, short="o",
-                  metavar="FILE"),
+                  metavar="FILE", endings=TABLES),
         Parameter("force", "Let --out replace a file with other content.", Kind.FLAG),
     ),
     (

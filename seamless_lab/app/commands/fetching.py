@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from seamless_lab.app.command import Call, Command, Kind, Parameter
-from seamless_lab.app.commands.parameters import END, NODE, START
+from seamless_lab.app.commands.parameters import END, NODE, START, TABLES
 from seamless_lab.core.policy import Domain, Strategy
 
 if TYPE_CHECKING:
@@ -84,7 +84,11 @@ FETCH = Command(
         Parameter("max_lag", "How old the newest bar may be (live domain): 90s, 5m.", Kind.DURATION),
         Parameter("min_coverage", "Smallest acceptable coverage: 0.98 or 98%.", Kind.RATIO),
         Parameter(
-            "out", "Write the bars to FILE.parquet or FILE.csv, unless the answer is refused.", Kind.FILE, short="o"
+            "out",
+            "Write the bars to FILE.parquet or FILE.csv, unless the answer is refused.",
+            Kind.FILE,
+            short="o",
+            endings=TABLES,
         ),
         Parameter("force", "Let --out replace a file with other content.", Kind.FLAG),
     ),

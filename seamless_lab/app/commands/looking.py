@@ -114,9 +114,11 @@ LOOK_BACK = (
         "One version, all versions of a node, or the whole store. Of a receipt: reads its inputs again, makes again "
         "what can be made from it, compares the code of its notebook; exit code 3 if something cannot be verified.",
         (
-            replace(REF, required=False, help="NODE, NODE@SELECTOR, pin:NAME or RECEIPT.json."),
+            replace(REF, required=False, help="NODE, NODE@SELECTOR, pin:NAME or RECEIPT.json.", endings=(".json",)),
             Parameter("run", "Of a receipt: run its notebook too, in a fresh kernel.", Kind.FLAG),
-            Parameter("notebook", "Of a receipt: where its notebook is.", Kind.FILE, metavar="FILE"),
+            Parameter(
+                "notebook", "Of a receipt: where its notebook is.", Kind.FILE, metavar="FILE", endings=(".ipynb",)
+            ),
         ),
         ("verify", "verify ohlcv:binance:BTC/USDT:1m@latest", "verify crossover.receipt.json --run"),
         verify,

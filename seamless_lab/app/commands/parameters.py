@@ -24,6 +24,7 @@ END = Parameter(
     "end", "First moment not wanted; may be left out when --start is a day, week, month or year.", Kind.TIME,
     metavar="T",
 )  # fmt: skip
+TABLES = (".parquet", ".csv")
 FROM = replace(START, required=True)
 WINDOW = "Without a window: from the first to the last slot that is known."
 NAMED = ("--home", "SEAMLESS_HOME")

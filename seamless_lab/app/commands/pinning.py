@@ -108,7 +108,7 @@ PIN = (
         "writes nothing without --yes: what moves is not a program's version but the ground under results.",
         (
             Parameter("names", "Pins, by default all; or, with --check, sealed notebooks: which cells would read other "
-                      "data today.", Kind.PIN, positional=True, repeated=True, metavar="NAME"),
+                      "data today.", Kind.PIN, positional=True, repeated=True, metavar="NAME", endings=(".ipynb",)),
             Parameter("check", "Read and hash the pinned bars again.", Kind.FLAG),
             Parameter("rebuild", "With --check: acquire them from the exchanges again, elsewhere.", Kind.FLAG),
             Parameter("update", "Say what the newest versions would change.", Kind.FLAG),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seamless_lab.app.command import Call, Command, Kind, Parameter
-from seamless_lab.app.commands.parameters import END, START, existing
+from seamless_lab.app.commands.parameters import END, START, TABLES, existing
 from seamless_lab.errors import RequestError
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ SQL = Command(
     "what could change them is flagged. docs/sql.md has the macros and what is refused.",
     (
         Parameter("query", "The SELECT, as one word in quotes.", positional=True, metavar="QUERY"),
-        Parameter("file", "Read the query from a file.", Kind.FILE),
+        Parameter("file", "Read the query from a file.", Kind.FILE, endings=(".sql",)),
         Parameter(
             "pin", "What a name in the query stands for: a pin, NODE@SELECTOR, or pin:GLOB* for a universe. Repeat it "
             "for more names, or with one name for a universe.", repeated=True, metavar="NAME=REF",
@@ -101,7 +101,7 @@ SQL = Command(
         Parameter("timeout", "Give up after this long: 90s, 5m.", Kind.DURATION),
         Parameter("memory", "What the query may take besides the bars, such as 4GB.", metavar="SIZE"),
         Parameter("volatile", "Allow functions of the clock and of chance; the result is marked.", Kind.FLAG),
-        Parameter("out", "Write the rows to FILE.parquet or FILE.csv.", Kind.FILE, short="o"),
+        Parameter("out", "Write the rows to FILE.parquet or FILE.csv.", Kind.FILE, short="o", endings=TABLES),
         Parameter("force", "Let --out replace a file with other content.", Kind.FLAG),
     ),
     (

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from seamless_lab.app.lab import Lab
     from seamless_lab.app.results import Result
 
-NOTEBOOK = Parameter("notebook", "A notebook's file.", Kind.FILE, positional=True, metavar="NOTEBOOK")
+NOTEBOOK = Parameter(
+    "notebook", "A notebook's file.", Kind.FILE, positional=True, metavar="NOTEBOOK", endings=(".ipynb",)
+)
 
 
 def seal(call: Call, *, notebook: str | None) -> Result:
@@ -84,7 +86,14 @@ SEAL = (
         "and versions, under a digest of its own that holds on any machine. verify RECEIPT.json reproduces it.",
         (
             NOTEBOOK,
-            Parameter("out", "Write it to FILE: .json (for verify) or .txt.", Kind.FILE, short="o", metavar="FILE"),
+            Parameter(
+                "out",
+                "Write it to FILE: .json (for verify) or .txt.",
+                Kind.FILE,
+                short="o",
+                metavar="FILE",
+                endings=(".json", ".txt"),
+            ),
             Parameter("force", "Replace a file that has other content.", Kind.FLAG),
         ),
         ("receipt", "receipt notebooks/crossover.ipynb --out crossover.receipt.json"),
