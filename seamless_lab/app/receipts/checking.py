@@ -156,7 +156,10 @@ def software_notes(receipt: Receipt) -> tuple[str, ...]:
 def _input(found: FoundInput) -> Finding:
     read = found.input.read
     start, end = ends(read.window)
-    return Finding("input", f"{short_ref(read.written)} {start} to {end}", found.state, found.why or found.note)
+    name = f"{short_ref(read.written)} {start} to {end}"
+    if found.why:
+        return Finding("input", name, found.state, found.why, found.notes)
+    return Finding("input", name, found.state, "; ".join(found.notes))
 
 
 def _result(made: MadeAgain, ran: set[tuple[str, str]]) -> Finding:

@@ -2,46 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from seamless_lab.app.lock.lockfile import Pin
 from seamless_lab.app.lock.pins import located
 from seamless_lab.app.notebooks.checking import FreshStores, State
 from seamless_lab.app.receipts.receipt import Input
+from seamless_lab.app.receipts.statements import at_odds, in_lock, in_store, refuted
 from seamless_lab.app.wiring import Wiring
-from seamless_lab.core.identity import parse_node
 from seamless_lab.core.version import Version
 from seamless_lab.engine.artifacts import SealedStore
-from seamless_lab.errors import ConfigError, DataError, NotFound, RequestError, SeamlessError
+from seamless_lab.errors import ConfigError, DataError, NotFound, SeamlessError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FoundInput:
-    """One input today. `version` and `store` are None unless its bars are the same; `why` says what is not."""
+    """One input today.
+
+    `version` and `store` are None unless its bars are the same. `why` says what stands against it, `notes` where store,
+    lockfile or the receipt itself say something else of what is not the bars.
+    """
 
     input: Input
     state: State
     why: str = ""
-    note: str = ""
+    notes: tuple[str, ...] = ()
     version: Version | None = None
     store: SealedStore | None = None
 
 
 def find_inputs(wiring: Wiring, fresh: FreshStores, inputs: Sequence[Input]) -> list[FoundInput]:
     """Look for the bars of each input, by their content, in the home's store and in those that the lockfile names."""
-    stores = _stores(wiring)
-    return [_found(fresh, stores, each) for each in inputs]
-
-
-def _stores(wiring: Wiring) -> list[SealedStore]:
-    """The stores that a receipt made here may have read: the home's, then those of pins."""
-    found = {wiring.sealed.url: wiring.sealed}
     try:
         lock = wiring.pins.found()
     except ConfigError:  # an unreadable lockfile: the home's store may do
         lock = None
-    for pin in () if lock is None else lock.pins.values():
+    pins = {} if lock is None else lock.pins
+    stores, contradictions = _stores(wiring, pins), at_odds(inputs)
+    found = []
+    for each in inputs:
+        one, read = _found(fresh, stores, each), each.read
+        told = (contradictions.get((read.node, read.seq), ""), in_lock(wiring.pins, pins, read))
+        found.append(replace(one, notes=(*one.notes, *filter(None, told))))
+    return found
+
+
+def _stores(wiring: Wiring, pins: Mapping[str, Pin]) -> list[SealedStore]:
+    """The stores that a receipt made here may have read: the home's, then those of pins."""
+    found = {wiring.sealed.url: wiring.sealed}
+    for pin in pins.values():
         try:
             store = wiring.pins.store(pin)
         except (ConfigError, NotFound):  # a folder that is gone: another store may do
@@ -51,14 +61,15 @@ def _stores(wiring: Wiring) -> list[SealedStore]:
 
 
 def _found(fresh: FreshStores, stores: Sequence[SealedStore], wanted: Input) -> FoundInput:
-    """The first store that has the bars; else what the stores have instead, which outweighs having nothing."""
+    """The first store that has the bars as the receipt says, or has them; else what others have instead, or nothing."""
     tried = []
     for store in stores:
         found = _in_store(fresh, store, wanted)
-        if found.state is State.SAME:
+        if found.state is State.SAME and not found.notes:
             return found
         tried.append(found)
-    return next((each for each in tried if each.state is State.DIFFERS), tried[0])
+    states = (State.SAME, State.DIFFERS, State.UNKNOWN)
+    return next(each for state in states for each in tried if each.state is state)
 
 
 def _in_store(fresh: FreshStores, known: SealedStore, wanted: Input) -> FoundInput:
@@ -82,23 +93,15 @@ def _in_store(fresh: FreshStores, known: SealedStore, wanted: Input) -> FoundInp
         return FoundInput(wanted, State.DIFFERS, f"its bars have the content sha256:{audit.content[:16]}.")
     if said := _misstated(wanted, audit.rows):
         return FoundInput(wanted, State.DIFFERS, said)
-    other = version.tree.fingerprint != read.fingerprint
-    note = f"found in sha256:{version.tree.fingerprint[:16]}, which has another history" if other else ""
-    return FoundInput(wanted, State.SAME, note=note, version=version, store=store)
+    note = in_store(store, version, read)
+    return FoundInput(wanted, State.SAME, notes=(note,) if note else (), version=version, store=store)
 
 
 def _misstated(wanted: Input, rows: int) -> str:
     """What a receipt says of its bars that they do not bear out; empty when it says nothing wrong."""
-    read = wanted.read
-    if read.rows != rows:
-        return f"the receipt says {read.rows:,} rows, and there are {rows:,}."
-    if read.ref != (ref := f"{read.node}@sha256:{read.fingerprint[:16]}"):
-        return f"the receipt names it {read.ref}, and it is {ref}."
-    try:
-        named = parse_node(read.written.partition("@")[0])
-    except RequestError:  # a pin, whose name says nothing of what it holds
-        return ""
-    return "" if named == read.node else f"the receipt says that {read.written} was read, and it is {read.node}."
+    if wanted.read.rows != rows:
+        return f"the receipt says {wanted.read.rows:,} rows, and there are {rows:,}."
+    return refuted(wanted.read)
 
 
 def _instead(store: SealedStore, wanted: Input) -> FoundInput:
