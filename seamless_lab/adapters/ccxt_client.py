@@ -159,7 +159,8 @@ class CcxtClient:
         params = {} if ask.until_s is None else {"until": ask.until_s * 1000 - 1}
         await self._guard(lambda: self._exchange.fetch_ohlcv(symbol, timeframe, since, ask.limit, params), call)
         market = self._exchange.market(symbol)
-        frame = to_frame(call.rows, lambda row: self._exchange.parse_ohlcv(row, market))
+        rows, call.rows = call.rows, []  # a cancelled timer of the loop keeps the call for seconds
+        frame = to_frame(rows, lambda row: self._exchange.parse_ohlcv(row, market))
         used = call.headers.get("x-mbx-used-weight-1m", "")
         return Answer(frame, int(used) if used.isdigit() else None)
 

@@ -1,0 +1,44 @@
+"""What a client keeps of an answer, besides its columns."""
+
+from __future__ import annotations
+
+import weakref
+from contextvars import Context, copy_context
+from typing import Any
+
+from seamless_lab.adapters.ccxt_client import CcxtClient, _guarded
+from seamless_lab.adapters.ccxt_paging import Ask, Purpose
+
+
+class Row(list[object]):
+    """A row that tells when it is gone."""
+
+
+class Exchange:
+    """As ccxt's: while it asks, timers are set, and each keeps the context it was set in."""
+
+    id = "x"
+
+    def __init__(self) -> None:
+        self.timers: list[Context] = []
+        self.seen: list[weakref.ref[Row]] = []
+
+    async def fetch_ohlcv(self: Any, *_: object) -> object:
+        self.timers.append(copy_context())
+        rows = [Row([1_735_689_600_000 + 60_000 * place, 1.5, 2.5, 0.5, 1.0, 7.0]) for place in range(3)]
+        self.seen += map(weakref.ref, rows)
+        return self.parse_ohlcvs(rows)
+
+    def market(self, symbol: str) -> dict[str, object]:
+        return {}
+
+    def parse_ohlcv(self, row: list[Any], market: object) -> list[float]:
+        return [int(float(row[0])), *(float(value) for value in row[1:6])]
+
+
+async def test_the_rows_of_an_answer_are_gone_once_they_are_columns() -> None:
+    exchange = _guarded(Exchange)()
+    answer = await CcxtClient(exchange).page("BTC/USDT", "1m", Ask(Purpose.PAGE, 60, 0, None, 3))
+    assert answer.frame.height == 3
+    assert len(exchange.timers) == 1
+    assert [row() for row in exchange.seen] == [None] * 3, "hundreds of pages would be searched for garbage"
