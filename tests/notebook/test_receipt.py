@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from seamless_lab.app.receipts.receipt import read_receipt
-from seamless_lab.errors import ConfigError, DataError
+from seamless_lab.errors import ConfigError, DataError, RequestError
 from tests.app.receipts.verifying import states
 from tests.notebook.kernels import Editor, shown
 from tests.notebook.projects import BTC, ETH, minute, new_project, opened, restate
@@ -61,6 +61,7 @@ def test_running_the_notebook_again_reproduces_all_of_it_and_writes_nothing(proj
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "reproduced" in ran.stdout
     assert "made again by its notebook" in ran.stdout
+    assert ran.stdout.startswith("running study.ipynb in a fresh kernel\n")
     assert files(project) == before
 
 
@@ -118,6 +119,29 @@ def test_a_notebook_that_moved_is_named(project: Path) -> None:
         assert states(found)["code"] == ["unknown"]
         assert "--notebook" in repr(found)
         assert states(lab.verify_receipt("r.json", notebook="elsewhere/study.ipynb"))["code"] == ["same"]
+
+
+def test_a_notebook_elsewhere_is_run_only_when_the_user_names_it(project: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    shutil.move(project / "study.ipynb", elsewhere / "study.ipynb")
+    document = json.loads((project / "r.json").read_text())
+    (project / "r.json").write_text(json.dumps({**document, "notebook_path": "../elsewhere/study.ipynb"}))
+    ran = seamless(project, "verify", "r.json", "--run")
+    assert ran.returncode == 2
+    assert "nothing was run" in ran.stderr
+    assert f"--run --notebook {elsewhere / 'study.ipynb'}" in ran.stderr
+    assert "running" not in ran.stdout
+    assert seamless(project, "verify", "r.json").returncode == 3, "its code may be compared"
+    heard: list[Path] = []
+    with opened(project) as lab:
+        with pytest.raises(RequestError, match="names the notebook"):
+            lab.verify_receipt("r.json", run=True, on_run=heard.append)
+        assert heard == []
+        (elsewhere / "broken").touch()
+        found = lab.verify_receipt("r.json", run=True, notebook=elsewhere / "study.ipynb", on_run=heard.append)
+    assert heard == [elsewhere / "study.ipynb"]
+    assert states(found)["run"] == ["differs"]
 
 
 def test_a_notebook_that_fails_is_named_with_its_cell(project: Path) -> None:

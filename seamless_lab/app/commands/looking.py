@@ -10,6 +10,8 @@ from seamless_lab.app.commands.parameters import ANY_NODE, END, REF, START, WIND
 from seamless_lab.errors import NotFound, RequestError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from seamless_lab.app.results import Result
 
 
@@ -45,7 +47,11 @@ def verify(call: Call, *, ref: str | None, run: bool, notebook: str | None) -> R
         )
     lab = existing(call, ref)
     if ref is not None and ref.endswith(".json"):
-        return lab.verify_receipt(ref, run=run, notebook=notebook)
+
+        def told(place: Path) -> None:
+            call.tell(f"running {place} in a fresh kernel")
+
+        return lab.verify_receipt(ref, run=run, notebook=notebook, on_run=told)
     if run or notebook is not None:
         raise RequestError(
             f"{'--run' if run else '--notebook'} is for receipts.", hint="Name one: seamless verify RECEIPT.json --run"
@@ -117,7 +123,11 @@ LOOK_BACK = (
             replace(REF, required=False, help="NODE, NODE@SELECTOR, pin:NAME or RECEIPT.json.", endings=(".json",)),
             Parameter("run", "Of a receipt: run its notebook too, in a fresh kernel.", Kind.FLAG),
             Parameter(
-                "notebook", "Of a receipt: where its notebook is.", Kind.FILE, metavar="FILE", endings=(".ipynb",)
+                "notebook",
+                "Of a receipt: where its notebook is; --run needs it for one outside its folder and the project.",
+                Kind.FILE,
+                metavar="FILE",
+                endings=(".ipynb",),
             ),
         ),
         ("verify", "verify ohlcv:binance:BTC/USDT:1m@latest", "verify crossover.receipt.json --run"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from seamless_lab.app.lab.opened import Opened
@@ -62,7 +63,12 @@ class Vouching(Opened):
         return about(made, results) if results else made
 
     def verify_receipt(
-        self, receipt: str | Path, *, run: bool = False, notebook: str | Path | None = None
+        self,
+        receipt: str | Path,
+        *,
+        run: bool = False,
+        notebook: str | Path | None = None,
+        on_run: Callable[[Path], None] | None = None,
     ) -> ReceiptCheck:
         """Read the inputs of a receipt again, make its results again, and compare the code of its notebook.
 
@@ -73,12 +79,17 @@ class Vouching(Opened):
         run
             Run the notebook too, in a fresh kernel; its file is left as it is.
         notebook
-            Where the notebook is, if not where it was.
+            Where the notebook is, if not where it was. One that lies neither in the receipt's folder nor in the project
+            is run only when it is named here.
+        on_run
+            Gets the notebook before it is run.
 
         Raises
         ------
         ReceiptDamaged
             If the receipt was changed after it was written.
+        RequestError
+            For `run`, if there is no notebook that may be run.
         """
         place = None if notebook is None else Path(notebook)
-        return verify_receipt(self.wiring, Path(receipt), place, run=run)
+        return verify_receipt(self.wiring, Path(receipt), place, run=run, on_run=on_run)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,16 +10,15 @@ from seamless_lab.app.cached_files import wrong_files
 from seamless_lab.app.notebooks.checking import FreshStores, State
 from seamless_lab.app.notebooks.file import read_notebook
 from seamless_lab.app.notebooks.show import DIGITS, ends, short_ref, table
-from seamless_lab.app.reads import ReadRecord
 from seamless_lab.app.receipts.inputs import FoundInput, find_inputs
 from seamless_lab.app.receipts.receipt import Receipt, read_receipt
 from seamless_lab.app.receipts.replay import NotebookFailed, replay
 from seamless_lab.app.receipts.results import MadeAgain, make_again
+from seamless_lab.app.receipts.running import differences, notebook_to_run
 from seamless_lab.app.render.view import Badge, Block, Column, Fact, Facts, Note, Tone, View, plural
 from seamless_lab.app.results import Json, Rendered
 from seamless_lab.app.software import versions
 from seamless_lab.app.wiring import Wiring
-from seamless_lab.errors import NotFound, RequestError
 
 _COLUMNS = (Column("checked"), Column("what", code=True), Column("today"))
 _TONES = {State.SAME: Tone.GOOD, State.DIFFERS: Tone.BAD, State.UNKNOWN: Tone.WARN}
@@ -104,25 +103,24 @@ class ReceiptCheck(Rendered):
         }
 
 
-def verify_receipt(wiring: Wiring, path: Path, notebook: Path | None, *, run: bool) -> ReceiptCheck:
+def verify_receipt(
+    wiring: Wiring, path: Path, notebook: Path | None, *, run: bool, on_run: Callable[[Path], None] | None = None
+) -> ReceiptCheck:
     """Read the inputs again, make the results again, and compare the notebook; `run` runs it in a fresh kernel.
+
+    `on_run` gets the notebook before it is run.
 
     Raises
     ------
     NotFound, RequestError, ReceiptDamaged
         If there is no receipt, or not the one that was written: nothing of it is verified then.
     RequestError
-        For `run` without a notebook.
+        For `run` without a notebook, or with one that only the receipt names and that lies elsewhere.
     ConfigError
         For `run` where nbclient is not installed.
     """
     receipt = read_receipt(path)
-    place = notebook or receipt.notebook_path
-    if run and (receipt.notebook is None or place is None):
-        raise RequestError(
-            f"{path} is of no notebook, so there is nothing to run.",
-            hint="Leave --run out; or name the notebook with --notebook, if the receipt has one.",
-        )
+    place = notebook_to_run(receipt, path, notebook, wiring.home) if run else notebook or receipt.notebook_path
     fresh = FreshStores(wiring)
     inputs = find_inputs(wiring, fresh, receipt.inputs)  # first: what is made again is made from checked files
     made = make_again(wiring, receipt.results, inputs)
@@ -130,6 +128,8 @@ def verify_receipt(wiring: Wiring, path: Path, notebook: Path | None, *, run: bo
     ran: list[Finding] = []
     seen: set[tuple[str, str]] = set()
     if run and place is not None and code and code[0].state is State.SAME:
+        if on_run is not None:
+            on_run(place)
         try:
             rerun = replay(place, wiring.home)
         except NotebookFailed as error:
@@ -176,10 +176,9 @@ def _code(digest: str, place: Path | None) -> Finding:
     """Whether the notebook's code is that of the receipt."""
     if place is None:
         return Finding("code", "notebook", State.UNKNOWN, "the receipt does not say where its notebook is: --notebook")
-    try:
-        found = read_notebook(place)
-    except NotFound:
+    if not place.is_file():  # nor is a device or a pipe opened, which a receipt may name and which has no end
         return Finding("code", place.name, State.UNKNOWN, f"there is no notebook {place}; name it with --notebook")
+    found = read_notebook(place)
     if found.digest != digest:
         said = f"its code is another than when the receipt was made: sha256:{found.digest[:DIGITS]}"
         return Finding("code", place.name, State.DIFFERS, said)
@@ -188,28 +187,7 @@ def _code(digest: str, place: Path | None) -> Finding:
 
 def _run(name: str, receipt: Receipt, rerun: Receipt) -> Finding:
     """What running the notebook gave, against the receipt: the data that it read, and the results."""
-    before, after = ({_asked(each.read): each.read.content for each in one.inputs} for one in (receipt, rerun))
-    said = [
-        f"{short_ref(key[0])} {key[2]} {_now(before.get(key), after.get(key))}"
-        for key in {**before, **after}
-        if before.get(key) != after.get(key)
-    ]
-    made, again = ([f"{each.kind} {each.digest[:DIGITS]}" for each in one.results] for one in (receipt, rerun))
-    said += [f"{each} does not come out" for each in made if each not in again]
-    said += [f"{each} comes out instead" for each in again if each not in made]
+    said = differences(receipt, rerun)
     if not said:
         return Finding("run", name, State.SAME)
-    return Finding("run", name, State.DIFFERS, "run again, it gives something else", tuple(said))
-
-
-def _now(before: str | None, after: str | None) -> str:
-    if after is None:
-        return "is not read"
-    if before is None:
-        return "is read too"
-    return f"has the content {after[:DIGITS]} instead of {before[:DIGITS]}"
-
-
-def _asked(read: ReadRecord) -> tuple[str, str, str]:
-    """What a read asked for."""
-    return (read.written, str(read.node), str(read.window))
+    return Finding("run", name, State.DIFFERS, "run again, it gives something else", said)
