@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from inspect import isfunction
+
 from seamless_lab.app.lab.comparing import Comparing
 from seamless_lab.app.lab.fetching import Fetching
 from seamless_lab.app.lab.filling import Filling
@@ -39,3 +41,8 @@ class Lab(Fetching, Filling, Looking, Comparing, Researching, Pinning, Vouching)
     ...     bars.ref
     'ohlcv:binance:BTC/USDT:1m@sha256:…'
     """
+
+
+for _part in Lab.__mro__[1:-1]:  # Python's own errors name a function by its class: users know one, not its parts
+    for _verb in filter(isfunction, vars(_part).values()):
+        _verb.__qualname__ = f"{Lab.__name__}.{_verb.__name__}"

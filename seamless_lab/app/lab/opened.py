@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from types import TracebackType
-from typing import Self
+from typing import Never, Self
 
 from seamless_lab.app import (
     inspect,
@@ -16,6 +17,8 @@ from seamless_lab.app.portal import Portal
 from seamless_lab.app.wiring import Wiring, wire
 from seamless_lab.engine.events import Emit
 from seamless_lab.errors import ConfigError, RequestError
+
+_PARAMETERS = ("home", "config", "overrides", "exchange_url")
 
 
 class Opened:
@@ -28,7 +31,10 @@ class Opened:
         config: str | None = None,
         overrides: Mapping[str, object] | None = None,
         exchange_url: str | None = None,
+        **unknown: Never,
     ) -> None:
+        if unknown:
+            raise _no_parameter(next(iter(unknown)))
         if exchange_url is not None:
             named_home = bool(home or os.environ.get("SEAMLESS_HOME"))
             overrides = {**stood_in(exchange_url, named_home=named_home), **(overrides or {})}
@@ -109,3 +115,10 @@ class Opened:
                 hint="Open a new Lab in the new process, started with multiprocessing's forkserver or spawn.",
                 process=self._process,
             )
+
+
+def _no_parameter(name: str) -> TypeError:
+    """The error of a keyword that no lab has; Python itself suggests near ones since 3.13 only."""
+    near = get_close_matches(name, _PARAMETERS, n=1, cutoff=0.5)
+    guess = f"Did you mean {near[0]}?" if near else f"It has {', '.join(_PARAMETERS)}."
+    return TypeError(f"Lab has no parameter {name!r}. {guess}")
