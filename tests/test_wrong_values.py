@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import re
 import subprocess
 import sys
@@ -13,6 +15,7 @@ import pytest
 from seamless_lab import Lab, crossover
 from seamless_lab.app.home import FOLDER
 from seamless_lab.cli import main
+from seamless_lab.cli.screen import Screen
 from seamless_lab.errors import SeamlessError
 from tests.pages import ROOT
 from tests.sealed_market import seal, walk
@@ -133,11 +136,42 @@ def test_a_stop_while_the_program_loads_is_one_line_and_130() -> None:
         "        if name == sys.argv[1]: os.kill(os.getpid(), signal.SIGINT)\n"
         "sys.meta_path.insert(0, Stop())\n"
         "from seamless_lab.cli import main\n"
-        "sys.exit(main(['doctor']))\n"
+        "sys.exit(main(sys.argv[2:]))\n"
     )
-    for module in ("seamless_lab.app.grammar", "seamless_lab.cli.screen", "seamless_lab.app.render"):
-        done = subprocess.run([sys.executable, "-c", program, module], capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stderr) == (130, "error[E-STOP]: Stopped.\n"), module
+    for module in ("seamless_lab.cli.line", "seamless_lab.app.grammar", "seamless_lab.app.render"):
+        for options in ([], ["--json"]):
+            words = [sys.executable, "-c", program, module, "doctor", *options]
+            done = subprocess.run(words, capture_output=True, text=True, check=False)
+            if options:
+                stopped = {"code": "E-STOP", "message": "Stopped.", "hint": "", "facts": {}}
+                assert (json.loads(done.stdout), done.stderr) == ({"error": stopped}, ""), module
+            else:
+                assert (done.stdout, done.stderr) == ("", "error[E-STOP]: Stopped.\n"), module
+            assert done.returncode == 130
+
+
+def test_what_goes_wrong_after_the_answer_is_no_second_object(project: Path) -> None:
+    out, err = io.StringIO(), io.StringIO()
+    screen = Screen.of(out, err, {}, json=True)
+    with Lab() as lab:
+        screen.show(lab.lock())
+    assert screen.refuse("E-STOP", "Stopped.", "", {}, 130) == 130
+    assert "error" not in json.loads(out.getvalue())
+    assert err.getvalue() == "error[E-STOP]: Stopped.\n"
+
+
+def test_a_parameter_that_no_lab_has_is_named_with_its_near_match() -> None:
+    with pytest.raises(TypeError, match=r"^Lab has no parameter 'hom'\. Did you mean home\?$"):
+        Lab(hom="x")
+    with pytest.raises(
+        TypeError, match=r"^Lab has no parameter 'foo'\. It has home, config, overrides, exchange_url\.$"
+    ):
+        Lab(foo=1)
+
+
+def test_an_unknown_argument_names_the_lab_and_not_what_it_is_made_of(project: Path) -> None:
+    with Lab() as lab, pytest.raises(TypeError, match=r"^Lab\.fetch\(\) got an unexpected keyword argument 'strt'"):
+        lab.fetch(NODE, strt="2024-01-01")
 
 
 def test_the_front_page_shows_how_a_script_uses_a_sandbox(tmp_path: Path, monkeypatch) -> None:

@@ -18,6 +18,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from seamless_lab.cli import line  # takes long enough to be stopped meanwhile
 
         return line.carry_out(arguments)
-    except KeyboardInterrupt:
-        sys.stderr.write(f"error[{Interrupted.code}]: Stopped.\n")
+    except KeyboardInterrupt:  # before there is a screen to say it on
+        if "--json" in (sys.argv[1:] if arguments is None else arguments):
+            error = f'{{"code":"{Interrupted.code}","message":"Stopped.","hint":"","facts":{{}}}}'
+            sys.stdout.write(f'{{"error":{error}}}\n')
+            sys.stdout.flush()
+        else:
+            sys.stderr.write(f"error[{Interrupted.code}]: Stopped.\n")
         return Interrupted.exit_code

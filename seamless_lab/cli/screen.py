@@ -24,7 +24,8 @@ class Screen:
     """Where a command writes: answers to `out`, everything else to `err`.
 
     `json`: answers and refusals are one JSON object on `out`. `place`: options that every command shown carries, so
-    that it means the same lab when it is copied.
+    that it means the same lab when it is copied. `answered`: the one object is out, and what goes wrong after it
+    is said on `err`.
     """
 
     out: TextIO
@@ -33,6 +34,7 @@ class Screen:
     colored: bool
     static: bool
     place: str = ""
+    answered: bool = False
 
     @classmethod
     def of(cls, out: TextIO, err: TextIO, environment: Mapping[str, str], *, json: bool) -> Screen:
@@ -84,7 +86,7 @@ class Screen:
     def refuse(self, code: str, message: str, hint: str, facts: Mapping[str, Fact], exit_code: int) -> int:
         """An error: on standard error in two lines, or as JSON on standard output; gives the exit code back."""
         hint = placed(hint, self.place)
-        if self.json:
+        if self.json and not self.answered:
             self._object({"error": {"code": code, "message": message, "hint": hint, "facts": dict(facts)}})
         else:
             self.note(f"error[{code}]: {message}")
@@ -94,6 +96,7 @@ class Screen:
 
     def _object(self, value: Mapping[str, object]) -> None:
         text = orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS, default=str).decode()
+        self.answered = True
         print(text, file=self.out, flush=True)
 
 
