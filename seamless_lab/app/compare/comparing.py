@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from seamless_lab.app.compare import ROWS
 from seamless_lab.app.compare.history_results import BarHistory, WindowHistory
-from seamless_lab.app.compare.results import ROWS, Compared, DiffResult, RollbackResult
+from seamless_lab.app.compare.results import Compared, DiffResult, RollbackResult
 from seamless_lab.app.door import Asked, Door
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.digest import Header

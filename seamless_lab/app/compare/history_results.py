@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from seamless_lab.app.compare import ROWS
 from seamless_lab.app.compare import history_views as views
-from seamless_lab.app.compare.results import ROWS
 from seamless_lab.app.render.view import View
 from seamless_lab.app.results import spelling
 from seamless_lab.app.results.base import Json, Rendered

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from seamless_lab.app.compare import views
+from seamless_lab.app.compare import ROWS, views
 from seamless_lab.app.render.view import View
 from seamless_lab.app.results import spelling
 from seamless_lab.app.results.base import Json, Rendered
@@ -16,9 +16,6 @@ from seamless_lab.core.identity import NodeId
 from seamless_lab.core.time import TimeRange, format_time_ms
 from seamless_lab.core.version import Commit, Version
 from seamless_lab.engine.artifacts import Counts, Difference
-
-ROWS = 20
-"""Bars shown in full, unless somebody asks for more or fewer."""
 
 _UTC = pl.Datetime("us", "UTC")
 

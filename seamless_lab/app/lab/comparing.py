@@ -1,12 +1,16 @@
-"""Verbs about versions in time."""
+"""Verbs about versions in time. What they are made of is imported when one is called: most sessions call none."""
 
 from __future__ import annotations
 
-from seamless_lab.app.compare import comparing
-from seamless_lab.app.compare.history_results import BarHistory, WindowHistory
-from seamless_lab.app.compare.results import ROWS, DiffResult, RollbackResult
+from typing import TYPE_CHECKING
+
+from seamless_lab.app.compare import ROWS
 from seamless_lab.app.lab.opened import Opened
 from seamless_lab.core.time import TimeLike
+
+if TYPE_CHECKING:
+    from seamless_lab.app.compare.history_results import BarHistory, WindowHistory
+    from seamless_lab.app.compare.results import DiffResult, RollbackResult
 
 
 class Comparing(Opened):
@@ -43,6 +47,8 @@ class Comparing(Opened):
         SeamlessError
             As the references deserve.
         """
+        from seamless_lab.app.compare import comparing
+
         refs = [ref] if other is None else [ref, other]
         return comparing.diff(self.wiring, self.door, refs, start, end, store=store, rows=rows)
 
@@ -76,6 +82,8 @@ class Comparing(Opened):
         NotFound
             If the series has no version.
         """
+        from seamless_lab.app.compare import comparing
+
         return comparing.history(self.wiring, self.door, ref, at, end, store=store, rows=rows)
 
     def rollback(self, ref: str, *, write: bool = False, rows: int = ROWS) -> RollbackResult:
@@ -103,6 +111,8 @@ class Comparing(Opened):
         ClockSkew
             If the clock is more than 5 s behind the newest version.
         """
+        from seamless_lab.app.compare import comparing
+
         plan = comparing.plan_rollback(self.wiring, self.door, ref, rows=rows)
         if not write or not plan.changes:
             return plan

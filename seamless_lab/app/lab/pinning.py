@@ -1,20 +1,18 @@
-"""Verbs about the lockfile."""
+"""Verbs about the lockfile. What they are made of is imported when one is called."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from seamless_lab.app.lab.opened import Opened
-from seamless_lab.app.lock import check as lock_check
-from seamless_lab.app.lock import pinning
-from seamless_lab.app.lock import rebuild as lock_rebuild
-from seamless_lab.app.lock import update as lock_update
-from seamless_lab.app.lock.pin_results import LockShown, Pinned, Unpinned
-from seamless_lab.app.lock.pinning import PinWish
-from seamless_lab.app.lock.results import LockCheck
-from seamless_lab.app.lock.update_results import LockUpdate
 from seamless_lab.core.time import TimeLike
 from seamless_lab.engine.events import Emit
+
+if TYPE_CHECKING:
+    from seamless_lab.app.lock.pin_results import LockShown, Pinned, Unpinned
+    from seamless_lab.app.lock.results import LockCheck
+    from seamless_lab.app.lock.update_results import LockUpdate
 
 
 class Pinning(Opened):
@@ -55,15 +53,21 @@ class Pinning(Opened):
         GapsRefused
             If the window has slots without an answer and `allow_gaps` is not set.
         """
-        wish = PinWish(name, ref, start, end, store, replace, allow_gaps)
+        from seamless_lab.app.lock import pinning
+
+        wish = pinning.PinWish(name, ref, start, end, store, replace, allow_gaps)
         return pinning.pin(self.wiring, self.door, self.wiring.pins, wish)
 
     def unpin(self, name: str) -> Unpinned:
         """Take a name out of the lockfile; the sealed bars stay."""
+        from seamless_lab.app.lock import pinning
+
         return pinning.unpin(self.wiring.pins, name)
 
     def lock(self) -> LockShown:
         """The lockfile: pins, engines and notebooks."""
+        from seamless_lab.app.lock.pin_results import LockShown
+
         return LockShown(self.wiring.pins.found(), str(self.wiring.pins.path))
 
     def check_lock(
@@ -73,14 +77,19 @@ class Pinning(Opened):
 
         With `rebuild` the bars come from the exchanges instead of the stores; what comes is thrown away afterwards.
         """
+        from seamless_lab.app.lock import check
+        from seamless_lab.app.lock import rebuild as rebuilding
+
         pins = self.wiring.pins
         if not rebuild:
-            return lock_check.check(self.wiring, pins, names)
-        lock, chosen = lock_check.chosen_pins(pins, names)
-        with lock_rebuild.scratch_of(self.wiring) as scratch:
-            acquired = self._portal.call(lambda: lock_rebuild.acquire(scratch, chosen), on_event)
-            return lock_rebuild.compared(pins, lock, scratch, acquired)
+            return check.check(self.wiring, pins, names)
+        lock, chosen = check.chosen_pins(pins, names)
+        with rebuilding.scratch_of(self.wiring) as scratch:
+            acquired = self._portal.call(lambda: rebuilding.acquire(scratch, chosen), on_event)
+            return rebuilding.compared(pins, lock, scratch, acquired)
 
     def update_lock(self, names: Sequence[str] = (), *, write: bool = False) -> LockUpdate:
         """What the newest versions of their series make of the pins (by default all); with `write`, pinned at once."""
-        return lock_update.update(self.wiring, self.door, self.wiring.pins, names, write=write)
+        from seamless_lab.app.lock import update
+
+        return update.update(self.wiring, self.door, self.wiring.pins, names, write=write)

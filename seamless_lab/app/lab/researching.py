@@ -1,16 +1,17 @@
-"""Verbs that compute with sealed bars."""
+"""Verbs that compute with sealed bars. What they are made of is imported when one is called."""
 
 from __future__ import annotations
 
-from seamless_lab.app.backtest import BacktestResult, PinsLike, StrategyLike, Trading, backtest
+from typing import TYPE_CHECKING
+
 from seamless_lab.app.lab.opened import Opened
 from seamless_lab.app.sql.connection import MEMORY, TIMEOUT_S, Limits
-from seamless_lab.app.sql.query import Query
-from seamless_lab.app.sql.query import run as run_query
-from seamless_lab.app.sql.relations import PinsLike as SqlPins
-from seamless_lab.app.sql.result import SqlResult
-from seamless_lab.core.backtest.sleeve import Costs
 from seamless_lab.core.time import TimeLike
+
+if TYPE_CHECKING:
+    from seamless_lab.app.backtest import BacktestResult, PinsLike, StrategyLike
+    from seamless_lab.app.sql.relations import PinsLike as SqlPins
+    from seamless_lab.app.sql.result import SqlResult
 
 
 class Researching(Opened):
@@ -70,6 +71,9 @@ class Researching(Opened):
         --------
         >>> lab.backtest(crossover(20, 100), pins=["pin:btc", "pin:eth"], fee_bps=10)  # doctest: +SKIP
         """
+        from seamless_lab.app.backtest import Trading, backtest
+        from seamless_lab.core.backtest.sleeve import Costs
+
         trading = Trading(Costs(fee_bps, slippage_bps), capital, allow_gaps, check_lookahead)
         return backtest(self.wiring, self.door, strategy, pins, start, end, trading)
 
@@ -122,5 +126,7 @@ class Researching(Opened):
         --------
         >>> lab.sql("SELECT ts, sma(close, 20, ts) AS mean FROM btc ORDER BY ts")  # doctest: +SKIP
         """
+        from seamless_lab.app.sql.query import Query, run
+
         limits = Limits(threads, timeout_s, memory_limit)
-        return run_query(self.wiring, self.door, Query(query, pins, start, end, limits, volatile))
+        return run(self.wiring, self.door, Query(query, pins, start, end, limits, volatile))

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from seamless_lab.app.sql.macros import MACROS, creating
-from seamless_lab.app.sql.relations import Relation
 from seamless_lab.core.numbers import require_number
 from seamless_lab.errors import ConfigError, RequestError
 
 if TYPE_CHECKING:
     import duckdb
+
+    from seamless_lab.app.sql.relations import Relation  # a lab knows the limits before it reads anything
 
 TIMEOUT_S = 120.0
 MEMORY = "4GB"
