@@ -12,9 +12,14 @@ from dataclasses import dataclass
 from math import isnan, nan
 from typing import Any
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from seamless_lab.core.bars import COLUMNS, VALUES
+
+_ROWS_OF_NUMBERS = pa.list_(pa.float64())
+_LARGEST_EXACT = 2.0**53  # whole numbers above have no float of their own
 
 RowParser = Callable[[object], Sequence[object]]
 """ccxt's: one raw row to `[ts_ms, open, high, low, close, volume]`."""
@@ -57,21 +62,43 @@ def to_frame(rows: Sequence[object], parse: RowParser) -> pl.DataFrame:
     if not rows:
         return pl.DataFrame(schema={"ts": pl.Int64, **dict.fromkeys(VALUES, pl.Float64)})
     layout = learn_layout(rows[0], parse)
-    columns = None if layout is None else _columns(rows, layout)
-    if columns is not None and layout is not None:
-        frame = pl.DataFrame([_times(columns[0], layout.unit_ms), *map(_numbers, VALUES, columns[1:])])
-        if _agrees(frame.row(0), parse(rows[0])):
+    if layout is not None:
+        frame = _frame_of_numbers(rows, layout)
+        if frame is None:
+            frame = _frame_of_columns(rows, layout)
+        if frame is not None and _agrees(frame.row(0), parse(rows[0])):
             return frame
     parsed = [[*parse(row), *[None] * len(COLUMNS)][: len(COLUMNS)] for row in rows]
     columns = [list(column) for column in zip(*parsed, strict=True)]
     return pl.DataFrame([_times(columns[0], 1), *map(_numbers, VALUES, columns[1:])])
 
 
-def _columns(rows: Sequence[Any], layout: Layout) -> list[list[object]] | None:
+def _frame_of_numbers(rows: Sequence[object], layout: Layout) -> pl.DataFrame | None:
+    """The frame of equally long rows that hold nothing but numbers; None where a value needs a closer look."""
+    first = rows[0]
+    if not isinstance(first, list) or not all(type(value) in (int, float) for value in first):
+        return None
     try:
-        return [[row[place] for row in rows] for place in layout.places]
+        lists = pa.array(rows, type=_ROWS_OF_NUMBERS)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):  # text, or a whole number that no float is equal to
+        return None
+    if lists.null_count or lists.values.null_count or (np.diff(lists.offsets) != len(first)).any():
+        return None
+    table = lists.values.to_numpy().reshape(-1, len(first))
+    columns = [np.ascontiguousarray(table[:, place]) for place in layout.places]
+    times = columns[0]
+    if not ((np.abs(times) < _LARGEST_EXACT) & (times == np.floor(times))).all():
+        return None
+    ts = pl.Series("ts", times.astype(np.int64) * layout.unit_ms)
+    return pl.DataFrame([ts, *map(pl.Series, VALUES, columns[1:])])
+
+
+def _frame_of_columns(rows: Sequence[Any], layout: Layout) -> pl.DataFrame | None:
+    try:
+        columns = [[row[place] for row in rows] for place in layout.places]
     except (TypeError, LookupError):  # rows of another shape than the first
         return None
+    return pl.DataFrame([_times(columns[0], layout.unit_ms), *map(_numbers, VALUES, columns[1:])])
 
 
 def _agrees(ours: tuple[object, ...], theirs: Sequence[object]) -> bool:

@@ -78,6 +78,51 @@ def test_decimal_text_becomes_the_nearest_float(values: list[Any]) -> None:
     assert dict(got.schema) == SCHEMA
 
 
+NUMBERS = st.one_of(st.integers(-(2**70), 2**70), st.sampled_from([0, 1, 0.0, 1.0]), st.floats())
+
+
+@given(st.lists(st.tuples(*[NUMBERS] * 5), min_size=1, max_size=20), st.sampled_from([int, float]))
+def test_numbers_become_the_floats_that_they_are(values: list[tuple[float, ...]], kind: type) -> None:
+    rows = [[kind(1591478520000 + 60_000 * place), *row] for place, row in enumerate(values)]
+    got = to_frame(rows, parser_of_numbers)
+    assert dict(got.schema) == SCHEMA
+    expected = pl.DataFrame([[int(ts), *map(float, row)] for ts, *row in rows], schema=SCHEMA, orient="row")
+    assert got.equals(expected)
+
+
+def parser_of_numbers(row: Any) -> list[Any]:
+    return [int(float(row[0])), *map(float, row[1:6])]
+
+
+@pytest.mark.parametrize("odd, expected", [("abc", "abc"), (None, None), (2**60 + 1, 2.0**60)])
+def test_what_is_no_number_among_numbers_is_not_taken_for_one(odd: object, expected: object) -> None:
+    rows: list[object] = [[1591478520000 + place, 2.5, 3.5, 1.5, 2.0, 7.0] for place in range(3)]
+    rows[1] = [1591478520001, 2.5, odd, 1.5, 2.0, 7.0]
+    frame = to_frame(rows, parser_of_numbers)
+    assert frame["high"][1] == expected
+    assert frame["low"].to_list() == [1.5] * 3
+
+
+@pytest.mark.parametrize("row", [[1591478520001, 2.5, 3.5], None, [1591478520001, 2.5, 3.5, 1.5, 2.0, 7.0, 8.0]])
+def test_a_row_of_another_shape_among_numbers_shifts_no_value(row: object) -> None:
+    page: list[object] = [[1591478520000 + place, 2.5, 3.5, 1.5, 2.0, 7.0] for place in range(3)]
+    page[1] = row
+    frame = to_frame(page, lambda row: (row or [])[:6])  # type: ignore[index,operator]  # as lenient as ccxt's
+    assert frame.row(2) == (1591478520002, 2.5, 3.5, 1.5, 2.0, 7.0)
+
+
+def test_a_column_of_true_and_false_is_no_column_of_numbers() -> None:
+    frame = to_frame([[1591478520000, 2.5, True, 1.5, 2.0, 7.0]] * 2, parser_of_numbers)
+    assert frame["high"].dtype == pl.String
+
+
+@pytest.mark.parametrize("late", [1591478520000.5, float("nan"), float("inf")])
+def test_a_time_that_is_no_millisecond_is_not_rounded(late: float) -> None:
+    frame = to_frame([[ts, 2.5, 3.5, 1.5, 2.0, 7.0] for ts in (1591478520000.0, late)], parser_of_numbers)
+    assert frame["ts"].dtype != pl.Int64
+    assert str(float(frame["ts"].cast(pl.String)[1])) == str(late)
+
+
 @pytest.mark.parametrize("bad", ["abc", "", "1,5", True, [1], {"a": 1}])
 def test_text_that_is_no_number_stays_text(bad: object) -> None:
     rows = [BINANCE, [BINANCE[0], bad, *BINANCE[2:]]]
