@@ -85,6 +85,7 @@ class Publisher:
         self._tell(published, window, world, begun_s)
         # Without a commit the head holds the same answers, known for longer: asking again has told nothing.
         self._forget(header, commit.observed if published.created else firm)
+        self._fold(known.head, published.version)
         return published.version
 
     async def rollback(self, target: Version, *, world: str = "default") -> Published:
@@ -152,6 +153,26 @@ class Publisher:
         wide = TimeRange(min(known.window.start, held.start), max(known.window.end, held.end))
         everything = self._stores.know(known.header, wide, now_s=known.now_s)
         return everything if len(everything.fresh - Ranges.single(known.window)) else known
+
+    def _fold(self, before: Version | None, after: Version) -> None:
+        """Fold the last pack that was written leaf by leaf, once another one has begun.
+
+        What is sealed is sealed: a leaf that cannot be read is told about, and is for a read or `verify` to refuse.
+        """
+        packs = before.tree.packs if before is not None else ()
+        if not packs or after.tree.packs[-1].cell == packs[-1].cell:
+            return
+        node = after.header.node
+        facts: dict[str, Field] = {"node_id": str(node), "interval": after.header.grid.step_s}
+        try:
+            written = self._stores.sealed.compact(node, since_s=packs[-1].cell)
+        except Corrupted as error:
+            facts |= {"error": error.message}
+        else:
+            if not written:
+                return
+            facts |= {"files": len(written)}
+        self._emit(Event("seamless.artifact.compacted", self._stores.clock.now_ms(), facts))
 
     def _seal(self, candidate: Candidate) -> Published:
         try:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from seamless_lab.app.command import Call, Command, Kind, Parameter
-from seamless_lab.app.commands.parameters import END, FROM, NODE, START, existing, needs_start
+from seamless_lab.app.commands.parameters import ANY_NODE, END, FROM, NODE, START, existing, needs_start
 
 if TYPE_CHECKING:
     from seamless_lab.app.results import Result
@@ -21,6 +22,11 @@ def publish(call: Call, *, node: str, start: str | None, end: str | None) -> Res
     """Seal."""
     needs_start(start, end)
     return existing(call).publish(node, start, end)
+
+
+def compact(call: Call, *, node: str | None) -> Result:
+    """Fold and sweep."""
+    return existing(call).compact(node)
 
 
 ACT = (
@@ -48,5 +54,14 @@ ACT = (
         (NODE, START, END),
         ("publish ohlcv:binance:BTC/USDT:1m",),
         publish,
+    ),
+    Command(
+        "compact",
+        "Fold finished months into one file each, and delete leftovers.",
+        "Days are sealed as they come and folded when the next month begins; this folds the rest, and deletes files of "
+        "killed publishers that are older than a day. Changes no bar and no digest.",
+        (replace(ANY_NODE, help="Only this series; by default all of the store."),),
+        ("compact", "compact ohlcv:binance:BTC/USDT:1m"),
+        compact,
     ),
 )

@@ -6,10 +6,15 @@ from seamless_lab.app.lab.opened import Opened
 from seamless_lab.app.results import (
     BackfillPlan,
     BackfillResult,
+    CompactReport,
+    Folded,
     Manifest,
 )
 from seamless_lab.core.digest import Header
+from seamless_lab.core.identity import NodeId
+from seamless_lab.core.reference import Latest
 from seamless_lab.core.time import TimeLike
+from seamless_lab.engine.artifacts import SealedStore
 from seamless_lab.engine.events import Emit
 from seamless_lab.engine.jobs import Backfilled
 
@@ -72,6 +77,23 @@ class Filling(Opened):
         header = self.door.series(node)
         window = self.door.window(header, start, end) if start is not None else None
         return Manifest(self._portal.call(lambda: self.wiring.jobs.publish(header, window)))
+
+
+    def compact(self, node: str | None = None) -> CompactReport:
+        """Fold finished months into one file each, and delete what no version reaches and is older than a day.
+
+        Of a node, or of all of the home's store. Changes no digest. Sealing folds a month by itself when the next one
+        begins; what is left to this are late days, and leftovers of publishers that were killed.
+        """
+        store = self.wiring.sealed
+        nodes = tuple(store.nodes()) if node is None else (self.door.node(node),)
+        return CompactReport(store.url, tuple(_folded(store, one) for one in nodes))
+
+
+def _folded(store: SealedStore, node: NodeId) -> Folded:
+    store.select(node, Latest())
+    written, swept = store.compact(node), store.sweep(node)
+    return Folded(node, len(written), len(swept.paths), swept.size_bytes)
 
 
 def _backfill_result(header: Header, done: Backfilled) -> BackfillResult:

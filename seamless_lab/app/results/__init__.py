@@ -6,14 +6,16 @@ from seamless_lab.app.results.base import Json, Rendered, Result
 from seamless_lab.app.results.fetching import FetchResult, with_time
 from seamless_lab.app.results.filling import BackfillPlan, BackfillResult
 from seamless_lab.app.results.looking import CoverageResult, GapTable, OneVersion, SlaReport
-from seamless_lab.app.results.sealed import ArtifactList, Manifest, VerifyReport
+from seamless_lab.app.results.sealed import ArtifactList, CompactReport, Folded, Manifest, VerifyReport
 
 __all__ = [
     "ArtifactList",
     "BackfillPlan",
     "BackfillResult",
+    "CompactReport",
     "CoverageResult",
     "FetchResult",
+    "Folded",
     "GapTable",
     "Json",
     "Manifest",

@@ -10,6 +10,7 @@ from seamless_lab.app import views
 from seamless_lab.app.render.view import View
 from seamless_lab.app.results import spelling
 from seamless_lab.app.results.base import Json, Rendered
+from seamless_lab.core.identity import NodeId
 from seamless_lab.core.time import format_time_ms
 from seamless_lab.core.version import Version
 
@@ -119,4 +120,42 @@ class VerifyReport(Rendered):
             "offenders": list(self.offenders),
             "cached_files_removed": list(self.dropped),
             "verified": not self.offenders,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What compacting did to one node: files written, leftovers deleted."""
+
+    node: NodeId
+    written: int
+    swept: int
+    swept_bytes: int
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class CompactReport(Rendered):
+    """What compacting did, node by node; no digest changed."""
+
+    store: str
+    nodes: tuple[Folded, ...]
+    exit_code: int = 0
+
+    def view(self) -> View:
+        """What is shown, as a value."""
+        return views.compact(self)
+
+    def to_dict(self) -> Json:
+        """The report as JSON values."""
+        return {
+            "store": self.store,
+            "nodes": [
+                {
+                    "node": str(one.node),
+                    "files_written": one.written,
+                    "files_swept": one.swept,
+                    "bytes_swept": one.swept_bytes,
+                }
+                for one in self.nodes
+            ],
         }

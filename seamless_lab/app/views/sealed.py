@@ -11,7 +11,7 @@ from seamless_lab.app.views.wording import TABLE_ROWS, day, size
 from seamless_lab.core.time import format_time, format_time_ms
 
 if TYPE_CHECKING:  # results import this module to show themselves; here they are names only
-    from seamless_lab.app.results import ArtifactList, Manifest, VerifyReport
+    from seamless_lab.app.results import ArtifactList, CompactReport, Manifest, VerifyReport
     from seamless_lab.core.version import Json
 
 
@@ -79,6 +79,21 @@ def verify(result: VerifyReport) -> View:
     bad = len(result.offenders)
     badge = Badge(f"{bad:,} damaged", Tone.BAD) if bad else Badge("verified", Tone.GOOD)
     return View("verify", badge, "", tuple(blocks))
+
+
+def compact(result: CompactReport) -> View:
+    """What was folded and what was deleted, of the nodes where something was."""
+    done = [one for one in result.nodes if one.written or one.swept]
+    columns = (Column("node", code=True), Column("files written", right=True), Column("leftovers deleted", right=True))
+    rows = tuple(
+        (str(one.node), f"{one.written:,}", f"{one.swept:,} ({size(one.swept_bytes)})" if one.swept else "0")
+        for one in done[:TABLE_ROWS]
+    )
+    blocks: tuple[Block, ...] = (Table(columns, rows, left_out=len(done) - len(rows)),) if rows else ()
+    facts = Facts((Fact("store", result.store, volatile=True, code=True),))
+    written = sum(one.written for one in done)
+    badge = Badge(plural(written, "file") + " written" if done else "nothing to do", Tone.GOOD)
+    return View("compact", badge, plural(len(result.nodes), "sealed dataset"), (*blocks, facts))
 
 
 def _flags(flags: object) -> str:

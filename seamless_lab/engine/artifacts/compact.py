@@ -11,8 +11,10 @@ from seamless_lab.engine.artifacts.rows import joined
 from seamless_lab.engine.artifacts.write import Writer
 
 
-def compact(loader: Loader, version: Version, *, now_s: int) -> tuple[str, ...]:
+def compact(loader: Loader, version: Version, *, now_s: int, since_s: int | None = None) -> tuple[str, ...]:
     """Write the pack files that a version lacks and whose time is over; returns their paths.
+
+    `since_s` leaves out packs that begin before it.
 
     Leaf files stay: the versions that were sealed while the pack was open are made of them. Idempotent, and safe at
     any time.
@@ -23,6 +25,8 @@ def compact(loader: Loader, version: Version, *, now_s: int) -> tuple[str, ...]:
     paths = []
     for ref in tree.packs:
         path = data_path(node, ref.digest)
+        if since_s is not None and ref.cell < since_s:
+            continue
         if ref.rows and cells.slots(ref.cell).end <= now_s and not loader.objects.exists(path):
             bars = Bars(node, grid, joined(loader.frames(tree.header, ref, newest=True)).rechunk())
             Writer(loader.objects, loader.executor).write_all([], [(path, bars)], loader.codec)

@@ -40,6 +40,8 @@ class SealedStore:
         Stamps `as_of`.
     executor
         Threads that hash, decode and write; not the one on which the store's methods are called.
+    elsewhere
+        What to do about a node that this store does not have, in a sentence; empty where nobody knows better.
     """
 
     def __init__(
@@ -48,7 +50,7 @@ class SealedStore:
         self._objects = objects
         self._clock = clock
         self._loader = Loader(objects, segments, cache, executor)
-        self._resolver = Resolver(self._loader)
+        self._resolver = Resolver(self._loader, elsewhere)
 
     @property
     def url(self) -> str:
@@ -214,13 +216,19 @@ class SealedStore:
         """
         return audit(self._loader, version, window, witness or NoSegmentCache())
 
-    def compact(self, node: NodeId) -> tuple[str, ...]:
+    def compact(self, node: NodeId, *, since_s: int | None = None) -> tuple[str, ...]:
         """Fold leaf files of the newest version's finished packs into one file each; returns the paths written.
 
-        Changes no digest. Safe beside readers and publishers, and when killed.
+        Changes no digest. Safe beside readers and publishers, and when killed. `since_s` leaves out packs that begin
+        before it.
+
+        Raises
+        ------
+        Corrupted
+            If stored bytes do not match their digests; names the file.
         """
-        head = self.head(node)
-        return () if head is None else compact(self._loader, head, now_s=self._clock.now_ms() // 1_000)
+        head, now_s = self.head(node), self._clock.now_ms() // 1_000
+        return () if head is None else compact(self._loader, head, now_s=now_s, since_s=since_s)
 
     def sweep(self, node: NodeId, *, older_than_s: int = OLDER_THAN_S) -> Swept:
         """Delete a node's files that no commit reaches and that are older than `older_than_s`. Safe beside publishers.
