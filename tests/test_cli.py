@@ -95,7 +95,7 @@ def test_a_day_of_work(seamless: Terminal, tmp_path: Path) -> None:
     assert (code, pinned["sources"]) == (0, ["artifact"])
     code, manifest = seamless.json("manifest", first)
     assert manifest["fingerprint"] == pinned["fingerprint"]
-    for line in (["verify"], ["coverage", NODE], ["sla"], ["publish", NODE], ["doctor"], ["config"]):
+    for line in (["verify"], ["coverage", NODE], ["sla"], ["publish", NODE], ["compact"], ["doctor"], ["config"]):
         code, out, _ = seamless(*line)
         assert (line, code) == (line, 0)
         assert out.strip()
@@ -119,7 +119,7 @@ def test_all_commands_spell_moments_and_digests_alike(seamless: Terminal) -> Non
     assert seamless("pin", "btc", NODE)[0] == 0
     for words in (
         ["fetch", "pin:btc", "--domain", "research"], ["coverage", NODE], ["gaps", NODE, "--start", "2024-02"],
-        ["backfill", NODE, "--start", "2024-02", "--plan"], ["publish", NODE], ["artifacts"], ["artifacts", NODE],
+        ["backfill", NODE, "--start", "2024-02", "--plan"], ["publish", NODE], ["compact"], ["artifacts"], ["artifacts", NODE],
         ["manifest", NODE], ["verify"], ["sla"], ["history", NODE], ["history", NODE, "--at", "2024-03-02T00:00Z"],
         ["diff", f"{NODE}@seq:1", f"{NODE}@latest"], ["rollback", f"{NODE}@seq:1"], ["pin"], ["lock"],
         ["lock", "--check"], ["lock", "--update"], ["sql", "SELECT count(*) AS bars FROM btc"],

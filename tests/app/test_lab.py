@@ -260,9 +260,9 @@ def test_a_version_is_never_silently_exchanged_for_another(lab, day) -> None:
 
 
 @pytest.mark.parametrize("selector", ["seq:1", "latest", "2024-06-02"])
-@pytest.mark.parametrize("name", ["coverage", "gaps", "artifacts", "backfill", "plan", "publish", "sla", "live"])
+@pytest.mark.parametrize("name", ["artifacts", "backfill", "plan", "publish", "compact", "sla", "live"])
 def test_a_version_is_refused_where_none_is_read(lab, day, name, selector) -> None:
-    window = () if name in ("artifacts", "sla", "live") else ("2024-06-01",)
+    window = () if name in ("artifacts", "compact", "sla", "live") else ("2024-06-01",)
     with pytest.raises(RequestError, match="names a version") as caught:
         list(getattr(lab, name)(f"{NODE}@{selector}", *window))
     assert NODE in caught.value.hint

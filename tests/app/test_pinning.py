@@ -183,7 +183,7 @@ def test_the_versions_of_a_pins_store_can_be_listed(lab, project) -> None:
     listed = lab.artifacts("pin:sol")
     assert (listed.store, listed.frame["seq"].to_list()) == (str(project / "vendor" / "artifacts"), [1])
     with pytest.raises(RequestError, match="names a version") as refused:
-        lab.coverage("pin:sol")
+        lab.sla("pin:sol")
     assert refused.value.hint == "Write ohlcv:binance:SOL/USDT:1h"
 
 
