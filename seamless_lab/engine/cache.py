@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from threading import Lock
 
@@ -58,6 +58,14 @@ class ReadCache:
             self._entries.move_to_end(key)
             while len(self._entries) > self._max_entries:
                 self._entries.popitem(last=False)
+
+    def clear(self) -> None:
+        """Drop all reads: some of them may be of rows that were found to be wrong."""
+        with self._lock:
+            dropped = Counter(key.node for key in self._entries)
+            self._entries.clear()
+        for node, count in dropped.items():
+            self._tell("seamless.cache.purge", node, dropped=count)
 
     def __len__(self) -> int:
         return len(self._entries)

@@ -7,6 +7,7 @@ import random
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import chdir
 from pathlib import Path
 
@@ -427,6 +428,21 @@ def test_a_cached_file_that_rotted_unseen_is_found_and_removed(
         assert said == [wrong_files(wrong)]
         assert lab.sql(query).frame["s"][0] == right
         assert not any(check.notes for check in lab.check_lock().pins)
+
+
+@pytest.mark.parametrize("check", [Lab.check_lock, Lab.verify, lambda lab: lab.verify("pin:btc")])
+def test_a_fetch_after_a_check_gives_no_bars_that_were_kept_from_a_wrong_file(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, check: Callable[[Lab], object]
+) -> None:
+    monkeypatch.setenv("SEAMLESS_CACHE_DIR", str(tmp_path / "cache"))
+    with Lab() as lab:
+        right = lab.fetch("pin:btc").content
+        close = lab.fetch("pin:btc").frame["close"].sum()
+        assert rot(tmp_path / "cache")
+        assert lab.fetch("pin:btc").frame["close"].sum() != close, "kept in memory, which is the file's"
+        check(lab)
+        again = lab.fetch("pin:btc")
+        assert (again.content, again.frame["close"].sum()) == (right, close)
 
 
 @pytest.mark.parametrize("ref", ["pin:btc", HOURLY, f"{HOURLY}@seq:1", None])

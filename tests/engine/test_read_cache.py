@@ -38,6 +38,10 @@ def test_hits_misses_and_purges_are_told(tmp_path, exchange) -> None:
         assert cache_events(heard) == ["miss"], "another window is another read"
         lab.fetch(NODE, START, START + DAY, domain="live")
         assert cache_events(heard) == ["purge", "miss"], "a world that moves to another domain starts afresh"
+        lab.wiring.read_cache.clear()
+        assert cache_events(heard) == ["purge"]
+        lab.fetch(NODE, START, START + DAY, domain="live")
+        assert cache_events(heard) == ["miss"]
         lab.fetch(NODE, START, START + DAY, world="other")
         assert cache_events(heard) == ["miss"]
         lab.fetch(NODE, START, START + DAY, domain="live")

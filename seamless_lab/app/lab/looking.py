@@ -63,10 +63,14 @@ class Looking(Opened):
 
     def verify(self, ref: str | None = None) -> VerifyReport:
         """Rehash everything that a version (or a node, or the whole store) consists of."""
-        if not ref:
-            return inspect.verify(self.wiring.sealed, None, None)
-        asked = self.door.asked(ref)
-        return inspect.verify(asked.store, asked.node, asked.selector)
+        asked = self.door.asked(ref) if ref else None
+        if asked is None:
+            report = inspect.verify(self.wiring.sealed, None, None)
+        else:
+            report = inspect.verify(asked.store, asked.node, asked.selector)
+        if report.dropped:
+            self.wiring.read_cache.clear()  # fetches may have kept what those files gave
+        return report
 
     def sla(self, node: str | None = None, *, since: TimeLike = "-7d") -> SlaReport:
         """How fetches did against their budgets."""

@@ -17,7 +17,7 @@ from seamless_lab.core.numbers import seen
 from seamless_lab.core.reference import named_pin
 from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import Version
-from seamless_lab.engine.artifacts import Damage, SealedStore, SegmentCache
+from seamless_lab.engine.artifacts import Damage, SealedStore
 from seamless_lab.errors import DataError, NotFound, RequestError
 
 
@@ -74,7 +74,7 @@ def _checked(wiring: Wiring, pins: Pins, pin: Pin, stores: dict[str, SealedStore
         file = f"{known.url}/{path}" if path else ""
         finding = Finding(what, _without_name(pin, error), "", expected, found, file)
         return PinCheck(pin, Checked.DIFFERS, (finding,), hint=error.hint)
-    return _audited(store, version, pin, wiring.sealed_stores.segments, known)
+    return _audited(wiring, store, version, pin, known)
 
 
 def _without_name(pin: Pin, error: DataError) -> str:
@@ -82,11 +82,9 @@ def _without_name(pin: Pin, error: DataError) -> str:
     return error.message.removeprefix(f"{pin.ref}: ")
 
 
-def _audited(
-    store: SealedStore, version: Version, pin: Pin, witness: SegmentCache, remembering: SealedStore
-) -> PinCheck:
+def _audited(wiring: Wiring, store: SealedStore, version: Version, pin: Pin, remembering: SealedStore) -> PinCheck:
     """What hashing the pinned bars again shows."""
-    audit = store.audit(version, pin.window, witness)
+    audit = store.audit(version, pin.window, wiring.sealed_stores.segments)
     findings = [_damaged(store, pin, damage) for damage in audit.damages]
     hint = ""
     if audit.damages:
@@ -107,6 +105,7 @@ def _audited(
         notes = (f"pinned in sha256:{there}, found in sha256:{here}; histories differ, these bars do not.",)
     if audit.dropped:
         remembering.forget()  # what it mapped before the files went
+        wiring.read_cache.clear()  # and what fetches kept of that
         notes += (wrong_files(audit.dropped),)
     changes = (one for damage in audit.damages if damage.compared for one in first_changes(damage.compared))
     state = Checked.DIFFERS if findings else Checked.VERIFIED

@@ -76,13 +76,14 @@ class FreshStores:
         return self._opened[store.url]
 
     def audit(self, store: SealedStore, version: Version, window: TimeRange) -> Audit:
-        """What the files of a version hold of a window; `store` forgets what it has from cached files with other bars."""
+        """What the files of a version hold of a window; what was read from cached files with other bars is forgotten."""
         key = (store.url, version.header.node, version.tree.fingerprint, window)
         if key not in self._audits:
             found = self.of(store).audit(version, window, self._wiring.sealed_stores.segments)
             if found.dropped:
                 self._dropped += found.dropped
                 store.forget()
+                self._wiring.read_cache.clear()
             self._audits[key] = found
         return self._audits[key]
 
