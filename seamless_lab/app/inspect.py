@@ -127,7 +127,7 @@ def known_bounds(wiring: Wiring, header: Header) -> TimeRange:
     if not parts:
         raise NotFound(
             f"Nothing is known about {header.node} in this home.",
-            hint=f"Fetch it: seamless fetch {header.node} --start … --end …",
+            hint=wiring.pins.elsewhere(header.node) or f"Fetch it: seamless fetch {header.node} --start … --end …",
             node=str(header.node),
         )
     return TimeRange(min(part.start for part in parts), max(part.end for part in parts))

@@ -120,6 +120,7 @@ class Wiring:
             self.home.cache / "segments",
             cache_bytes=self.settings.segments_max_bytes,
             clock=self.clock,
+            elsewhere=lambda node: self.pins.elsewhere(node),  # noqa: PLW0108  # pins need the stores first
         )
 
     @part

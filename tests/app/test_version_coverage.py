@@ -102,6 +102,25 @@ def test_an_end_alone_is_no_window(lab) -> None:
             lab.coverage(ref, end="2024-01-05")
 
 
+def test_a_node_that_only_a_pins_store_has_is_not_to_be_fetched_but_read_by_its_pin(project, monkeypatch) -> None:
+    (project / "data").mkdir()
+    (project / FOLDER / "artifacts").rename(project / "data/store")
+    with Lab() as lab:
+        with pytest.raises(NotFound, match="no sealed version") as caught:
+            lab.manifest(f"{NODE}@seq:99")
+        assert "seamless fetch" in caught.value.hint
+        (project / "seamless.lock").unlink()
+        lab.pin("eth", NODE, "2024-01-01", "2024-01-10", store="data/store")
+        for look in (lab.manifest, lab.verify, lab.coverage, lambda ref: lab.fetch(ref, "2024-01")):
+            with pytest.raises(NotFound, match="no sealed version") as caught:
+                look(f"{NODE}@seq:99")
+            assert caught.value.hint == "The lockfile pins bars of it in data/store: read them as pin:eth."
+        with pytest.raises(NotFound, match="Nothing is known") as caught:
+            lab.gaps(NODE)
+        assert caught.value.hint.endswith("read them as pin:eth.")
+        assert lab.coverage("pin:eth").coverage.complete
+
+
 def test_the_terminal_looks_at_pins_too(project, capsys) -> None:
     assert main(["gaps", "pin:eth", "--json"]) == 1
     found = json.loads(capsys.readouterr().out)

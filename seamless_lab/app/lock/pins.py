@@ -120,6 +120,18 @@ class Pins:
             pins=len(found),
         )
 
+    def elsewhere(self, node: NodeId) -> str:
+        """How to read a node that the home does not have, from the stores of its pins; empty when there are none."""
+        try:
+            lock = self.found()
+        except ConfigError:  # a broken lockfile is not what is wrong here
+            return ""
+        pins = [] if lock is None else [pin for _, pin in sorted(lock.pins.items()) if pin.node == node and pin.store]
+        if not pins:
+            return ""
+        listed = " or ".join(pin.ref for pin in pins[:_LISTED])
+        return f"The lockfile pins bars of it in {pins[0].store}: read them as {listed}."
+
     def store(self, pin: Pin) -> SealedStore:
         """The store that a pin is read from.
 

@@ -43,8 +43,9 @@ class Resolver:
     Reads at most `2 * log2(n) + 4` objects among n commits, fewer with what was seen before. Thread-safe.
     """
 
-    def __init__(self, loader: Loader) -> None:
+    def __init__(self, loader: Loader, elsewhere: Callable[[NodeId], str] = lambda _: "") -> None:
         self._loader = loader
+        self._elsewhere = elsewhere
         self._seen: dict[NodeId, _Seen] = {}
 
     def saw(self, node: NodeId, stored: StoredCommit) -> None:
@@ -197,11 +198,10 @@ class Resolver:
         near = [str(other) for other in self.nodes() if other.symbol == node.symbol or other.exchange == node.exchange][
             :_CANDIDATES
         ]
+        fetch = f"Fetch it first: seamless fetch {node} --start ... --end ..."
         return NotFound(
             f"{node} has no sealed version in {self._loader.objects.url}.",
-            hint=f"There are {', '.join(near)}."
-            if near
-            else f"Fetch it first: seamless fetch {node} --start ... --end ...",
+            hint=self._elsewhere(node) or (f"There are {', '.join(near)}." if near else fetch),
             node=str(node),
         )
 

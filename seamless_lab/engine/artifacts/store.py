@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 
 from seamless_lab.core.identity import NodeId
@@ -45,7 +45,14 @@ class SealedStore:
     """
 
     def __init__(
-        self, objects: ObjectStore, segments: SegmentCodec, cache: SegmentCache, *, clock: Clock, executor: Executor
+        self,
+        objects: ObjectStore,
+        segments: SegmentCodec,
+        cache: SegmentCache,
+        *,
+        clock: Clock,
+        executor: Executor,
+        elsewhere: Callable[[NodeId], str] = lambda _: "",
     ) -> None:
         self._objects = objects
         self._clock = clock
