@@ -92,9 +92,10 @@ def _frames(loader: Loader, tree: Tree, refs: Sequence[PackRef], window: TimeRan
     held = [loader.held(tree.header, ref) if ref.rows else None for ref in refs]
 
     def load(ref: PackRef, whole: pl.DataFrame | None) -> list[pl.DataFrame]:
+        part = None if window is None or _inside(ref.answered, window) else window  # looking for edges touches pages
         if whole is not None:
-            return [cut(whole, window)]
-        return loader.frames(tree.header, ref, window, newest=ref.cell == newest)
+            return [cut(whole, part)]
+        return loader.frames(tree.header, ref, part, newest=ref.cell == newest)
 
     if sum(whole is None for whole in held) <= _FEW:
         return list(map(load, refs, held))
