@@ -74,11 +74,18 @@ def failure(error: Exception, query: str, *, shift: int = 0, memory_limit: str =
             hint="Select fewer rows or columns, aggregate earlier, or raise memory_limit.",
             memory_limit=memory_limit,
         )
+    if "expression depth" in said:
+        return too_deep()  # the engine advises a SET, which no sealed query has
     sentence = said[:1].upper() + said[1:].rstrip(".")
     where = f" ({place})" if place.known else ""
     meant = f"Did you mean {' or '.join(near)}?" if near and '"symbol"' not in said else ""
     hint = meant or _advice(kind, said)
     return InvalidSql(f"{sentence}{where}.", hint=hint, **place.facts())
+
+
+def too_deep() -> InvalidSql:
+    """The error of a query with too much in each other."""
+    return InvalidSql("The query is nested too deeply.", hint="Split it with WITH.")
 
 
 def _told(text: str, query: str, shift: int) -> tuple[str, str, Place, list[str]]:

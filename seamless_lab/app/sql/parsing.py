@@ -6,7 +6,7 @@ import json
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from seamless_lab.app.sql.failures import failure
+from seamless_lab.app.sql.failures import failure, too_deep
 from seamless_lab.app.sql.tree import Tree, tree
 from seamless_lab.errors import InvalidSql, SqlRefused
 
@@ -52,7 +52,7 @@ def parsed(connection: duckdb.DuckDBPyConnection, query: str) -> Tree:
             raise SqlRefused(f"{SELECT_ONLY} This is {kind.replace('_', ' ')}.", hint="Write a SELECT.")
         found = json.loads(connection.execute(_SERIALIZED, [query]).fetchall()[0][0])
     except RecursionError as error:
-        raise _too_deep() from error
+        raise too_deep() from error
     except duckdb.Error as error:
         raise failure(error, query) from error
     if found.get("error"):
@@ -73,8 +73,4 @@ def _require_text(query: str) -> None:
     if any(sign == "\x00" or "\ud800" <= sign <= "\udfff" for sign in query):
         raise InvalidSql("The query has a character that no text has.", hint="Write it again, by hand.")
     if max(accumulate(1 if sign in "([{" else -1 if sign in ")]}" else 0 for sign in query)) > MOST_NESTED:
-        raise _too_deep()
-
-
-def _too_deep() -> InvalidSql:
-    return InvalidSql("The query is nested too deeply.", hint="Split it with WITH.")
+        raise too_deep()

@@ -203,6 +203,13 @@ def test_what_is_no_query_is_an_error_of_ours(lab: Lab, market: Market, query: s
         lab.sql(query, market.pins)
 
 
+def test_a_query_that_is_nested_too_deeply_is_not_advised_to_set_anything(lab: Lab, market: Market) -> None:
+    for deep in ("SELECT 1" + "+1" * 20_000, "SELECT " + "NOT " * 900 + "true"):
+        told = _refusal(lab, market, deep)
+        assert "nested too deeply" in told
+        assert "SET" not in told
+
+
 def test_names_are_compared_as_the_engine_does(lab: Lab, market: Market) -> None:
     assert lab.sql("SELECT count(*) FROM BTC", market.pins).inputs[0].name == "btc"
     with pytest.raises(SqlRefused):
