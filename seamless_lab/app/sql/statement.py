@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from seamless_lab.app.sql import functions
 from seamless_lab.app.sql.failures import Place
-from seamless_lab.app.sql.macros import MACROS
+from seamless_lab.app.sql.lengths import wrong_lengths
+from seamless_lab.app.sql.macros import MACROS, SIGNATURES
 from seamless_lab.app.sql.ordering import Order, order_of
 from seamless_lab.app.sql.parsing import SELECT_ONLY, parsed
 from seamless_lab.app.sql.sizes import unbounded
@@ -175,6 +176,8 @@ class _Check:
             raise self._refused("A sealed query exports no state of an aggregate.", node)
         if name in MACROS:
             self.macros[name] = None
+            if wrong := wrong_lengths(node, self.query):
+                raise self._refused(wrong, node, f"Write {SIGNATURES[name]}.")
         if wrong := unbounded(node):
             stands = name in functions.TABLE_FUNCTIONS
             raise self._refused(wrong, node, f"FROM {name}(…) has no such limit." if stands else "")

@@ -136,6 +136,56 @@ def test_a_universe_is_taken_symbol_by_symbol(lab: Lab, market: Market) -> None:
     assert whole.frame.filter(pl.col("symbol") == "BTC/USDT").equals(alone.frame)
 
 
+@pytest.mark.parametrize(
+    "fast, slow", [("96", "24"), ("24", "24"), ("4*24", "24"), ("slow := 24, fast := 96", None), ("96", "slow := 24")]
+)
+def test_a_fast_mean_that_is_not_the_faster_one_is_refused(
+    lab: Lab, market: Market, fast: str, slow: str | None
+) -> None:
+    lengths = fast if slow is None else f"{fast}, {slow}"
+    with pytest.raises(SqlRefused, match=r"crossover: fast is (96|24) and slow is 24; fast is the smaller one"):
+        lab.sql(f"SELECT ts, crossover(close, {lengths}, ts := ts) AS p FROM btc ORDER BY ts", market.pins)
+
+
+@pytest.mark.parametrize(
+    "call, told",
+    [
+        ("sma(close, 2.5, ts)", "n is 2.5;"),
+        ("sma(close, ts, ts)", "n is ts;"),
+        ("sma(close, 0, ts)", "n is 0;"),
+        ("sma(close, -3, ts)", "n is -3;"),
+        ("sma(close, 24 - 24, ts)", "n is 24 - 24;"),
+        ("sma(close, NULL, ts)", "n is NULL;"),
+        ("sma(close, '5', ts)", "n is '5';"),
+        ("sma(close, 1e1, ts)", "n is 1e1;"),
+        ("sma(close, 5::DOUBLE, ts)", "n is "),
+        ("sma(close, (SELECT 5), ts)", "n is "),
+        (f"sma(close, {'9' * 6_000}, ts)", "n is 999"),
+        ("sma(close, ts := ts, n := 2.5)", "n is 2.5;"),
+        ("close.sma(2.5, ts)", "n is 2.5;"),
+        ("btc.close.sma(2.5, ts)", "n is 2.5;"),
+        ("main.sma(close, 2.5, ts)", "n is 2.5;"),
+        ("SMA(close, 2.5, ts)", "n is 2.5;"),
+        ("crossover(close, 2.5, 24, ts)", "fast is 2.5;"),
+        ("crossover(close, 0, 24, ts)", "fast is 0;"),
+        ("crossover(close, 5, volume, ts)", "slow is volume;"),
+    ],
+)
+def test_a_length_that_is_no_whole_number_is_refused(lab: Lab, market: Market, call: str, told: str) -> None:
+    with pytest.raises(SqlRefused, match="whole number from 1 to 1,000,000,000, written in the query") as refusal:
+        lab.sql(f"SELECT {call} AS m FROM btc", market.pins)
+    assert told in refusal.value.message
+    assert len(refusal.value.message) < 200
+    assert "(x, " in refusal.value.hint
+
+
+def test_a_length_may_be_a_product_and_given_by_name(lab: Lab, market: Market) -> None:
+    plain = lab.sql("SELECT ts, sma(close, 60, ts) AS m FROM btc ORDER BY ts", market.pins).frame["m"]
+    for call in ("sma(close, 5 * 12, ts)", "close.sma(60, ts)", "main.sma(close, 60, ts)", "sma(close, ts:=ts, n:=60)"):
+        found = lab.sql(f"SELECT ts, {call} AS m FROM btc ORDER BY ts", market.pins).frame["m"]
+        assert found.equals(plain), call
+
+
 def test_what_is_no_number_gives_no_mean() -> None:
     frame = of_closes([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
     found = queried(
