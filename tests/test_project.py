@@ -113,6 +113,15 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert not HEAVY & set(loaded)
 
 
+def test_opening_a_lab_loads_no_verb_before_it_is_called() -> None:
+    code = "import sys; from seamless_lab import Lab; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    app = "seamless_lab.app"
+    features = {f"{app}.{name}" for name in ("backtest", "compare.results", "lock.pinning", "notebooks", "receipts")}
+    assert f"{app}.lab" in loaded
+    assert not (features | {f"{app}.sql.query", "ccxt", "duckdb", "pandas", "plotly"}) & set(loaded)
+
+
 def test_make_lock_compiles_every_set_of_requirements() -> None:
     script = (ROOT / "scripts" / "lock.py").read_text()
     for given in (ROOT / "requirements").glob("*.in"):

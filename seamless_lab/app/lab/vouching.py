@@ -1,16 +1,18 @@
-"""Verbs that say what a result depended on."""
+"""Verbs that say what a result depended on. What they are made of is imported when one is called."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from seamless_lab.app.lab.opened import Opened
-from seamless_lab.app.notebooks.checking import NotebookCheck, check_notebook
-from seamless_lab.app.notebooks.sealing import SealResult, seal_file
-from seamless_lab.app.receipts import making
-from seamless_lab.app.receipts.checking import ReceiptCheck, verify_receipt
-from seamless_lab.app.receipts.receipt import Receipt, about
+
+if TYPE_CHECKING:
+    from seamless_lab.app.notebooks.checking import NotebookCheck
+    from seamless_lab.app.notebooks.sealing import SealResult
+    from seamless_lab.app.receipts.checking import ReceiptCheck
+    from seamless_lab.app.receipts.receipt import Receipt
 
 
 class Vouching(Opened):
@@ -28,6 +30,8 @@ class Vouching(Opened):
         NoSeal, SealDamaged
             If its outputs have no seal, or one that was changed by hand.
         """
+        from seamless_lab.app.notebooks.sealing import seal_file
+
         return seal_file(self.wiring, Path(notebook))
 
     def check_notebook(self, notebook: str | Path) -> NotebookCheck:
@@ -35,6 +39,8 @@ class Vouching(Opened):
 
         Raises as `seal` does.
         """
+        from seamless_lab.app.notebooks.checking import check_notebook
+
         return check_notebook(self.wiring, self.door, Path(notebook))
 
     def receipt(self, *results: object, notebook: str | Path | None = None) -> Receipt:
@@ -58,6 +64,9 @@ class Vouching(Opened):
         --------
         >>> lab.receipt(lab.backtest(crossover(20, 100), pins=["pin:btc"])).digest  # doctest: +SKIP
         """
+        from seamless_lab.app.receipts import making
+        from seamless_lab.app.receipts.receipt import about
+
         wiring = self.wiring
         made = making.of_lab(wiring) if notebook is None else making.of_file(wiring, Path(notebook))
         return about(made, results) if results else made
@@ -91,5 +100,7 @@ class Vouching(Opened):
         RequestError
             For `run`, if there is no notebook that may be run.
         """
+        from seamless_lab.app.receipts.checking import verify_receipt
+
         place = None if notebook is None else Path(notebook)
         return verify_receipt(self.wiring, Path(receipt), place, run=run, on_run=on_run)
