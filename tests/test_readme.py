@@ -1,4 +1,4 @@
-"""README.md is true about research; `python -m tests.test_readme` writes what its commands show again."""
+"""README.md is true; `python -m tests.test_readme` writes what its commands show again."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ import os
 import re
 import shlex
 import shutil
+import socket
+import subprocess
+import sys
 import tempfile
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 from unittest import mock
 
+import polars as pl
 import pytest
 
 from seamless_lab.cli import main
@@ -41,6 +45,26 @@ def test_the_commands_that_the_front_page_names_run_in_a_clone(tmp_path: Path) -
             said.seek(0)
             assert "error" not in json.loads(said.read()), command
             assert code == (1 if "diff" in command else 0), command
+
+
+def test_the_commands_of_the_front_page_run_from_top_to_bottom(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (block,) = re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    programs = tmp_path / "project/.venv/bin"
+    clone = copied(tmp_path)
+    programs.mkdir(parents=True)
+    (programs / "activate").write_text(f"PATH={shlex.quote(str(programs))}:$PATH\n")
+    (programs / "seamless").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m seamless_lab.cli "$@"\n')
+    (programs / "seamless").chmod(0o755)
+    ran = subprocess.run(
+        ["bash", "-e", "-c", block.replace("8800", str(port))],
+        cwd=clone, env=surroundings(tmp_path), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    for said in ("44,640 bars  PASS", "no gaps", "482,400 in 1 gap", "1 version", "verified"):
+        assert said in ran.stdout
+    assert pl.read_parquet(clone / "btc.parquet").height == 44_640
 
 
 def test_the_python_of_the_front_page_is_python() -> None:
