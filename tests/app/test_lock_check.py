@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import chdir
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -22,9 +23,11 @@ from seamless_lab.app.cached_files import wrong_files
 from seamless_lab.app.home import FOLDER
 from seamless_lab.app.lab import Lab
 from seamless_lab.app.lock.disk import edit, load
+from seamless_lab.app.lock.lockfile import NotebookRead
 from seamless_lab.app.lock.results import Checked, slots_text
 from seamless_lab.core.bars import COLUMNS
-from seamless_lab.core.time import parse_window
+from seamless_lab.core.identity import parse_node
+from seamless_lab.core.time import TimeRange, parse_window
 from seamless_lab.errors import ConfigError, Corrupted, InvalidReference
 from seamless_lab.sandbox import SandboxConfig, SandboxExchange
 from tests.app.rotting import rot
@@ -101,6 +104,26 @@ def test_some_pins_can_be_checked_alone(lab) -> None:
     assert [check.pin.name for check in lab.check_lock(["pin:btc"]).pins] == ["btc"]
     with pytest.raises(InvalidReference, match="has no pin 'etc'"):
         lab.check_lock(["etc"])
+
+
+def test_sealed_notebooks_that_were_not_checked_are_named_with_the_command(lab, project, monkeypatch) -> None:
+    def sealed(names: list[str]) -> None:
+        read = NotebookRead("a", "pin:btc", parse_node(HOURLY), TimeRange(START, START + HOUR), "0" * 64, "0" * 64)
+        notebooks = dict.fromkeys(names, (read,))
+        edit(project / "seamless.lock", lambda lock: replace(lock, notebooks={**lock.notebooks, **notebooks}))
+
+    sealed(["notebooks/my study.ipynb", "a.ipynb"])
+    (project / "notebooks").mkdir()
+    monkeypatch.chdir(project / "notebooks")
+    report = lab.check_lock()
+    assert report.exit_code == 0, "what was asked is all right"
+    assert report.to_dict()["notebooks_not_checked"] == ["../a.ipynb", "my study.ipynb"]
+    assert "2 sealed notebooks: seamless lock --check ../a.ipynb 'my study.ipynb'" in report.to_text()
+    assert lab.check_lock(["btc"]).notebooks == (), "who names pins knows what is left out"
+    sealed([f"{number}.ipynb" for number in range(9)])
+    assert "11 sealed notebooks: seamless lock --check NOTEBOOK.ipynb" in lab.check_lock().to_text()
+    edit(project / "seamless.lock", lambda lock: replace(lock, pins={}))
+    assert "11 sealed notebooks" in lab.check_lock().to_text()
 
 
 def test_without_a_lockfile_there_is_nothing_to_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

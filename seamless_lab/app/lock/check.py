@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import PurePosixPath
@@ -36,7 +37,13 @@ def check(wiring: Wiring, pins: Pins, names: Sequence[str] = ()) -> LockCheck:
     lock, chosen = chosen_pins(pins, names)
     stores: dict[str, SealedStore] = {}
     found = tuple(_checked(wiring, pins, pin, stores) for pin in chosen)
-    return LockCheck(found, engine_notes(lock.engines), str(pins.path))
+    notebooks = () if names else _notebooks(lock, pins)
+    return LockCheck(found, engine_notes(lock.engines), str(pins.path), notebooks=notebooks)
+
+
+def _notebooks(lock: Lockfile, pins: Pins) -> tuple[str, ...]:
+    """The files of the sealed notebooks, as somebody here would write them."""
+    return tuple(os.path.relpath(pins.path.parent / name) for name in sorted(lock.notebooks))
 
 
 def chosen_pins(pins: Pins, names: Sequence[str]) -> tuple[Lockfile, Sequence[Pin]]:

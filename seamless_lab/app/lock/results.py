@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,6 +16,7 @@ from seamless_lab.app.results.base import Json, Rendered
 from seamless_lab.core.time import TimeRange, format_time
 
 FINDINGS_SHOWN = 10
+NOTEBOOKS_NAMED = 8
 
 
 class Checked(StrEnum):
@@ -90,12 +92,15 @@ class LockCheck(Rendered):
     """What checking a lockfile found.
 
     `notes`: what is no failure. `rebuilt`: whether the bars came from the exchanges again, instead of from the stores.
+    `notebooks`: files of the sealed ones that the lockfile lists, as from the working directory, where all pins were
+    checked: what their cells read is another question, which was not asked.
     """
 
     pins: tuple[PinCheck, ...]
     notes: tuple[str, ...]
     path: str
     rebuilt: bool = False
+    notebooks: tuple[str, ...] = ()
 
     @property
     def state(self) -> Checked:
@@ -111,7 +116,7 @@ class LockCheck(Rendered):
     def view(self) -> View:
         """What is shown, as a value."""
         if not self.pins:
-            return View("seamless.lock", Badge("no pins"), "", (Note("There is nothing to check."),))
+            return View("seamless.lock", Badge("no pins"), "", (Note("There is nothing to check."), *self._places()))
         rows = tuple(
             (check.pin.name, str(check.state), f"{check.pin.rows:,}", str(check.pin.node), str(check.pin.window))
             for check in self.pins
@@ -121,7 +126,7 @@ class LockCheck(Rendered):
         for check in self.pins:
             blocks += _explained(check)
         blocks += [Note(note) for note in self.notes]
-        blocks.append(Facts((Fact("lockfile", self.path, volatile=True),)))
+        blocks += self._places()
         how = "fetched again from the exchanges" if self.rebuilt else "read and hashed again"
         good = [check.pin.rows for check in self.pins if check.state is Checked.VERIFIED]
         subtitle = f"{plural(len(good), 'pin')}, {plural(sum(good), 'bar')} {how}"
@@ -129,12 +134,22 @@ class LockCheck(Rendered):
             subtitle = f"{len(good)} of {plural(len(self.pins), 'pin')} verified"
         return View("seamless.lock", Badge(str(self.state), _TONES[self.state]), subtitle, tuple(blocks))
 
+    def _places(self) -> tuple[Facts, ...]:
+        """The lockfile, and how to check what it says beside pins."""
+        facts = [Fact("lockfile", self.path, volatile=True)] if self.pins else []
+        if self.notebooks:
+            named = shlex.join(self.notebooks) if len(self.notebooks) <= NOTEBOOKS_NAMED else "NOTEBOOK.ipynb"
+            said = f"{plural(len(self.notebooks), 'sealed notebook')}: seamless lock --check {named}"
+            facts.append(Fact("not checked", said, volatile=True, code=True))
+        return (Facts(tuple(facts)),) if facts else ()
+
     def to_dict(self) -> Json:
         """The outcome as JSON values."""
         return {
             "lockfile": self.path,
             "state": str(self.state),
             "rebuilt": self.rebuilt,
+            "notebooks_not_checked": list(self.notebooks),
             "pins": [check.to_dict() for check in self.pins],
             "notes": list(self.notes),
         }
