@@ -28,7 +28,7 @@ from seamless_lab.core.time import EARLIEST_S, TimeLike, TimeRange, format_time_
 from seamless_lab.core.version import Version
 from seamless_lab.engine.artifacts import SealedStore
 from seamless_lab.engine.request import FetchRequest
-from seamless_lab.errors import ConfigError, InvalidNode, NotSealed, RequestError
+from seamless_lab.errors import ConfigError, Corrupted, InvalidNode, NotFound, NotSealed, RequestError
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,14 @@ class Door:
         written = ref if as_of is None else f"{ref}@{_text_of(as_of, now_ms)}"
         if isinstance(selector, Locked):
             return self._pinned(written, self._wiring.pins.of_node(node))
-        return Asked(written, node, selector, self._wiring.sealed)
+        return Asked(written, node, selector, self._holding(node, selector))
+
+    def _holding(self, node: NodeId, selector: Selector | None) -> SealedStore:
+        """The store to ask for a version: the home's; for content that it lacks, one that a pin of the node names."""
+        own = self._wiring.sealed
+        if not isinstance(selector, Fingerprint) or not (others := self._wiring.pins.stores_beside(node)):
+            return own
+        return next((store for store in (own, *others) if _has(store, node, selector)), own)
 
     def pin(self, ref: str) -> Pin | None:
         """The pin that `pin:NAME` names, None for what is written otherwise."""
@@ -255,6 +262,17 @@ def needs_start(start: TimeLike | None, end: TimeLike | None) -> None:
     """Refuse an end without a start."""
     if end is not None and start is None:
         raise RequestError(f"end {end!s} has no start.", hint="Give both, or neither for the whole of it.")
+
+
+def _has(store: SealedStore, node: NodeId, version: Fingerprint) -> bool:
+    """Whether a store has a version, sound or not: what is damaged is told by whoever reads it."""
+    try:
+        store.select(node, version)
+    except NotFound:
+        return False
+    except Corrupted:
+        return True
+    return True
 
 
 def _text_of(as_of: TimeLike, now_ms: int) -> str:

@@ -121,6 +121,28 @@ def test_a_node_that_only_a_pins_store_has_is_not_to_be_fetched_but_read_by_its_
         assert lab.coverage("pin:eth").coverage.complete
 
 
+def test_content_is_found_in_the_store_of_a_pin_that_the_home_does_not_have(project, monkeypatch) -> None:
+    """References that a check or a receipt prints are of the store that the pin is read from."""
+    (project / "data").mkdir()
+    (project / FOLDER / "artifacts").rename(project / "data/store")
+    (project / "seamless.lock").unlink()
+    with Lab() as lab:
+        pinned = lab.pin("eth", NODE, "2024-01-01", "2024-01-10", store="data/store").pin
+        ref = f"{NODE}@sha256:{pinned.fingerprint[:16]}"
+        with pytest.raises(NotFound, match="no sealed version") as caught:
+            lab.fetch(f"{NODE}@sha256:00000000", "2024-01-02", domain="research")
+        assert caught.value.hint.endswith("read them as pin:eth.")
+        fetched = lab.fetch(ref, "2024-01-02", "2024-01-03", domain="research")
+        assert fetched.frame.equals(lab.fetch("pin:eth", "2024-01-02", "2024-01-03", domain="research").frame)
+        assert lab.fetch(NODE, "2024-01-02", as_of=f"sha256:{pinned.fingerprint}", domain="research").frame.height == 24
+        assert lab.sql("SELECT count(*) AS n FROM x", pins={"x": ref}).frame["n"].item() > 0
+        assert lab.manifest(ref).to_dict()["fingerprint"] == pinned.fingerprint
+        assert lab.verify(ref).exit_code == 0
+        (project / "data/store").rename(project / "data/gone")
+        with pytest.raises(NotFound, match="no sealed version"):
+            lab.fetch(ref, "2024-01-02", domain="research")
+
+
 def test_the_terminal_looks_at_pins_too(project, capsys) -> None:
     assert main(["gaps", "pin:eth", "--json"]) == 1
     found = json.loads(capsys.readouterr().out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -131,6 +132,18 @@ class Pins:
             return ""
         listed = " or ".join(pin.ref for pin in pins[:_LISTED])
         return f"The lockfile pins bars of it in {pins[0].store}: read them as {listed}."
+
+    def stores_beside(self, node: NodeId) -> list[SealedStore]:
+        """The stores beside the home's that pins of a node are read from, as far as they are there."""
+        found: dict[str, SealedStore] = {}
+        with suppress(ConfigError):  # a broken lockfile is not what is wrong here
+            lock = self.found()
+            for pin in [] if lock is None else [pin for _, pin in sorted(lock.pins.items()) if pin.node == node]:
+                with suppress(NotFound):
+                    store = self.store(pin)
+                    found.setdefault(store.url, store)
+        found.pop(self._stores.own.url, None)
+        return list(found.values())
 
     def store(self, pin: Pin) -> SealedStore:
         """The store that a pin is read from.
