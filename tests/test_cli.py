@@ -256,6 +256,30 @@ def test_stopping_a_fetch_ends_it_soon_with_130(
     assert "Traceback" not in err
 
 
+@pytest.fixture
+def nobody() -> Iterator[int]:
+    """The writing end of a pipe that nobody reads any more."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    yield writing
+    os.close(writing)
+
+
+def test_progress_that_nobody_reads_stops_no_work(exchange: SandboxExchange, tmp_path: Path, nobody: int) -> None:
+    place = ["--home", str(tmp_path / "home"), "--exchange-url", exchange.url]
+    command = [sys.executable, "-m", "seamless_lab.cli", "backfill", NODE, *MARCH, *place, "--json"]
+    ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=nobody, text=True, timeout=PATIENCE_S, check=False)
+    assert ran.returncode == 0
+    assert json.loads(ran.stdout)["coverage"]["missing"]["bars"] == 0
+
+
+@pytest.mark.parametrize("words, code", [(["--help"], 0), (["fetch", "nonsense", "--json"], 2)])
+def test_an_answer_that_nobody_reads_is_well_and_a_refusal_stays_one(words: list[str], code: int, nobody: int) -> None:
+    command = [sys.executable, "-m", "seamless_lab.cli", *words]
+    ran = subprocess.run(command, stdout=nobody, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_S, check=False)
+    assert (ran.returncode, ran.stderr) == (code, "")
+
+
 def test_the_sandbox_runs_until_it_is_stopped_and_says_how_to_use_it() -> None:
     process = started("sandbox", "--symbols", "5", "--json")
     assert process.stdout is not None

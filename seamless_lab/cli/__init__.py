@@ -1,7 +1,8 @@
 """The terminal front end: `seamless COMMAND …`.
 
 Results go to standard output, as text or as one JSON object; progress, notes and errors to standard error. Exit codes:
-0 the answer is accepted, 1 the data or the policy says no, 2 usage or configuration, 130 stopped.
+0 the answer is accepted, 1 the data or the policy says no, 2 usage or configuration, 3 something cannot be verified,
+130 stopped.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from seamless_lab import __version__
 from seamless_lab.app.grammar import Invocation, Shown, parse
 from seamless_lab.cli import shells
 from seamless_lab.cli.running import TerminalCall
-from seamless_lab.cli.screen import Screen
+from seamless_lab.cli.screen import ReaderGone, Screen
 from seamless_lab.errors import Interrupted, SeamlessError
 
 UNEXPECTED = "E-UNEXPECTED"
@@ -33,16 +33,15 @@ def carry_out(arguments: Sequence[str] | None = None) -> int:
         return _carry_out(words, screen)
     except SeamlessError as error:
         if debug:
-            traceback.print_exc()
+            screen.note(traceback.format_exc().rstrip())
         return screen.refuse(error.code, error.message, error.hint, error.facts, error.exit_code)
     except KeyboardInterrupt:
         return screen.refuse(Interrupted.code, "Stopped.", "", {}, Interrupted.exit_code)
-    except BrokenPipeError:  # the reader (head, less) has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except ReaderGone:  # head or less has seen enough
         return 0
     except Exception as error:  # the outermost boundary: a defect becomes one line, everything with --debug
         if debug:
-            traceback.print_exc()
+            screen.note(traceback.format_exc().rstrip())
         message = f"{type(error).__name__}: {error}"
         return screen.refuse(UNEXPECTED, message, "This is a defect. Run it again with --debug to see where.", {}, 1)
 

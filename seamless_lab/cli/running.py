@@ -61,7 +61,7 @@ class TerminalProgress:
         """Take the moving line away."""
         with self._lock:
             if self._line and self._screen.live:
-                print(_ERASE, end="", file=self._screen.err, flush=True)
+                self._screen.draw(_ERASE)
             self._line = ""
 
     def finish(self) -> None:
@@ -83,7 +83,7 @@ class TerminalProgress:
             return
         self._line = line
         if self._screen.live:
-            print(f"{_ERASE}{line[: self._screen.width - 1]}", end="", file=self._screen.err, flush=True)
+            self._screen.draw(f"{_ERASE}{line[: self._screen.width - 1]}")
         else:
             self._screen.note(line)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
     from seamless_lab.app.results import Result
 
 NARROWEST, WIDEST, UNKNOWN_WIDTH = 60, 140, 100
+
+
+class ReaderGone(Exception):  # no error: head and less close their end when they have seen enough
+    """Nobody reads standard output any more."""
 
 
 @dataclass(slots=True, eq=False)
@@ -61,14 +67,26 @@ class Screen:
         return Look(self.width, color=self.colored, unicode=encodes(self.out, "█▁…"), static=self.static)
 
     def say(self, text: str) -> None:
-        """A line or more on standard output."""
+        """A line or more on standard output.
+
+        Raises
+        ------
+        ReaderGone
+            Whoever read standard output has closed it; what is written to it from now on is dropped.
+        """
         safe = text if encodes(self.out, text) else text.encode("ascii", "replace").decode()
-        print(safe, file=self.out, flush=True)
+        with self._read():
+            print(safe, file=self.out, flush=True)
 
     def note(self, text: str) -> None:
         """A line on standard error."""
         safe = text if encodes(self.err, text) else text.encode("ascii", "replace").decode()
-        print(safe, file=self.err, flush=True)
+        self.draw(safe + "\n")
+
+    def draw(self, text: str) -> None:
+        """Text on standard error as it is; nobody has to read it, so a closed pipe or a full disk stops no work."""
+        with suppress(OSError):
+            print(text, end="", file=self.err, flush=True)
 
     def tell(self, view: View | str) -> None:
         """A view or some text, as text."""
@@ -87,7 +105,8 @@ class Screen:
         """An error: on standard error in two lines, or as JSON on standard output; gives the exit code back."""
         hint = placed(hint, self.place)
         if self.json and not self.answered:
-            self._object({"error": {"code": code, "message": message, "hint": hint, "facts": dict(facts)}})
+            with suppress(ReaderGone):  # the exit code still says it
+                self._object({"error": {"code": code, "message": message, "hint": hint, "facts": dict(facts)}})
         else:
             self.note(f"error[{code}]: {message}")
             if hint:
@@ -97,7 +116,19 @@ class Screen:
     def _object(self, value: Mapping[str, object]) -> None:
         text = orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS, default=str).decode()
         self.answered = True
-        print(text, file=self.out, flush=True)
+        with self._read():
+            print(text, file=self.out, flush=True)
+
+    @contextmanager
+    def _read(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError as error:
+            # What is left in the buffer must go somewhere, or Python complains when it ends.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.out.fileno())
+            os.close(nowhere)
+            raise ReaderGone from error
 
 
 def encodes(stream: TextIO, text: str) -> bool:
