@@ -64,7 +64,7 @@ class ParquetSegments:
             _check(data, path)
         try:
             # ParquetFile, not read_table: the latter imports pyarrow.dataset, and with it pandas
-            table = pq.ParquetFile(pa.BufferReader(data)).read(use_threads=True)
+            table = pq.ParquetFile(pa.BufferReader(_owned(data))).read(use_threads=True)
             if table.schema.remove_metadata() != _SCHEMA:
                 raise pa.ArrowInvalid(f"columns {table.schema.names}")
         except (pa.ArrowException, OSError, ValueError) as error:
@@ -72,6 +72,18 @@ class ParquetSegments:
         frame = pl.from_arrow(table, rechunk=True)
         assert isinstance(frame, pl.DataFrame)
         return frame
+
+
+def _owned(data: bytes) -> pa.Buffer:
+    """The bytes in memory of Arrow's.
+
+    Arrow's threads may let go of their input after the read has returned. Of Python's memory that takes the GIL, and
+    a process that ends just then aborts (pyarrow 26 on Python 3.11: one in three that decode and exit).
+    """
+    buffer = pa.allocate_buffer(len(data))
+    with pa.FixedSizeBufferWriter(buffer) as writer:
+        writer.write(data)
+    return buffer
 
 
 def _check(data: bytes, path: str) -> None:

@@ -1,4 +1,6 @@
 import io
+import subprocess
+import sys
 
 import numpy as np
 import polars as pl
@@ -55,3 +57,15 @@ def test_bytes_that_are_no_bars_are_corrupted_and_named(damage: str) -> None:
     with pytest.raises(Corrupted, match=r"some/file\.parquet") as caught:
         CODEC.decode(data, path="some/file.parquet")
     assert caught.value.facts["path"] == "some/file.parquet"
+
+
+def test_a_process_that_reads_and_ends_ends_well(tmp_path) -> None:
+    """Threads of Arrow that let go of Python's memory while Python ends abort the process, about one in four."""
+    path = tmp_path / "bars.parquet"
+    path.write_bytes(CODEC.encode(bars_of(HEADER, JANUARY).frame))
+    program = (
+        "import sys; from seamless_lab.adapters.segments_parquet import ParquetSegments; "
+        "data = open(sys.argv[1], 'rb').read(); [ParquetSegments().decode(data, path='') for _ in range(3)]"
+    )
+    for _ in range(8):
+        subprocess.run([sys.executable, "-c", program, str(path)], check=True)
