@@ -6,21 +6,45 @@ import asyncio
 import importlib
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
 import polars as pl
 
-from seamless_lab.adapters.ccxt_errors import BadAnswer, Call, judged
+from seamless_lab.adapters.ccxt_errors import BadAnswer, Wire, judged
 from seamless_lab.adapters.ccxt_paging import Ask
 from seamless_lab.adapters.ccxt_rows import to_frame
 from seamless_lab.core.identity import NodeId
-from seamless_lab.errors import SourceRejected, UnknownMarket
+from seamless_lab.errors import SeamlessError, SourceRejected, SourceUnavailable, UnknownMarket
 
 Result = TypeVar("Result")
 _JSON_STARTS = ("{", "[", '"')
+Repeat = Callable[[Callable[[], Awaitable[object]]], Awaitable[object]]
+"""Makes a request, and makes it again while it may succeed."""
+
+
+@dataclass(slots=True)
+class Call:
+    """One call of ccxt's: the rows that came, and the requests it made, maybe several at once.
+
+    `last` is the request that began last; `failed` those that ended in an exception, with it. `each` makes every
+    request where it is not None; `tasks` are those in which it does.
+    """
+
+    rows: list[object] = field(default_factory=list)
+    last: Wire = field(default_factory=Wire)
+    failed: list[tuple[Exception, Wire]] = field(default_factory=list)
+    each: Repeat | None = None
+    tasks: set[asyncio.Task[object]] = field(default_factory=set)
+
+    def wire_of(self, error: Exception) -> Wire:
+        """The request that an exception ended, the last one where it was none of them."""
+        return next((wire for failure, wire in self.failed if failure is error), self.last)
+
+
 _call: ContextVar[Call | None] = ContextVar("ccxt_call", default=None)
+_wire: ContextVar[Wire | None] = ContextVar("ccxt_wire", default=None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,11 +58,11 @@ class Answer:
 def _on_rest_response(
     self: Any, code: int, reason: str, url: str, method: str, headers: Mapping[str, str], body: str, *_: Any
 ) -> str:
-    call, text = _call.get(), body.strip()
+    wire, text = _wire.get(), body.strip()
     documented = text.startswith(_JSON_STARTS)
-    if call is not None:
-        call.status, call.documented = code, documented
-        call.headers = {name.lower(): value for name, value in headers.items()}
+    if wire is not None:
+        wire.status, wire.documented = code, documented
+        wire.headers = {name.lower(): value for name, value in headers.items()}
     if code in (418, 429, 451):
         raise BadAnswer(f"{code} {reason} {body[:200]}")
     if code < 400 and documented:
@@ -53,8 +77,8 @@ def _parse_json(self: Any, body: str) -> Any:
     try:
         return self.on_json_response(body)
     except ValueError as error:
-        call = _call.get()
-        if call is None or call.status < 400:
+        wire = _wire.get()
+        if wire is None or wire.status < 400:
             raise BadAnswer(f"the answer is broken JSON of {len(body)} characters: {error}") from error
         return None  # an error page: ccxt judges it by its status
 
@@ -66,9 +90,48 @@ def _parse_ohlcvs(self: Any, rows: list[object] | None, *_: Any, **__: Any) -> l
     return []  # whatever ccxt does afterwards, it has nothing to do
 
 
+async def _made(call: Call, request: Callable[[], Awaitable[object]], exchange: str) -> object:
+    """The result of one of a call's requests; each has a `Wire` of its own, for ccxt may make several at once."""
+
+    async def once() -> object:
+        call.last = wire = Wire()
+        token = _wire.set(wire)
+        try:
+            return await request()
+        except Exception as error:
+            call.failed.append((error, wire))
+            if call.each is not None and isinstance(verdict := judged(error, wire, exchange), SourceUnavailable):
+                raise verdict from error
+            raise  # as it is: ccxt may know what to do about it
+        finally:
+            _wire.reset(token)
+
+    if call.each is None:
+        return await once()
+    task = asyncio.current_task()
+    assert task is not None  # a coroutine runs in one
+    call.tasks.add(task)
+    return await call.each(once)
+
+
 def _guarded(exchange_class: type) -> type:
     """A subclass of a ccxt exchange that notes what came over the wire and lets nothing pass that is no answer."""
-    overrides = {"on_rest_response": _on_rest_response, "parse_json": _parse_json, "parse_ohlcvs": _parse_ohlcvs}
+
+    async def fetch2(self: Any, *asked: Any, **named: Any) -> object:
+        call = _call.get()
+
+        def request() -> Awaitable[object]:
+            made: Awaitable[object] = exchange_class.fetch2(self, *asked, **named)  # type: ignore[attr-defined]  # ccxt
+            return made
+
+        return await (request() if call is None else _made(call, request, self.id))
+
+    overrides = {
+        "fetch2": fetch2,
+        "on_rest_response": _on_rest_response,
+        "parse_json": _parse_json,
+        "parse_ohlcvs": _parse_ohlcvs,
+    }
     return type(exchange_class.__name__, (exchange_class,), {**overrides, "timeout_on_exit": 0, "answers": 0})
 
 
@@ -89,9 +152,16 @@ class CcxtClient:
         self.exchange_id: str = exchange.id
         self.loop = asyncio.get_running_loop()
 
-    async def load_markets(self) -> None:
-        """Load the exchange's markets; a no-op once they are there. Errors as `page`."""
-        await self._guard(self._exchange.load_markets)
+    async def load_markets(self, each: Repeat | None = None) -> None:
+        """Load the exchange's markets, every request made by `each`; a no-op once they are there. Errors as `page`."""
+        call = Call(each=each)
+        try:
+            await self._guard(self._exchange.load_markets, call)
+        finally:  # ccxt lets the other requests go on when one fails
+            if under_way := [task for task in call.tasks if not task.done() and task is not asyncio.current_task()]:
+                for task in under_way:
+                    task.cancel()
+                await asyncio.wait(under_way)
 
     def require(self, node: NodeId) -> None:
         """Raise `UnknownMarket` with near matches unless the loaded exchange has the node's symbol and timeframe."""
@@ -161,7 +231,7 @@ class CcxtClient:
         market = self._exchange.market(symbol)
         rows, call.rows = call.rows, []  # a cancelled timer of the loop keeps the call for seconds
         frame = to_frame(rows, lambda row: self._exchange.parse_ohlcv(row, market))
-        used = call.headers.get("x-mbx-used-weight-1m", "")
+        used = call.last.headers.get("x-mbx-used-weight-1m", "")
         return Answer(frame, int(used) if used.isdigit() else None)
 
     async def close(self) -> None:
@@ -173,8 +243,10 @@ class CcxtClient:
         token = _call.set(call)
         try:
             return await act()
+        except SeamlessError:  # judged already
+            raise
         except Exception as error:  # whatever ccxt raises is judged; a cancellation is no Exception and passes
-            raise judged(error, call, self.exchange_id) from error
+            raise judged(error, call.wire_of(error), self.exchange_id) from error
         finally:
             _call.reset(token)
 

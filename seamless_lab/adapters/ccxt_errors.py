@@ -25,8 +25,8 @@ class RateLimited(SourceUnavailable):
 
 
 @dataclass(slots=True)
-class Call:
-    """What one call saw on the wire; filled in while it runs.
+class Wire:
+    """What one request saw on the wire; filled in while it runs.
 
     `status` is 0 until an answer came; `documented`: the answer was in the exchange's own format, not a proxy's page.
     """
@@ -34,7 +34,6 @@ class Call:
     status: int = 0
     documented: bool = False
     headers: dict[str, str] = field(default_factory=dict)
-    rows: list[object] = field(default_factory=list)
 
     @property
     def retry_after_s(self) -> float | None:
@@ -43,51 +42,51 @@ class Call:
         return float(text) if text.replace(".", "", 1).isdigit() else None
 
 
-def judged(error: BaseException, call: Call, exchange: str) -> SeamlessError:
-    """What an exception of a call means.
+def judged(error: BaseException, wire: Wire, exchange: str) -> SeamlessError:
+    """What an exception of a request means.
 
     Notes
     -----
     ccxt raises `ExchangeNotAvailable`, which looks temporary, for any page without JSON, a geoblock's included; and
     `ExchangeError`, which looks final, when a body ends early. So HTTP status and the cause decide before the class.
     """
-    where = f"{exchange} (HTTP {call.status})" if call.status else exchange
+    where = f"{exchange} (HTTP {wire.status})" if wire.status else exchange
     text, kinds = _short(error, exchange), _kinds(error)
-    wants_pause = call.status >= 400 and call.retry_after_s is not None
-    if wants_pause or call.status in (418, 429) or kinds & {"RateLimitExceeded", "DDoSProtection"}:
+    wants_pause = wire.status >= 400 and wire.retry_after_s is not None
+    if wants_pause or wire.status in (418, 429) or kinds & {"RateLimitExceeded", "DDoSProtection"}:
         return RateLimited(
             f"{where} asks for fewer requests: {text}",
             hint="Lower rate_limit.tokens_per_interval, or wait.",
-            retry_after_s=call.retry_after_s,
+            retry_after_s=wire.retry_after_s,
             exchange=exchange,
-            status=call.status,
+            status=wire.status,
         )
-    if call.status == 451 or "RestrictedLocation" in kinds:
+    if wire.status == 451 or "RestrictedLocation" in kinds:
         return SourceRejected(
             f"{where} does not serve this region: {text}",
             hint=f"Use another exchange, or a proxy by exchanges.{exchange}.ccxt.",
             exchange=exchange,
-            status=call.status,
+            status=wire.status,
         )
     if "BadSymbol" in kinds:
         return UnknownMarket(f"{where} does not know the symbol: {text}", exchange=exchange)
-    if _may_pass(error, call):
+    if _may_pass(error, wire):
         offline = f"Is this machine online, and may it reach {exchange}? What is sealed is read without it."
         return SourceUnavailable(
             f"{where} did not answer: {text}",
-            hint="" if call.status else offline,
+            hint="" if wire.status else offline,
             exchange=exchange,
-            status=call.status,
+            status=wire.status,
         )
-    return SourceRejected(f"{where} refused: {text}", exchange=exchange, status=call.status)
+    return SourceRejected(f"{where} refused: {text}", exchange=exchange, status=wire.status)
 
 
-def _may_pass(error: BaseException, call: Call) -> bool:
-    if isinstance(error, BadAnswer) or call.status >= 500 or any(map(_is_of_the_line, (error, error.__cause__))):
+def _may_pass(error: BaseException, wire: Wire) -> bool:
+    if isinstance(error, BadAnswer) or wire.status >= 500 or any(map(_is_of_the_line, (error, error.__cause__))):
         return True
     kinds = _kinds(error)
     if "BaseError" in kinds:  # ccxt's root
-        return "OperationFailed" in kinds and (call.documented or call.status not in _FINAL_STATUSES)
+        return "OperationFailed" in kinds and (wire.documented or wire.status not in _FINAL_STATUSES)
     return True  # ccxt stumbled over a body of another shape than documented
 
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from itertools import chain, repeat
 from typing import TypeVar
 
 import polars as pl
@@ -19,10 +20,12 @@ from seamless_lab.adapters.ccxt_settings import CcxtSettings
 from seamless_lab.adapters.ccxt_traits import BarApi, bar_api, family_of
 from seamless_lab.core.identity import NodeId
 from seamless_lab.engine.events import Emit, Event, Field
-from seamless_lab.engine.ports import Clock, RateLimiter, SourceTraits
+from seamless_lab.engine.ports import Clock, Closed, RateLimiter, SourceTraits
 from seamless_lab.errors import SourceRejected, SourceUnavailable, UnknownMarket
 
 MARKETS_WEIGHT = 20.0  # Binance's exchangeInfo, the dearest known
+LIST_WEIGHT = 1.0
+"""Of every further list that an exchange splits its markets into; those that do weigh by requests."""
 CLOCK_WEIGHT = 1.0
 CLOCK_TRUSTED_S = 600.0
 """How long the exchange's clock is carried on from what it told."""
@@ -82,6 +85,18 @@ class CcxtSource:
     def bar_api(self, node: NodeId) -> BarApi:
         """How the node's bars can be asked for."""
         return bar_api(node.exchange, family_of(node.exchange, node.symbol), self.client.page_bars(node.symbol))
+
+    async def load_markets(self) -> None:
+        """Load the markets; each of the requests that it takes is tried again by itself."""
+        weights = chain([MARKETS_WEIGHT], repeat(LIST_WEIGHT))
+
+        async def each(request: Callable[[], Awaitable[object]]) -> object:
+            weight = next(weights)
+            result, _ = await self.retrying(weight, request)
+            self.startup_weight += weight
+            return result
+
+        await self.client.load_markets(each)
 
     async def page(self, node: NodeId, timeframe: str, ask: Ask) -> tuple[Answer, int]:
         """An answer and the number of requests it took."""
@@ -178,7 +193,14 @@ class CcxtSource:
         """Wait for tokens, and tell how many are left, or that the wait was given up."""
         limiter, key = self.around.limiter, self.limiter_key
         try:
-            waited_s = await limiter.acquire(key, weight)
+            waited_s = await limiter.acquire(key, weight, longest_closure_s=self.settings.longest_wait_s)
+        except Closed as error:
+            raise RateLimited(
+                f"{self.exchange} is not asked for another {error.seconds:,.0f} s: it wanted so long a pause.",
+                hint="Wait; what is stored is read without asking.",
+                retry_after_s=error.seconds,
+                exchange=self.exchange,
+            ) from error
         except asyncio.CancelledError:
             self.notify("seamless.ratelimit.dropped", key=key, weight=weight)
             raise
@@ -226,11 +248,11 @@ async def open_source(exchange: str, family: str, settings: CcxtSettings, around
     gate = asyncio.Semaphore(settings.concurrent_requests)
     source = CcxtSource(exchange, client, settings, around, settings.limiter_key(exchange), gate)
     try:
-        await source.retrying(MARKETS_WEIGHT, client.load_markets)
+        await source.load_markets()
         with suppress(SourceUnavailable, SourceRejected):  # it is read again, and again, before bars are asked for
             await source.read_clock(patient=False)
         source.startup_requests = client.answers
-        source.startup_weight = MARKETS_WEIGHT + (CLOCK_WEIGHT if client.tells_time else 0.0)
+        source.startup_weight += CLOCK_WEIGHT if client.tells_time else 0.0
     except BaseException:  # also a cancellation: nobody else could close it
         await client.close()
         raise

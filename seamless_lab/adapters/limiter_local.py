@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from math import inf
 
 from seamless_lab.core.bucket import Bucket, BucketShape, Taken, penalised, take, tokens_available
-from seamless_lab.engine.ports import Clock
+from seamless_lab.engine.ports import Clock, Closed
 
 
 @dataclass(slots=True)
@@ -39,12 +40,12 @@ class LocalRateLimiter:
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._shape_of = shape_of
+        self.shape_of = shape_of
         self._clock = clock
         self._sleep = sleep
         self._queues: dict[str, _Queue] = {}
 
-    async def acquire(self, key: str, weight: float) -> float:
+    async def acquire(self, key: str, weight: float, *, longest_closure_s: float = inf) -> float:
         """Wait for `weight` tokens; returns the seconds waited. A cancelled wait takes nothing."""
         queue, asked_us = self._queue(key), self._now_us()
         async with queue.turn:
@@ -54,6 +55,9 @@ class LocalRateLimiter:
                 if isinstance(decided, Taken):
                     queue.bucket = decided.bucket
                     return (now_us - asked_us) / 1e6
+                closed_s = (queue.bucket.open_at_us - now_us) / 1e6
+                if closed_s > max(longest_closure_s, queue.shape.min_interval_ms / 1000):  # the latter is no penalty
+                    raise Closed(closed_s)
                 await self._sleep(decided.us / 1e6)
 
     async def penalise(self, key: str, seconds: float) -> None:
@@ -68,7 +72,7 @@ class LocalRateLimiter:
 
     def _queue(self, key: str) -> _Queue:
         if key not in self._queues:
-            self._queues[key] = _Queue(self._shape_of(key))
+            self._queues[key] = _Queue(self.shape_of(key))
         return self._queues[key]
 
     def _now_us(self) -> int:

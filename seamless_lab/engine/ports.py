@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Protocol
 
 import polars as pl
@@ -131,11 +132,25 @@ class LiveFeed(Protocol):
         ...
 
 
+class Closed(Exception):
+    """A key gives no tokens for another `seconds`, longer than the caller would wait."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"no tokens for {seconds:,.0f} s")
+        self.seconds = seconds
+
+
 class RateLimiter(Protocol):
     """Tokens per key, shared by everyone who uses the same limiter."""
 
-    async def acquire(self, key: str, weight: float) -> float:
-        """Wait for `weight` tokens; returns the seconds waited. First come, first served within a process."""
+    async def acquire(self, key: str, weight: float, *, longest_closure_s: float = inf) -> float:
+        """Wait for `weight` tokens; returns the seconds waited. First come, first served within a process.
+
+        Raises
+        ------
+        Closed
+            A penalty has longer to go than `longest_closure_s`, also one that began while this waited; nothing taken.
+        """
         ...
 
     async def penalise(self, key: str, seconds: float) -> None:

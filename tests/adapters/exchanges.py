@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from math import inf
 
 import numpy as np
 import polars as pl
@@ -44,7 +45,7 @@ class OpenGate:
     weights: list[tuple[str, float]] = field(default_factory=list)
     penalties: list[tuple[str, float]] = field(default_factory=list)
 
-    async def acquire(self, key: str, weight: float) -> float:
+    async def acquire(self, key: str, weight: float, *, longest_closure_s: float = inf) -> float:
         self.weights.append((key, weight))
         return 0.0
 

@@ -8,9 +8,12 @@ from typing import cast
 import pytest
 
 from seamless_lab.adapters.ccxt_client import CcxtClient
+from seamless_lab.adapters.ccxt_errors import RateLimited
 from seamless_lab.adapters.ccxt_settings import CcxtSettings
 from seamless_lab.adapters.ccxt_source import CcxtSource, Surroundings
 from seamless_lab.adapters.clock_system import FixedClock, ManualClock
+from seamless_lab.adapters.limiter_local import LocalRateLimiter
+from seamless_lab.core.bucket import BucketShape
 from seamless_lab.engine.events import silent
 from seamless_lab.engine.ports import Clock
 from tests.adapters.exchanges import OpenGate
@@ -72,3 +75,29 @@ async def test_under_a_clock_that_stands_still_so_does_the_exchange() -> None:
     await source.read_clock()
     await asyncio.sleep(0)
     assert source.exchange_now_ms == T0_MS - 5_000
+
+
+async def test_a_ban_for_days_fails_at_once_until_it_is_over() -> None:
+    clock, three_days_s = ManualClock(T0_MS), 259_200.0
+    limiter = LocalRateLimiter(lambda _: BucketShape(1_000, 60_000, 1_000), clock, sleep=clock.sleep)
+    around = Surroundings(limiter, clock, silent, clock.sleep)
+    source = CcxtSource("x", cast(CcxtClient, None), CcxtSettings(), around, "k", asyncio.Semaphore(1))
+    asked = 0
+
+    async def banned() -> None:
+        nonlocal asked
+        asked += 1
+        raise RateLimited("banned", retry_after_s=three_days_s)
+
+    for _ in range(2):
+        with pytest.raises(RateLimited) as told:
+            await source.retrying(2.0, banned)
+        assert told.value.retry_after_s == three_days_s
+    assert (asked, clock.now_ms()) == (1, T0_MS), "who is banned neither asks nor waits"
+    clock.advance(int(three_days_s) - 100)
+
+    async def bars() -> str:
+        return "bars"
+
+    assert await source.retrying(2.0, bars) == ("bars", 1)
+    assert clock.now_ms() == T0_MS + 1_000 * three_days_s

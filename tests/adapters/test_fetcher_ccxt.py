@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from itertools import pairwise
+from math import inf
 
 import polars as pl
 import pytest
@@ -362,7 +363,7 @@ async def test_an_answer_tells_the_time_before_its_first_page(exchange: SandboxE
     clock = ManualClock(NOW_S * 1000)
 
     class Queue(OpenGate):
-        async def acquire(self, key: str, weight: float) -> float:
+        async def acquire(self, key: str, weight: float, *, longest_closure_s: float = inf) -> float:
             if weight == 2.0:  # a page
                 clock.advance(300)
             return await super().acquire(key, weight)

@@ -8,7 +8,7 @@ import pytest
 from seamless_lab.adapters.clock_system import ManualClock
 from seamless_lab.adapters.limiter_local import LocalRateLimiter
 from seamless_lab.core.bucket import BucketShape
-from seamless_lab.engine.ports import RateLimiter
+from seamless_lab.engine.ports import Closed, RateLimiter
 
 SHAPE = BucketShape(tokens_per_interval=100, interval_ms=1_000, burst_tokens=10)
 
@@ -96,3 +96,27 @@ async def test_a_crowd_is_never_granted_more_than_the_burst_and_the_refill(arena
     start = arena.clock.monotonic_s()
     await asyncio.gather(*(arena.limiter.acquire("k", 3) for _ in range(40)))
     assert arena.clock.monotonic_s() - start >= (40 * 3 - 10) / 100 - 1e-6
+
+
+async def test_a_closure_that_is_too_long_is_told_and_not_waited_for(arena: Arena) -> None:
+    await arena.limiter.penalise("k", 300)
+    before = arena.clock.monotonic_s()
+    with pytest.raises(Closed) as told:
+        await arena.limiter.acquire("k", 1, longest_closure_s=120)
+    assert (told.value.seconds, arena.clock.monotonic_s()) == (300, before)
+    await arena.clock.sleep(200)
+    assert await arena.limiter.acquire("k", 1, longest_closure_s=120) == pytest.approx(100)
+
+
+async def test_a_long_closure_ends_the_wait_of_those_who_wait_already(arena: Arena) -> None:
+    await arena.limiter.acquire("k", 10)
+    waiting = asyncio.create_task(arena.limiter.acquire("k", 5, longest_closure_s=120))
+    await asyncio.sleep(0)
+    await arena.limiter.penalise("k", 300)
+    with pytest.raises(Closed):
+        await waiting
+
+
+async def test_a_slow_pace_is_no_closure(arena: Arena) -> None:
+    await arena.limiter.acquire("k", 100)
+    assert await arena.limiter.acquire("k", 1, longest_closure_s=0.1) == pytest.approx(0.91)
