@@ -35,7 +35,9 @@ class CcxtFetcher:
     Parameters
     ----------
     settings
-        By exchange id; an exchange that is not named has the defaults.
+        By exchange id.
+    otherwise
+        Of an exchange that is not among them; None: the defaults.
     emit
         Gets `seamless.source.page` for every answer (rows, rows dropped, the exchange's used weight) and
         `seamless.source.retry` for every repetition.
@@ -54,13 +56,19 @@ class CcxtFetcher:
         clock: Clock,
         settings: Mapping[str, CcxtSettings] | None = None,
         *,
+        otherwise: CcxtSettings | None = None,
         emit: Emit = silent,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         uniform: Callable[[], float] = random.random,
     ) -> None:
         self._around = Surroundings(limiter, clock, emit, sleep, uniform)
         self._settings = dict(settings or {})
+        self._otherwise = CcxtSettings() if otherwise is None else otherwise
         self._sources: dict[tuple[str, str], asyncio.Task[CcxtSource]] = {}
+
+    def settings_of(self, exchange: str) -> CcxtSettings:
+        """How an exchange is asked."""
+        return self._settings.get(exchange, self._otherwise)
 
     def require(self, node: NodeId) -> None:
         """Nothing: every exchange may be asked for its own bars."""
@@ -133,8 +141,7 @@ class CcxtFetcher:
         key = (node.exchange, family_of(node.exchange, node.symbol))
         opening = self._sources.get(key)
         if opening is None or (opening.done() and (opening.cancelled() or opening.exception() is not None)):
-            settings = self._settings.get(node.exchange, CcxtSettings())
-            opening = asyncio.create_task(open_source(*key, settings, self._around))
+            opening = asyncio.create_task(open_source(*key, self.settings_of(node.exchange), self._around))
             opening.add_done_callback(lambda task: task.cancelled() or task.exception())  # nobody may be left to see it
             self._sources[key] = opening
         source = await asyncio.shield(opening)

@@ -40,10 +40,11 @@ class HomeFetcher(CcxtFetcher):
         clock: Clock,
         settings: dict[str, CcxtSettings],
         *,
+        otherwise: CcxtSettings,
         sandboxed: bool,
         emit: Emit,
     ) -> None:
-        super().__init__(limiter, clock, settings, emit=emit)
+        super().__init__(limiter, clock, settings, otherwise=otherwise, emit=emit)
         self._home, self._sandboxed = home, sandboxed
         self._sent_elsewhere = {exchange for exchange, own in settings.items() if "urls" in own.options}
 

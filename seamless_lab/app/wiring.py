@@ -158,7 +158,13 @@ class Wiring:
         """The exchanges."""
         settings = {exchange: self._exchange_settings(exchange) for exchange in self.settings.exchanges}
         return HomeFetcher(
-            self.home.root, self.limiter, self.clock, settings, sandboxed=self.sandboxed, emit=self.events.emit
+            self.home.root,
+            self.limiter,
+            self.clock,
+            settings,
+            otherwise=self._exchange_settings(""),
+            sandboxed=self.sandboxed,
+            emit=self.events.emit,
         )
 
     @part
@@ -293,8 +299,9 @@ class Wiring:
         )
 
     def _bucket_shape(self, key: str) -> BucketShape:
-        exchange = key.split(":")[1] if ":" in key else key
-        limit = self.settings.rate_limit_of(exchange)
+        sharing = (one for one in self.settings.exchanges if self._exchange_settings(one).limiter_key(one) == key)
+        limits = [self.settings.rate_limit_of(exchange) for exchange in sharing] or [self.settings.rate_limit]
+        limit = min(limits, key=lambda limit: limit.tokens_per_interval)  # of those who share a key, the strictest
         return BucketShape(limit.tokens_per_interval, limit.interval_ms, limit.burst_tokens, limit.min_interval_ms)
 
     def _local(self, path: Path) -> Path:
