@@ -36,6 +36,7 @@ _SELECT = (
     "SELECT start, end, asked_at_ms, outcome, error, source, rows, requests, observed_at_ms, unpriced FROM attempt"
     " WHERE node = ? AND start < ? AND end > ? ORDER BY asked_at_ms, start, end, outcome, source"
 )
+_FAILURES = ("failed", "rejected")
 _Row = tuple[Any, ...]  # the columns of _SELECT: what SQLite gives is typed by the table
 
 
@@ -102,7 +103,7 @@ def _columns(rows: list[_Row]) -> Attempts:
     columns = list(zip(*rows, strict=True)) or [()] * 10
     frame = pl.DataFrame({name: list(columns[place]) for place, name in enumerate(SCHEMA)}, schema=SCHEMA)
     starts, ends, asked_at = (frame[name].to_numpy() for name in ("start", "end", "asked_at_ms"))
-    kinds = np.where(frame["outcome"].is_in(["failed", "rejected"]).to_numpy(), FAILED, ASKED).astype(np.int64)
+    kinds = np.array([FAILED if outcome in _FAILURES else ASKED for outcome in columns[3]], dtype=np.int64)
     origin = np.arange(len(rows), dtype=np.int64)
     asks = Asks(starts, ends, asked_at, kinds)
     marked = [place for place, pairs in enumerate(columns[9]) if pairs is not None]

@@ -189,7 +189,7 @@ def _pack(rows: Rows, begin: int, slots: int, step_s: int, *, compress: bool) ->
 
 
 def _unpack_all(chunks: Sequence[Chunk], layout: Layout) -> Rows:
-    masks, null_masks, widths = [], [], []
+    masks, null_masks = [], []
     filled: list[int] = []
     counts = np.array([chunk.rows for chunk in chunks if chunk.bars is not None], dtype=np.int64)
     ends = np.cumsum(counts)
@@ -210,15 +210,21 @@ def _unpack_all(chunks: Sequence[Chunk], layout: Layout) -> Rows:
         end = int(ends[len(filled)])
         part = np.frombuffer(payload, dtype=np.float64, offset=head + nulls)
         values[:, end - chunk.rows : end] = part.reshape(_WIDTH, -1)
-        widths.append(8 * head)
         filled.append(place)
     if not filled:
         return Rows.none()
+    return Rows(_unpack_times(masks, counts, layout, filled), values, _unpack_nulls(null_masks, counts))
+
+
+def _unpack_times(masks: Sequence[bytes], counts: Ints, layout: Layout, filled: Sequence[int]) -> Ints:
+    begin, end = int(layout.begins[filled[0]]), int(layout.ends[filled[-1]])
+    if int(counts.sum()) * layout.step_s == end - begin:  # no slot without a bar, as in most series
+        return np.arange(begin, end, layout.step_s, dtype=np.int64)
     ts: Ints = np.flatnonzero(np.unpackbits(np.frombuffer(b"".join(masks), dtype=np.uint8)))
-    offsets = np.cumsum([0, *widths[:-1]])
     ts *= layout.step_s
+    offsets = np.cumsum([0, *(8 * len(mask) for mask in masks[:-1])])
     ts += np.repeat(layout.begins[filled] - offsets * layout.step_s, counts)
-    return Rows(ts, values, _unpack_nulls(null_masks, counts))
+    return ts
 
 
 def _unpack_nulls(masks: Sequence[tuple[int, bytes]], counts: Ints) -> npt.NDArray[np.bool_]:
