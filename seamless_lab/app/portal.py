@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+import warnings
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import ContextVar, copy_context
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from seamless_lab.engine.events import Emit, Event
 from seamless_lab.errors import Interrupted
@@ -27,11 +28,13 @@ _caller: ContextVar[Emit | None] = ContextVar("seamless_caller", default=None)
 class EventStream:
     """Fans events out to sinks, and to the call that caused them.
 
-    Any thread may emit. A sink that raises would stop the engine's work: sinks must not.
+    Any thread may emit. Sinks must not raise; one that does is told of once, as a `RuntimeWarning`, and hears of further
+    events.
     """
 
     def __init__(self) -> None:
         self._sinks: tuple[Emit, ...] = ()
+        self._failed: list[Emit] = []
 
     def add(self, sink: Emit) -> Callable[[], None]:
         """Send every event to `sink` from now on; returns the function that ends it."""
@@ -39,15 +42,28 @@ class EventStream:
 
         def remove() -> None:
             self._sinks = tuple(kept for kept in self._sinks if kept is not sink)
+            self._failed = [known for known in self._failed if known is not sink]
 
         return remove
 
     def emit(self, event: Event) -> None:
         """Pass an event on."""
         for sink in self._sinks:
-            sink(event)
+            try:
+                sink(event)
+            except Exception as error:  # whoever listens must not stop the work, which may be somebody else's
+                self._tell_once(sink, event, error)
         if (caller := _caller.get()) is not None:
             caller(event)
+
+    def _tell_once(self, sink: Emit, event: Event, error: Exception) -> None:
+        if not any(known is sink for known in self._failed):
+            self._failed.append(sink)
+            warnings.warn(
+                f"The sink {sink!r} raised {error!r} at the event {event.name}; the work goes on. A sink must not raise.",
+                RuntimeWarning,
+                stacklevel=3,
+            )
 
 
 class _Call(Generic[T]):
@@ -80,9 +96,14 @@ class _Call(Generic[T]):
         if self.task is not None:
             self.task.cancel()
 
+    def abandon(self) -> None:
+        """Let the caller go: the loop has stopped, and nothing will end the work any more."""
+        if not self.done.is_set():
+            self.done.set()
+            self._deliver(None)
+
     def result(self) -> T:
-        assert self.task is not None  # it has delivered its last
-        if self.task.cancelled():
+        if self.task is None or not self.task.done() or self.task.cancelled():
             raise _stopped()
         return self.task.result()
 
@@ -94,13 +115,20 @@ class _Call(Generic[T]):
 
 
 class Portal:
-    """Owns a daemon thread with an event loop, started at the first call. Thread-safe."""
+    """Owns a daemon thread with an event loop, started at the first call. Thread-safe.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    clean_up_s
+        How long what was stopped may take to end.
+    """
+
+    def __init__(self, clean_up_s: float = CLEAN_UP_S) -> None:
+        self._clean_up_s = clean_up_s
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
-        self._running: set[asyncio.Task[object]] = set()
+        self._calls: set[_Call[Any]] = set()
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -153,24 +181,39 @@ class Portal:
     def close(self, last: Callable[[], Coroutine[None, None, None]] | None = None) -> None:
         """Cancel what runs, wait for its clean-up, do `last`, and end the thread.
 
-        The portal can be called again afterwards. Of a portal that was never called there is nothing to close.
+        The portal can be called again afterwards. Of a portal that was never called there is nothing to close. A call
+        whose clean-up outlasts all patience ends as `Interrupted`, its clean-up undone.
+
+        Raises
+        ------
+        Exception
+            What `last` raised; the thread has ended all the same.
         """
         with self._lock:
             loop, thread = self._loop, self._thread
             self._loop = self._thread = None
         if loop is not None and thread is not None:
-            ending = asyncio.run_coroutine_threadsafe(self._end_calls(last), loop)
-            with suppress(TimeoutError):
-                ending.result(CLEAN_UP_S)
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join(CLEAN_UP_S)
-            if not thread.is_alive():
-                loop.close()
+            ending = asyncio.run_coroutine_threadsafe(self._end_calls(loop, last), loop)
+            try:
+                with suppress(TimeoutError):
+                    ending.result(self._clean_up_s)
+            finally:
+                self._end(loop, thread)
+
+    def _end(self, loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(self._clean_up_s)
+        for call in self._calls_of(loop):
+            call.abandon()
+            self._calls.discard(call)
+        if not thread.is_alive():
+            loop.close()
 
     def _submit(self, call: _Call[T], work: Callable[[], Coroutine[None, None, T]]) -> None:
         """Start a call; never on a loop that is being closed, where it would wait for ever."""
         with self._lock:
             loop = self.loop
+            self._calls.add(call)
             loop.call_soon_threadsafe(self._start, call, work, loop)
             call.loop = loop
 
@@ -178,25 +221,28 @@ class Portal:
         self, call: _Call[T], work: Callable[[], Coroutine[None, None, T]], loop: asyncio.AbstractEventLoop
     ) -> None:
         task = call.start(work, loop)
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(lambda _: self._calls.discard(call))
 
-    async def _end_calls(self, last: Callable[[], Coroutine[None, None, None]] | None) -> None:
+    def _calls_of(self, loop: asyncio.AbstractEventLoop) -> list[_Call[Any]]:
+        return [call for call in tuple(self._calls) if call.loop is loop]
+
+    async def _end_calls(
+        self, loop: asyncio.AbstractEventLoop, last: Callable[[], Coroutine[None, None, None]] | None
+    ) -> None:
         """Cancel the calls and nothing else: what they began for their clean-up must come to its end."""
-        running = list(self._running)
+        running = [call.task for call in self._calls_of(loop) if call.task is not None]
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         if last is not None:
             await last()
 
-    @staticmethod
-    def _stop(call: _Call[T]) -> None:
+    def _stop(self, call: _Call[T]) -> None:
         if (loop := call.loop) is None:  # interrupted before it began
             return
         with suppress(RuntimeError):  # the loop was closed meanwhile: then the call has ended
             loop.call_soon_threadsafe(call.cancel)
-        call.done.wait(CLEAN_UP_S)
+        call.done.wait(self._clean_up_s)
 
 
 def _stopped() -> Interrupted:

@@ -22,7 +22,7 @@ class Event:
 
 
 Emit = Callable[[Event], None]
-"""A sink. Must not block and must not raise; called on the engine's thread."""
+"""A sink. Must not block and must not raise; called on any of the engine's threads."""
 
 
 def silent(_: Event) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from seamless_lab.app.portal import EventStream, Portal
 from seamless_lab.engine.events import Event
+from seamless_lab.engine.uncancelled import to_the_end
 from seamless_lab.errors import Interrupted
 from tests.waiting import until
 
@@ -200,6 +201,83 @@ async def test_closing_ends_what_another_loop_awaits(portal: Portal) -> None:
     async with asyncio.timeout(10):
         with pytest.raises(Interrupted):
             await caller
+
+
+@pytest.fixture
+def outlasting():
+    """Work whose clean-up outlasts any patience."""
+    begun, may_end = threading.Event(), threading.Event()
+
+    async def work() -> None:
+        begun.set()
+        await to_the_end(asyncio.to_thread(may_end.wait))
+
+    yield work, begun
+    may_end.set()
+
+
+def test_closing_lets_a_caller_go_whose_clean_up_does_not_end(outlasting) -> None:
+    portal, (work, begun) = Portal(clean_up_s=0.05), outlasting
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(portal.call, work)
+        begun.wait()
+        portal.close()
+        with pytest.raises(Interrupted):
+            waiting.result(timeout=10)
+
+
+async def test_closing_lets_an_awaiting_caller_go_whose_clean_up_does_not_end(outlasting) -> None:
+    portal, (work, begun) = Portal(clean_up_s=0.05), outlasting
+    caller = asyncio.create_task(portal.acall(work))
+    await asyncio.to_thread(begun.wait)
+    await asyncio.to_thread(portal.close)
+    async with asyncio.timeout(10):
+        with pytest.raises(Interrupted):
+            await caller
+
+
+def test_a_last_act_that_fails_is_told_and_the_thread_ends(portal: Portal) -> None:
+    async def engine() -> threading.Thread:
+        return threading.current_thread()
+
+    async def fail() -> None:
+        raise OSError("the last")
+
+    thread = portal.call(engine)
+    with pytest.raises(OSError, match="the last"):
+        portal.close(fail)
+    assert not thread.is_alive()
+
+
+def test_a_sink_that_raises_is_told_of_once_and_stops_neither_the_work_nor_other_sinks(portal: Portal) -> None:
+    stream, heard = EventStream(), []
+
+    def broken(event: Event) -> None:
+        raise ValueError(event.name)
+
+    stream.add(broken)
+    stream.add(lambda event: heard.append(event.name))
+
+    async def work() -> str:
+        stream.emit(Event("one", 0))
+        stream.emit(Event("two", 0))
+        return "done"
+
+    with pytest.warns(RuntimeWarning, match=r"broken.*ValueError\('one'\).* at the event one") as warned:
+        assert portal.call(work) == "done"
+    assert len(warned) == 1
+    assert heard == ["one", "two"]
+
+
+def test_a_sink_may_still_be_interrupted() -> None:
+    stream = EventStream()
+
+    def interrupted(event: Event) -> None:
+        raise KeyboardInterrupt
+
+    stream.add(interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        stream.emit(Event("one", 0))
 
 
 def test_a_closed_portal_opens_again_and_leaves_no_thread(portal: Portal) -> None:
