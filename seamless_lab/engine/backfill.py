@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -105,7 +106,8 @@ class Backfiller:
         self._leases = Leases(ports.coordinator, owner, renew_ms=policy.embedded_renew_ms)
         self._stabilization_bars = stabilization_bars
         self._flights = SingleFlight()
-        self._gate = asyncio.Semaphore(policy.max_concurrent_requests)
+        # One per exchange, so that all wait for none that hangs.
+        self._gates = defaultdict[str, asyncio.Semaphore](lambda: asyncio.Semaphore(policy.max_concurrent_requests))
 
     async def require(self, header: Header, *, known: bool) -> None:
         """Refuse what no fill could ever get; a source that is down may get it later.
@@ -188,6 +190,7 @@ class Backfiller:
                     return
             except (SourceUnavailable, SourceRejected, ConformancePipelineError, CoordinatorUnavailable) as error:
                 run.outcome.errors.append(error)
+                run.blocks_failed += 1
             run.blocks_left -= 1
             run.outcome.blocks_done += 1
             self._emit(
@@ -197,11 +200,9 @@ class Backfiller:
                 lease_key=str(_key(run.header, block)),
                 completed=run.scheduled - run.blocks_left,
                 scheduled=run.scheduled,
-                failed=len(run.outcome.errors),
+                failed=run.blocks_failed,
                 rows=run.outcome.rows,
-                ratio=1.0
-                if not run.scheduled
-                else (run.scheduled - run.blocks_left - len(run.outcome.errors)) / run.scheduled,
+                ratio=(run.scheduled - run.blocks_left - run.blocks_failed) / run.scheduled,
             )
             if run.over:
                 return
@@ -252,7 +253,7 @@ class Backfiller:
         header, hot, clock = run.header, self._ports.hot, self._ports.clock
         asked_at_ms, begun_s = clock.now_ms(), clock.monotonic_s()
         try:
-            async with self._gate:
+            async with self._gates[header.node.exchange]:
                 if run.over:
                     return False
                 asked_at_ms, begun_s = clock.now_ms(), clock.monotonic_s()  # now that its turn has come
@@ -353,6 +354,7 @@ class _Run:
     outcome: FillOutcome
     scheduled: int
     blocks_left: int = 0
+    blocks_failed: int = 0
     unanswered_in_a_row: int = 0
     refused: bool = False
 

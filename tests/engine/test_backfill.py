@@ -448,3 +448,53 @@ async def test_a_cancelled_fill_ends_wherever_the_cancellation_meets_it(tmp_path
         assert len(source.asked) == asked
         if error is None:
             assert await coordinator.live() == []
+
+
+class PartlyDown(ScriptedSource):
+    """Serves the latest 720 bars; Kraken hangs until it is let go."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(clock)
+        self.let_go = asyncio.Event()
+
+    async def traits(self, node: NodeId) -> SourceTraits:
+        return SourceTraits(page_bars=100, history_bars=720)
+
+    async def fetch(self, node: NodeId, grid: Grid, window: TimeRange) -> Fetched:
+        if node.exchange == "kraken":
+            await self.let_go.wait()
+        return await super().fetch(node, grid, window)
+
+
+async def test_an_exchange_that_hangs_holds_up_no_other(tmp_path) -> None:
+    clock = ManualClock(NOW_MS)
+    source = PartlyDown(clock)
+    gaps = Ranges.normalised([NOW_S // 60 * 60 - 600 * 60], [NOW_S // 60 * 60 - 60 * 60])
+    with scripted_lab(tmp_path, clock, source, seamless__backfill__window_bars=10) as lab:
+        filler = lab.wiring.backfiller
+        hung = Header(parse_node("ohlcv:kraken:BTC/USD:1m"), Grid(60))
+        hanging = asyncio.create_task(filler.fill(hung, gaps, sealed=Ranges.empty()))
+        async with asyncio.timeout(10):
+            filled = await filler.fill(Header(parse_node(NODE), Grid(60)), gaps, sealed=Ranges.empty())
+        assert (filled.rows, filled.errors, hanging.done()) == (540, [], False)
+        source.let_go.set()
+        assert (await hanging).rows == 540
+
+
+@pytest.mark.parametrize("down", [False, True])
+async def test_progress_counts_blocks_that_failed_and_nothing_else(tmp_path, down: bool) -> None:
+    clock, heard = ManualClock(NOW_MS), Heard()
+    source = PartlyDown(clock)
+    source.error = SourceUnavailable("down") if down else None
+    now_s = NOW_S // 60 * 60
+    gaps = Ranges.normalised([now_s - 1440 * 60], [now_s - 600 * 60])  # most of it is served no longer
+    with scripted_lab(tmp_path, clock, source, seamless__backfill__window_bars=50) as lab:
+        lab.wiring.events.add(heard)
+        outcome = await lab.wiring.backfiller.fill(Header(parse_node(NODE), Grid(60)), gaps, sealed=Ranges.empty())
+    assert any("serves only its latest 720 bars" in str(error) for error in outcome.errors)
+    said = [event.fields for event in heard.of("seamless.backfill.progress")]
+    assert said
+    for place, fields in enumerate(said, 1):
+        assert fields["completed"] == place
+        assert fields["failed"] == (place if down else 0)
+        assert fields["ratio"] == (0 if down else place / fields["scheduled"])
