@@ -72,13 +72,21 @@ def read_by(written: str, pin: str, answer: Answer) -> ReadRecord:
     )
 
 
+MOST_UNHEARD = 100
+
 _listeners: list[Callable[[ReadRecord], None]] = []
+_unheard: dict[ReadRecord, None] = {}
 
 
 def listen(heard: Callable[[ReadRecord], None]) -> Callable[[], None]:
     """Hear of every read of every lab of this process; returns the function that ends it."""
     _listeners.append(heard)
     return lambda: _listeners.remove(heard)
+
+
+def unheard() -> Sequence[ReadRecord]:
+    """The first different reads of this process that nobody listened to, up to `MOST_UNHEARD`."""
+    return tuple(_unheard)
 
 
 class ReadJournal:
@@ -92,6 +100,8 @@ class ReadJournal:
         """Append one."""
         with self._lock:
             self._records.append(record)
+            if not _listeners and len(_unheard) < MOST_UNHEARD:
+                _unheard[record] = None
         for heard in _listeners:
             heard(record)
 

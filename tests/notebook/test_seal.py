@@ -103,6 +103,21 @@ def editor_count(editor: Editor, name: str) -> int:
     return next(cell.execution_count for cell in editor.notebook.cells if cell.id == name)
 
 
+def test_what_was_read_before_the_extension_was_loaded_is_said_to_be_missing(tmp_path: Path) -> None:
+    early = f"from seamless_lab import Lab\nwith Lab() as early:\n    early.fetch('{BTC}', '2024-01-01')"
+    with Editor(new_project(tmp_path / "p") / "n.ipynb", named=False) as fresh:
+        fresh.run("early", early)
+        fresh.run("load", LOAD)
+        fresh.run("eth", fetch("eth", ETH, "2024-01-02"))
+        sealed = fresh.run("seal", "%seamless seal")
+        assert reads(sealed) == [("eth", ETH, "2024-01-02")]
+        assert f"Not in this seal: {BTC}, read while the extension was not loaded." in " ".join(shown(sealed).split())
+        fresh.run("early")
+        sealed = fresh.run("seal")
+        assert reads(sealed) == [("eth", ETH, "2024-01-02"), ("early", BTC, "2024-01-01")]
+        assert "Not in this seal" not in shown(sealed)
+
+
 def test_the_cell_that_loads_the_extension_is_watched_too(tmp_path: Path) -> None:
     with Editor(new_project(tmp_path / "p") / "n.ipynb", named=False) as fresh:
         fresh.run("all", f"{LOAD}\n{fetch('x', BTC, '2024-01-01')}")
