@@ -197,7 +197,7 @@ def commit_from_bytes(data: bytes, *, path: str) -> Commit:
             producer=found["producer"],
             watermark_ms=found["publication_watermark_ms"],
             provenance=found["provenance"],
-            withdrawn=Observed.from_runs(found.get("withdrawn_at_ms", [])),
+            withdrawn=Observed.from_runs(found["withdrawn_at_ms"]) if "withdrawn_at_ms" in found else Observed.none(),
         )
     except _UNREADABLE as error:
         raise Corrupted(f"{path} is no commit.", hint="Restore the file from a copy.", path=path) from error

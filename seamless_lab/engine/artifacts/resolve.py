@@ -51,7 +51,7 @@ class Resolver:
     def saw(self, node: NodeId, stored: StoredCommit) -> None:
         """Remember a commit that was just read or written."""
         self._loader.remember_commit(node, stored)
-        self._seen.setdefault(node, _Seen()).add(stored.commit)
+        self._of(node).add(stored.commit)
 
     def select(self, node: NodeId, selector: Selector) -> Commit:
         """The commit that a selector names; raises as `at`, `seq` and `fingerprint` do."""
@@ -209,7 +209,7 @@ class Resolver:
         self, node: NodeId, early: Callable[[Commit], bool], *, after: Callable[[list[int]], int]
     ) -> StoredCommit | None:
         """The last commit that is `early`, as the first n are; `after` says how many of those seen are."""
-        seen = self._seen.setdefault(node, _Seen())
+        seen = self._of(node)
         with seen.lock:
             known = after(seen.as_ofs)
             low = seen.seqs[known - 1] if known else FIRST_SEQ - 1
@@ -231,8 +231,12 @@ class Resolver:
                 low = middle
         return self._loader.commit(node, low) if low >= FIRST_SEQ else None
 
+    def _of(self, node: NodeId) -> _Seen:
+        found = self._seen.get(node)
+        return self._seen.setdefault(node, _Seen()) if found is None else found  # making one only to drop it costs more
+
     def _newest_known(self, node: NodeId) -> int | None:
-        seen = self._seen.setdefault(node, _Seen())
+        seen = self._of(node)
         with seen.lock:
             return seen.seqs[-1] if seen.seqs else None
 
@@ -241,11 +245,11 @@ class Resolver:
             found = self._loader.commit(node, seq)
         except NotFound:
             return None
-        self._seen.setdefault(node, _Seen()).add(found.commit)
+        self._of(node).add(found.commit)
         return found
 
     def _fingerprint_of(self, node: NodeId, seq: int) -> str:
-        known = self._seen.setdefault(node, _Seen()).fingerprints.get(seq)
+        known = self._of(node).fingerprints.get(seq)
         if known is not None:
             return known
         found = self._probe(node, seq)
