@@ -20,6 +20,7 @@ from seamless_lab.app.config.schema import KEYS, Profile
 from seamless_lab.app.config.sources import Origin, from_arguments, from_environment, from_file, unknown_environment
 from seamless_lab.app.config.values import nearest
 from seamless_lab.app.secret import reveal, show
+from seamless_lab.core.bucket import BucketShape
 from seamless_lab.core.policy import BackfillPolicy, ComputeContext, Domain, SLAPolicy, Strategy
 from seamless_lab.core.report import ConformancePolicy
 from seamless_lab.errors import ConfigError, RequestError
@@ -51,6 +52,11 @@ class RateLimitSettings:
     local_semaphore: int
     min_interval_ms: int
     penalty_backoff_ms: int
+
+    @property
+    def shape(self) -> BucketShape:
+        """The numbers of the bucket."""
+        return BucketShape(self.tokens_per_interval, self.interval_ms, self.burst_tokens, self.min_interval_ms)
 
 
 @dataclass(frozen=True, slots=True)

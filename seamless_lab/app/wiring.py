@@ -7,6 +7,7 @@ import socket
 import threading
 import uuid
 from collections.abc import Mapping
+from contextlib import ExitStack
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -34,7 +35,6 @@ from seamless_lab.app.sealed_stores import SealedStores
 from seamless_lab.app.settings import Settings, resolve_settings
 from seamless_lab.core.bucket import BucketShape
 from seamless_lab.core.numbers import seen
-from seamless_lab.core.plan import RateShape
 from seamless_lab.engine.answering import Answering
 from seamless_lab.engine.artifacts import SealedStore
 from seamless_lab.engine.backfill import Backfiller, BackfillPorts
@@ -264,11 +264,14 @@ class Wiring:
             self.__dict__.pop(part, None)
 
     def close_files(self) -> None:
-        """Release files."""
-        if "bus" in self.__dict__:
-            self.bus.close()
-        if "database" in self.__dict__:
-            self.database.close()
+        """Release files and threads, all of them also when one fails to close; what is used again opens again."""
+        with ExitStack() as closing:  # the last to be entered is the first to close
+            if "sealed_stores" in self.__dict__:
+                closing.callback(self.sealed_stores.close)
+            if "database" in self.__dict__:
+                closing.callback(self.database.close)
+            if "bus" in self.__dict__:
+                closing.callback(self.bus.close)
 
     def _to_bus(self, event: Event) -> None:
         if event.name in GOVERNANCE:
@@ -289,9 +292,8 @@ class Wiring:
             penalty_backoff_ms=limit.penalty_backoff_ms,
         )
 
-    def _rate_shape(self, exchange: str) -> RateShape:
-        limit = self.settings.rate_limit_of(exchange)
-        return RateShape(limit.tokens_per_interval, limit.interval_ms, limit.burst_tokens, limit.min_interval_ms)
+    def _rate_shape(self, exchange: str) -> BucketShape:
+        return self.settings.rate_limit_of(exchange).shape
 
     def _concurrent(self, exchange: str) -> int:
         return min(
@@ -301,8 +303,7 @@ class Wiring:
     def _bucket_shape(self, key: str) -> BucketShape:
         sharing = (one for one in self.settings.exchanges if self._exchange_settings(one).limiter_key(one) == key)
         limits = [self.settings.rate_limit_of(exchange) for exchange in sharing] or [self.settings.rate_limit]
-        limit = min(limits, key=lambda limit: limit.tokens_per_interval)  # of those who share a key, the strictest
-        return BucketShape(limit.tokens_per_interval, limit.interval_ms, limit.burst_tokens, limit.min_interval_ms)
+        return min(limits, key=lambda limit: limit.tokens_per_interval).shape  # of those who share a key, the strictest
 
     def _local(self, path: Path) -> Path:
         """`path`, or a place on a local disk when `path` is on a network file system, which SQLite's log cannot use."""

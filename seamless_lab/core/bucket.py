@@ -41,6 +41,11 @@ class BucketShape:
         """Time in which one token refills."""
         return Fraction(self.interval_ms * 1000) / Fraction(self.tokens_per_interval)
 
+    def wait_s(self, requests: int, weight: float) -> float:
+        """How long a full bucket makes so many requests of so much weight together wait."""
+        refill_s = max(0.0, weight - self.burst_tokens) * self.interval_ms / 1000 / self.tokens_per_interval
+        return max(refill_s, requests * self.min_interval_ms / 1000)
+
 
 @dataclass(frozen=True, slots=True)
 class Bucket:

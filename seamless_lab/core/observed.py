@@ -9,7 +9,7 @@ import numpy.typing as npt
 import polars as pl
 
 from seamless_lab.core.bars import Bars
-from seamless_lab.core.coverage import SIX_HOURS_S
+from seamless_lab.core.coverage import stabilization_s
 from seamless_lab.core.grid import Grid
 from seamless_lab.core.ranges import Ints, Ranges
 from seamless_lab.core.time import TimeRange
@@ -156,7 +156,7 @@ def settled(observed: Observed, grid: Grid, *, stabilization_bars: int) -> Obser
     A bar that was asked for right after its close may still be restated; it stays provisional until it is asked for
     again.
     """
-    wait_s = min(stabilization_bars * grid.step_s, SIX_HOURS_S)
+    wait_s = stabilization_s(grid, stabilization_bars=stabilization_bars)
     latest = observed.at_ms // 1000 - wait_s
     ends = np.minimum(observed.ends, latest - (latest - grid.anchor_s) % grid.step_s)
     real = observed.starts < ends

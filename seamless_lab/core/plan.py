@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seamless_lab.core.bucket import BucketShape
 from seamless_lab.core.grid import Grid
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange
@@ -23,21 +24,6 @@ class Block:
 
     window: TimeRange
     gaps: Ranges
-
-
-@dataclass(frozen=True, slots=True)
-class RateShape:
-    """A token bucket's numbers, as far as a prediction needs them."""
-
-    tokens_per_interval: float
-    interval_ms: int
-    burst_tokens: float
-    min_interval_ms: int
-
-    def wait_s(self, requests: int, weight: float) -> float:
-        """How long a full bucket makes so many requests of so much weight together wait."""
-        refill_s = max(0.0, weight - self.burst_tokens) * self.interval_ms / 1000 / self.tokens_per_interval
-        return max(refill_s, requests * self.min_interval_ms / 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +85,7 @@ def plan_blocks(gaps: Ranges, grid: Grid, *, window_bars: int) -> tuple[Block, .
 
 
 def predict(
-    blocks: tuple[Block, ...], grid: Grid, *, page_bars: int, request_weight: float, rate: RateShape, pace: Pace
+    blocks: tuple[Block, ...], grid: Grid, *, page_bars: int, request_weight: float, rate: BucketShape, pace: Pace
 ) -> Prediction:
     """What filling some blocks from a source that pages by `page_bars` will cost."""
     lengths = (

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from seamless_lab.core.bucket import BucketShape
 from seamless_lab.core.cells import pack_cells
 from seamless_lab.core.coverage import Coverage
 from seamless_lab.core.digest import Header
-from seamless_lab.core.plan import Block, Pace, Prediction, RateShape, plan_blocks, predict
+from seamless_lab.core.plan import Block, Pace, Prediction, plan_blocks, predict
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.report import ConformanceReport
 from seamless_lab.core.time import EARLIEST_S, TimeRange
@@ -30,7 +31,7 @@ class JobShape:
     """The numbers a prediction needs: the size of a block, and by exchange its rate limit and requests at once."""
 
     window_bars: int
-    rate_of: Callable[[str], RateShape]
+    rate_of: Callable[[str], BucketShape]
     concurrent_of: Callable[[str], int]
 
 
