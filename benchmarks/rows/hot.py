@@ -66,6 +66,16 @@ def hot_year(bench: Bench) -> Row:
     found.notes.append(
         "The floor stores each window as one BLOB and knows nothing of days, merging, leases or attempts."
     )
+    found.notes.append(
+        "With no disk to wait for, a window costs ours 0.43 ms of CPU, the floor 0.11: 584 windows write 876 chunks of "
+        "days, 511 of which are unpacked and joined first (0.05 ms a window); compressing whole days takes 0.09, the "
+        "transaction with fence, attempt and series 0.1, and the rest goes into small arrays. Joining windows would "
+        "pay, but each is a transaction of its own, so that nothing acknowledged is lost."
+    )
+    found.notes.append(
+        "Of the 19 ms of a year's read, 3.5 go into checksums of chunks, 6 into LZ4 and 1 into the asks; the floor has "
+        "none of these. The chunks take 15 MB on disk, the floor's 26."
+    )
     return found
 
 

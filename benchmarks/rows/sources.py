@@ -82,6 +82,13 @@ def backfill_year(bench: Bench) -> Row:
         f"Conforming and writing these bars, page by page, takes {after:.0f} ms by itself. The floor asks for pages of "
         f"1,000 bars, ours for blocks of {BackfillPolicy().window_bars}."
     )
+    found.notes.append(
+        "The floor at c=8 is fair: like ours it is one process that keeps one core busy, and of its 2.2 ms of CPU "
+        "a page 1.0 turns text into numbers, while ccxt with our columns takes 1.05 ms in all. What is above it comes "
+        "after: of ours, about 4.1 ms a block, 1.0 goes into handing work to threads and back four times (claim, look "
+        "again, keep, give back; with the same calls made on the loop a block takes 3.3), 0.4 into collecting garbage "
+        "among ccxt's 250,000 objects, 0.7 into conforming and writing, the rest into paging with proof and leases."
+    )
     return found
 
 
