@@ -28,8 +28,7 @@ _caller: ContextVar[Emit | None] = ContextVar("seamless_caller", default=None)
 class EventStream:
     """Fans events out to sinks, and to the call that caused them.
 
-    Any thread may emit. Sinks must not raise; one that does is told of once, as a `RuntimeWarning`, and hears of further
-    events.
+    Any thread may emit. Sinks must not raise; one that does is told of once, as a `RuntimeWarning`, and hears on.
     """
 
     def __init__(self) -> None:
@@ -60,7 +59,7 @@ class EventStream:
         if not any(known is sink for known in self._failed):
             self._failed.append(sink)
             warnings.warn(
-                f"The sink {sink!r} raised {error!r} at the event {event.name}; the work goes on. A sink must not raise.",
+                f"The sink {sink!r} raised {error!r} at the event {event.name}; the work goes on.",
                 RuntimeWarning,
                 stacklevel=3,
             )

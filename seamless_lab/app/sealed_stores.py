@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from seamless_lab.adapters.objects_folder import FolderObjects
 from seamless_lab.adapters.segment_cache_arrow import ArrowSegmentCache
@@ -16,6 +17,31 @@ from seamless_lab.engine.artifacts import NoSegmentCache, SealedStore, SegmentCa
 from seamless_lab.engine.ports import Clock
 
 HASHING_THREADS = 2
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+class HashingThreads(Executor):
+    """Threads that are started at the first work, and again at the first after `shutdown`. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._pool: ThreadPoolExecutor | None = None
+        self._lock = threading.Lock()
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Have work done by one of the threads."""
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(HASHING_THREADS, thread_name_prefix="seamless-hash")
+            return self._pool.submit(fn, *args, **kwargs)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the threads."""
+        with self._lock:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait, cancel_futures=cancel_futures)
 
 
 class SealedStores:
@@ -29,7 +55,7 @@ class SealedStores:
         self, own: Path, cache: Path, *, cache_bytes: int, clock: Clock, elsewhere: Callable[[NodeId], str]
     ) -> None:
         self._clock = clock
-        self._threads = ThreadPoolExecutor(HASHING_THREADS, thread_name_prefix="seamless-hash")
+        self._threads = HashingThreads()
         self._opening = threading.Lock()
         self._others: dict[str, SealedStore] = {}
         self.segments: SegmentCache = ArrowSegmentCache(cache, limit_bytes=cache_bytes)
@@ -49,9 +75,12 @@ class SealedStores:
         """A store opened once more, for reading without anything that this machine remembers of it."""
         return self._open(store.url, NoSegmentCache())
 
-    def close(self) -> None:
-        """End the threads; stores that are read afterwards raise."""
-        self._threads.shutdown()
+    def close(self, *, wait: bool = False) -> None:
+        """End the threads when what they have begun is done; stores that are read afterwards start them again.
+
+        Without `wait` nobody waits for that: it may be a long audit that was stopped.
+        """
+        self._threads.shutdown(wait)
 
     def _open(
         self, folder: str, segments: SegmentCache, elsewhere: Callable[[NodeId], str] = lambda _: ""

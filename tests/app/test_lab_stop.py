@@ -17,7 +17,7 @@ from seamless_lab.adapters.clock_system import SystemClock
 from seamless_lab.adapters.coordinator_sqlite import SqliteCoordinator
 from seamless_lab.app.lab import Lab
 from seamless_lab.core.coverage import Cause
-from seamless_lab.errors import Interrupted
+from seamless_lab.errors import Interrupted, StoreUnavailable
 from seamless_lab.sandbox import FaultPlan, SandboxConfig, SandboxExchange
 from tests.labs import NODE, NOW_MS, open_lab
 from tests.processes import forkserver
@@ -171,6 +171,34 @@ def test_a_closed_lab_can_be_used_again(tmp_path: Path, exchange: SandboxExchang
         assert connections(exchange) == 0
     assert lab.coverage(NODE, START, START + 55 * DAY).coverage.slots(Cause.MISSING) == 5 * 1440
     lab.close()
+
+
+def hashing() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name.startswith("seamless-hash")}
+
+
+def test_a_closed_lab_leaves_no_hashing_threads_and_starts_them_again(
+    tmp_path: Path, exchange: SandboxExchange
+) -> None:
+    exchange.set_faults(FaultPlan())
+    before, lab = hashing(), open_lab(tmp_path, exchange.url)
+    lab.backfill(NODE, *MONTH)
+    for _ in range(2):
+        assert lab.verify(NODE).exit_code == 0
+        assert hashing() - before
+        lab.close()
+        until(lambda: not hashing() - before)
+
+
+def test_a_file_that_fails_to_close_leaves_no_other_open(tmp_path: Path, exchange: SandboxExchange) -> None:
+    exchange.set_faults(FaultPlan())
+    (tmp_path / "events.jsonl").mkdir()
+    lab = open_lab(tmp_path, exchange.url)
+    lab.fetch(NODE, START, START + DAY)
+    with pytest.raises(StoreUnavailable, match=r"events\.jsonl cannot be appended to"):
+        lab.close()
+    mine = [Path(file.path).name for file in psutil.Process().open_files() if Path(file.path).is_relative_to(tmp_path)]
+    assert mine == []
 
 
 async def test_both_doors_work_inside_a_running_loop(tmp_path: Path, exchange: SandboxExchange) -> None:

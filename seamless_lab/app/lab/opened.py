@@ -62,7 +62,10 @@ class Opened:
         return self._door
 
     def add_sink(self, sink: Emit) -> Callable[[], None]:
-        """Send every event to `sink`, on the engine's threads; returns the function that ends it."""
+        """Send every event to `sink`, on the engine's threads; returns the function that ends it.
+
+        A sink that raises stops nothing: it is told of once, as a `RuntimeWarning`.
+        """
         return self.wiring.events.add(sink)
 
     def wait(self, on_event: Emit | None = None) -> None:
@@ -88,8 +91,10 @@ class Opened:
         In a process that was forked from the one that uses the lab there is nothing to close: all of it is the other's.
         """
         if self._process in (None, os.getpid()):
-            self._portal.close(self.wiring.close)
-            self.wiring.close_files()
+            try:
+                self._portal.close(self.wiring.close)
+            finally:
+                self.wiring.close_files()
 
     def __enter__(self) -> Self:
         return self

@@ -47,8 +47,8 @@ def scratch_of(wiring: Wiring) -> Iterator[Wiring]:
         try:
             yield scratch
         finally:
+            scratch.sealed_stores.close(wait=True)  # its folder goes next
             scratch.close_files()
-            scratch.sealed_stores.close()
 
 
 async def acquire(scratch: Wiring, pins: Sequence[Pin]) -> list[Acquired]:
