@@ -117,8 +117,9 @@ LOOK_BACK = (
     Command(
         "verify",
         "Rehash sealed data, or reproduce a receipt; exit code 1 if anything is damaged or differs.",
-        "One version, all versions of a node, or the whole store. Of a receipt: reads its inputs again, makes again "
-        "what can be made from it, compares the code of its notebook; exit code 3 if something cannot be verified.",
+        "One version, all versions of a node, or the whole store, with the cached files that reads are answered from. "
+        "Of a receipt: reads its inputs again, makes again what can be made from it, compares the code of its "
+        "notebook; exit code 3 if something cannot be verified.",
         (
             replace(REF, required=False, help="NODE, NODE@SELECTOR, pin:NAME or RECEIPT.json.", endings=(".json",)),
             Parameter("run", "Of a receipt: run its notebook too, in a fresh kernel.", Kind.FLAG),
