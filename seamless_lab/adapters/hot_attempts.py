@@ -29,7 +29,8 @@ _INSERT = (
     " (node, start, end, asked_at_ms, outcome, source, rows, requests, error, observed_at_ms, unpriced)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT DO UPDATE SET observed_at_ms = max(observed_at_ms, excluded.observed_at_ms),"
-    " unpriced = CAST(coalesce(unpriced, x'') || excluded.unpriced AS BLOB)"
+    " unpriced = CASE WHEN unpriced = excluded.unpriced THEN unpriced"
+    " ELSE CAST(coalesce(unpriced, x'') || excluded.unpriced AS BLOB) END"
     " WHERE excluded.unpriced IS NOT NULL"
 )
 _SELECT = (
@@ -67,6 +68,12 @@ def insert_attempt(connection: apsw.Connection, attempt: Attempt, observed_at_ms
 def load_attempts(connection: apsw.Connection, node: str, window: TimeRange) -> Attempts:
     """The asks that touch a window, oldest first."""
     return _columns(connection.execute(_SELECT, (node, window.end, window.start)).fetchall())
+
+
+def count_attempts(connection: apsw.Connection, node: str) -> int:
+    """How many asks are recorded of a node."""
+    found: int = connection.execute("SELECT count(*) FROM attempt WHERE node = ?", (node,)).get
+    return found
 
 
 def compact_attempts(connection: apsw.Connection, node: str, *, keep: int) -> None:

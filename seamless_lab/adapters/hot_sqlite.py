@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import count
 from typing import Any
 
 import apsw
 import numpy as np
 import numpy.typing as npt
 
-from seamless_lab.adapters.hot_attempts import compact_attempts, insert_attempt, load_attempts
+from seamless_lab.adapters.hot_attempts import compact_attempts, count_attempts, insert_attempt, load_attempts
 from seamless_lab.adapters.hot_chunks import Chunk, Layout, Rows, decode, decode_rows, decode_runs, encode
 from seamless_lab.adapters.sqlite_file import SqliteFile, corrupted
 from seamless_lab.core.asks import failed_slots
@@ -40,7 +39,8 @@ class SqliteHotStore:
     file
         Also holds the leases that fence writes (`SqliteCoordinator`).
     attempts_kept
-        Asks remembered per node; of older ones only those parts of failed asks remain that still stand.
+        Asks remembered per node, or up to a quarter more; of older ones only those parts of failed asks remain that
+        still stand.
 
     Notes
     -----
@@ -51,7 +51,7 @@ class SqliteHotStore:
     def __init__(self, file: SqliteFile, *, attempts_kept: int = ATTEMPTS_KEPT) -> None:
         self._file = file
         self._attempts_kept = attempts_kept
-        self._asks = count(1)
+        self._before_count: dict[str, int] = {}  # asks until those of a node are counted again
 
     def load(self, header: Header, window: TimeRange, *, with_bars: bool = True) -> HotState:
         """Everything known about a window, in one consistent snapshot; without its bars where they are not needed."""
@@ -214,8 +214,12 @@ class SqliteHotStore:
 
     def _record(self, connection: apsw.Connection, attempt: Attempt, observed_at_ms: int, unpriced: Ranges) -> None:
         insert_attempt(connection, attempt, observed_at_ms, unpriced)
-        if next(self._asks) % max(1, self._attempts_kept // 8) == 0:
-            compact_attempts(connection, str(attempt.node), keep=self._attempts_kept)
+        node, more = str(attempt.node), max(1, self._attempts_kept // 8)
+        if self._before_count.get(node, 0) == 0:  # also the first time: other processes have recorded before
+            self._before_count[node] = more
+            if count_attempts(connection, node) >= self._attempts_kept + more:
+                compact_attempts(connection, node, keep=self._attempts_kept)
+        self._before_count[node] -= 1
 
 
 def _layout(grid: Grid, window: TimeRange, series: int) -> Layout:

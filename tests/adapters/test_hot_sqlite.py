@@ -82,6 +82,40 @@ def test_old_asks_are_forgotten(tmp_path: Path) -> None:
     assert state.failed.pairs() == [[DAY.start, DAY.start + 600], [DAY.start + 1_200, DAY.start + 6_000]]
 
 
+def test_old_asks_are_forgotten_also_by_processes_that_ask_little(tmp_path: Path) -> None:
+    file = SqliteFile(tmp_path / "hot.db")
+    for place in range(300):
+        if place % 3 == 0:
+            store = SqliteHotStore(file, attempts_kept=16)
+        store.record_attempts([Attempt(NODE, minutes(10, 20), 10 + place, "answered", 0, 1)])
+    assert store.load(HEADER, DAY).attempts.height <= 16 + 4
+
+
+def test_every_series_forgets_its_old_asks(tmp_path: Path) -> None:
+    store = SqliteHotStore(SqliteFile(tmp_path / "hot.db"), attempts_kept=16)
+    for place in range(100):
+        for node in (NODE, COARSE.node):  # taking turns
+            store.record_attempts([Attempt(node, minutes(10, 20), 10 + place, "answered", 0, 1)])
+    for header in (HEADER, COARSE):
+        assert store.load(header, DAY).attempts.height <= 16 + 4
+
+
+def test_recording_an_ask_again_changes_nothing(tmp_path: Path) -> None:
+    file = SqliteFile(tmp_path / "hot.db")
+    store = SqliteHotStore(file)
+    write = replace(written(minutes(0, 10), bars({}), 1_000), unpriced=Ranges.single(minutes(3, 5)))
+
+    def rows() -> list[tuple[object, ...]]:
+        with file.reading() as connection:
+            found: list[tuple[object, ...]] = connection.execute("SELECT * FROM attempt").fetchall()
+        return found
+
+    store.write(write)
+    once = rows()
+    store.write(write)
+    assert rows() == once
+
+
 def test_a_finished_day_is_compressed_and_a_growing_one_is_not(store: SqliteHotStore) -> None:
     values = {slot: float(slot % 7) for slot in range(1_440)}
     store.write(written(minutes(0, 1_439), bars({slot: values[slot] for slot in range(1_439)}), 1_000))
