@@ -7,12 +7,14 @@ from functools import partial
 import duckdb
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from benchmarks.bench import T0, Bench, row
 from benchmarks.measure import Row, floor, local, ours, race
 from benchmarks.rows.research import FAST, SLOW, node_of, own_cache, universe
 from seamless_lab.app.lab import Lab
 from seamless_lab.core.grid import DAY
+from seamless_lab.core.identity import parse_node
 
 FEW = 5
 
@@ -75,22 +77,37 @@ def daily_resample(bench: Bench) -> Row:
         refs = [lab.manifest(node_of(name)).ref for name in names]
 
         def fetched() -> list[pl.DataFrame]:
-            return [lab.fetch(ref, *window, domain="research").frame for ref in refs]
+            return [lab.fetch(ref, *window, domain="research").bars.frame for ref in refs]
 
         kept = fetched()
         frames = dict(zip(names, kept, strict=True))
+        trees = {name: lab.wiring.sealed.resolve(parse_node(node_of(name))).tree for name in names}
+        segments = lab.wiring.home.cache / "segments"
+
+        def mapped_anew(name: str) -> pl.DataFrame:
+            files = (str(segments / f"{pack.digest}.arrow") for pack in trees[name].packs)
+            return pl.concat([pl.DataFrame(pa.ipc.open_file(pa.memory_map(file)).get_batch(0)) for file in files])
+
         found.measures = race(
             [
                 ours("ours: fetched, polars", lambda: [_by_polars(frame) for frame in fetched()]),
                 ours("ours: sealed SQL", lambda: lab.sql(SEALED_DAILY, pins={"bars": refs})),
                 floor("mapped Arrow, numpy reduceat", lambda: [_by_numpy(frame) for frame in kept]),
+                floor("the same, mapped anew", lambda: [_by_numpy(frame) for frame in map(mapped_anew, names)]),
                 local("plain DuckDB on Arrow", lambda: _plain(DAILY, frames)),
+                local("plain DuckDB, mapped anew", lambda: _plain(DAILY, {name: mapped_anew(name) for name in names})),
             ],
             min(3, bench.sizes.rounds),
         )
     found.against("ours: fetched, polars", "mapped Arrow, numpy reduceat", 1.5, "in polars ≤ 1.5 × floor")
     found.against("ours: sealed SQL", "plain DuckDB on Arrow", 1.2, "in sealed SQL ≤ 1.2 × plain DuckDB")
-    found.notes.append("The floor and DuckDB (one thread, like ours) find the bars of all symbols mapped already.")
+    anew = found.ratio("plain DuckDB, mapped anew", "plain DuckDB on Arrow")
+    found.notes.append(
+        "The floor and DuckDB (one thread, like ours) find the bars of all symbols mapped already. Ours keeps 256 MiB "
+        "of them at hand, a tenth, so that memory does not grow with the number of symbols, and maps the rest again "
+        f"each time: plain DuckDB that does so too, and checks nothing, takes {anew:.2f} × what it takes without. "
+        "Beyond that ours finds the versions, and looks whether each segment is still the one that was verified."
+    )
     return found
 
 
@@ -106,7 +123,8 @@ def _plain(query: str, frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
 
 def _by_polars(frame: pl.DataFrame) -> pl.DataFrame:
     columns = (pl.first("open"), pl.max("high"), pl.min("low"), pl.last("close"), pl.sum("volume"))
-    return frame.group_by_dynamic("ts", every=f"{DAY}i").agg(*columns)
+    days = frame.lazy().with_columns(day=(pl.col("ts") // DAY).set_sorted())  # half of what group_by_dynamic takes
+    return days.group_by("day", maintain_order=True).agg(*columns).collect()
 
 
 def _by_numpy(frame: pl.DataFrame) -> tuple[np.ndarray, ...]:
