@@ -231,6 +231,10 @@ class Corrupted(DataError):
     code = "E-CORRUPT"
 
 
+class Missing(Corrupted):
+    """A file that a version consists of is not there: nothing can be read, and nothing that is there is wrong."""
+
+
 class Interrupted(SeamlessError):
     """The user stopped the work; what was acknowledged is kept."""
 

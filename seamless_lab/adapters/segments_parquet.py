@@ -16,10 +16,7 @@ ZSTD_LEVEL = 1  # higher levels cost more time than they save bytes on prices
 
 _SCHEMA = pa.schema([pa.field(name, pa.int64() if DTYPES[name] == "int64" else pa.float64()) for name in COLUMNS])
 _KEY, _BLANK = b"seamless.sha256", b"0" * 64
-_HINT = (
-    "Run verify to see what else is damaged. Move the file aside, then restore it from a copy or ask the exchange "
-    "again: seamless backfill NODE --start ... --end ... --refresh."
-)
+_HINT = "Restore the file from a copy."
 _GAP_BYTES = 2  # between a key and its value Thrift writes a field header and the length
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from seamless_lab.app import inspect
 from seamless_lab.app.choices import choose
 from seamless_lab.app.lock.lockfile import Pin
+from seamless_lab.app.restoring import restoring
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.digest import Header
 from seamless_lab.core.gate import admit, moves
@@ -165,8 +166,10 @@ class Door:
 
     def _pinned(self, ref: str, pin: Pin) -> Asked:
         pins = self._wiring.pins
-        version = pins.version(pin)
-        return Asked(ref, pin.node, Fingerprint(version.tree.fingerprint), pins.store(pin), pin, version)
+        store = pins.store(pin)
+        with restoring(self._wiring, store):
+            version = pins.version(pin)
+        return Asked(ref, pin.node, Fingerprint(version.tree.fingerprint), store, pin, version)
 
     def _wanted(self, header: Header, asked: Asked, start: TimeLike | None, end: TimeLike | None) -> TimeRange:
         """The window of a fetch."""

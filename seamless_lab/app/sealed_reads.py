@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from seamless_lab.app.door import Asked, Door, needs_start
 from seamless_lab.app.reads import CURRENT_CELL, ReadRecord
+from seamless_lab.app.restoring import restoring
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.bars import Bars
 from seamless_lab.core.gate import admit, moves
@@ -119,7 +120,8 @@ def read_target(wiring: Wiring, target: SealedTarget) -> SealedBars:
     DataError
         If the window is a pin's, and holds something else than the lockfile says.
     """
-    sealed = target.store.read(target.version, target.window)
+    with restoring(wiring, target.store):
+        sealed = target.store.read(target.version, target.window)
     if target.expected and sealed.content != target.expected:
         raise DataError(
             f"{target.written} has the content sha256:{sealed.content[:16]} in {target.window}, and the lockfile says "
@@ -181,7 +183,8 @@ def _admitted(wiring: Wiring, door: Door, asked: Asked, domain: Domain) -> Versi
         head = asked.store.head_commit(asked.node)
         nearest = door.pinned(asked.node) or ("" if head is None else f"{asked.node}@sha256:{head.fingerprint[:16]}")
     admit(domain, Strategy.FAIL_FAST, asked.selector, now_ms=now_ms, nearest=nearest)
-    return asked.store.select(asked.node, asked.selector or Latest())
+    with restoring(wiring, asked.store):
+        return asked.store.select(asked.node, asked.selector or Latest())
 
 
 def _window(door: Door, asked: Asked, version: Version, start: TimeLike | None, end: TimeLike | None) -> TimeRange:

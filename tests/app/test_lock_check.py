@@ -235,6 +235,20 @@ def test_a_missing_data_file_is_named_and_cannot_be_verified(lab, project) -> No
     assert lab.check_lock().exit_code == 1
 
 
+@pytest.mark.parametrize("place", range(4))
+def test_a_missing_document_is_named_and_cannot_be_verified(lab, project, place) -> None:
+    """Trees and packs as well as data: nothing that is there is wrong."""
+    documents = sorted(project.glob("**/trees/*.json"))
+    assert len(documents) > 4
+    documents[place * len(documents) // 4].unlink()
+    report = lab.check_lock()
+    assert report.exit_code == 3
+    assert "is missing" in report.to_text()
+    move_one_tick(data_files(project)[0], 3, "open")
+    move_one_tick(data_files(project)[-1], 3, "open")
+    assert lab.check_lock().exit_code == 1
+
+
 def test_a_damaged_document_is_named(lab, project) -> None:
     for kind in ("trees", "commits"):
         path = sorted(project.glob(f"**/{kind}/*.json"))[0]

@@ -254,6 +254,16 @@ def test_damage_on_the_disk_is_found_though_it_was_verified_before(project: Path
         assert lab.check_notebook(project / "study.ipynb").exit_code == 1
 
 
+@pytest.mark.parametrize("kind", ["data/*.parquet", "trees/*.json"])
+def test_files_that_are_missing_cannot_be_verified_and_differ_from_nothing(project: Path, kind: str) -> None:
+    for file in (project / ".seamless").rglob(kind):
+        file.unlink()
+    with opened(project) as lab:
+        report = lab.check_notebook(project / "study.ipynb")
+    assert report.exit_code == 3
+    assert "missing" in repr(report)
+
+
 def test_a_store_that_is_gone_cannot_be_verified(project: Path) -> None:
     shutil.rmtree(project / ".seamless" / "artifacts")
     with opened(project) as lab:

@@ -11,6 +11,7 @@ from seamless_lab.app.compare import ROWS
 from seamless_lab.app.compare.history_results import BarHistory, WindowHistory
 from seamless_lab.app.compare.results import Compared, DiffResult, RollbackResult
 from seamless_lab.app.door import Asked, Door
+from seamless_lab.app.restoring import restoring
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.digest import Header
 from seamless_lab.core.reference import Latest
@@ -50,7 +51,9 @@ def diff(
     else:
         old, new = (Compared(one.written, _version(one), _place(wiring, one)) for one in asked)
     window = _window(door, new.version.header, asked, start, end)
-    found = asked[0].store.diff(old.version, new.version, window, new_in=asked[-1].store)
+    alike = asked[0].store.url == asked[-1].store.url  # else the damage may be in either
+    with restoring(wiring, asked[0].store if alike else wiring.sealed):
+        found = asked[0].store.diff(old.version, new.version, window, new_in=asked[-1].store)
     return DiffResult(old, new, found, rows)
 
 

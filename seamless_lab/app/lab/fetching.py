@@ -10,6 +10,7 @@ import polars as pl
 from seamless_lab.app.door import AskedFetch, FetchOptions
 from seamless_lab.app.lab.opened import Opened
 from seamless_lab.app.reads import read_by
+from seamless_lab.app.restoring import restoring
 from seamless_lab.app.results import (
     FetchResult,
     with_time,
@@ -69,7 +70,9 @@ class Fetching(Opened):
         options = FetchOptions(as_of, domain, strategy, sla, world, max_lag_s, min_coverage)
         ask = self.door.request(node, start, end, options)
         engine = self.wiring.engine_for(ask.asked.store)
-        return self._recorded(ask, self._portal.call(lambda: engine.fetch(ask.request), on_event))
+        with restoring(self.wiring, ask.asked.store):
+            answer = self._portal.call(lambda: engine.fetch(ask.request), on_event)
+        return self._recorded(ask, answer)
 
     async def afetch(  # noqa: PLR0913  # the options of `fetch`
         self,
@@ -90,7 +93,9 @@ class Fetching(Opened):
         options = FetchOptions(as_of, domain, strategy, sla, world, max_lag_s, min_coverage)
         ask = await asyncio.to_thread(self.door.request, node, start, end, options)
         engine = self.wiring.engine_for(ask.asked.store)
-        return self._recorded(ask, await self._portal.acall(lambda: engine.fetch(ask.request), on_event))
+        with restoring(self.wiring, ask.asked.store):
+            answer = await self._portal.acall(lambda: engine.fetch(ask.request), on_event)
+        return self._recorded(ask, answer)
 
     def live(self, node: str, *, start: TimeLike = "now", limit: int | None = None) -> Iterator[pl.DataFrame]:
         """Bars as they close, from `start` on, without end or exactly `limit` of them; Ctrl-C ends it.

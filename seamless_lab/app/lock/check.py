@@ -19,7 +19,7 @@ from seamless_lab.core.reference import named_pin
 from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import Version
 from seamless_lab.engine.artifacts import Damage, SealedStore
-from seamless_lab.errors import DataError, NotFound, RequestError
+from seamless_lab.errors import DataError, Missing, NotFound, RequestError
 
 
 def check(wiring: Wiring, pins: Pins, names: Sequence[str] = ()) -> LockCheck:
@@ -75,13 +75,19 @@ def _checked(wiring: Wiring, pins: Pins, pin: Pin, stores: dict[str, SealedStore
         version = located(store, pin)
     except NotFound as error:
         return PinCheck(pin, Checked.UNVERIFIED, (Finding("version", _without_name(pin, error)),), hint=error.hint)
+    except Missing as error:
+        return _unread(known, pin, error, Checked.UNVERIFIED)
     except DataError as error:
-        expected, found = (str(error.facts.get(name) or "") for name in ("expected", "found"))
-        what, path = "content" if error.facts.get("pin") else "file", error.facts.get("path")
-        file = f"{known.url}/{path}" if path else ""
-        finding = Finding(what, _without_name(pin, error), "", expected, found, file)
-        return PinCheck(pin, Checked.DIFFERS, (finding,), hint=error.hint)
+        return _unread(known, pin, error, Checked.DIFFERS)
     return _audited(wiring, store, version, pin, known)
+
+
+def _unread(store: SealedStore, pin: Pin, error: DataError, state: Checked) -> PinCheck:
+    """What is said of a pin whose version cannot be read, or holds something else."""
+    expected, found = (str(error.facts.get(name) or "") for name in ("expected", "found"))
+    what, path = "content" if error.facts.get("pin") else "file", error.facts.get("path")
+    finding = Finding(what, _without_name(pin, error), "", expected, found, f"{store.url}/{path}" if path else "")
+    return PinCheck(pin, state, (finding,), hint=getting(pin) if path and pin.store else error.hint)
 
 
 def _without_name(pin: Pin, error: DataError) -> str:
@@ -116,7 +122,7 @@ def _audited(wiring: Wiring, store: SealedStore, version: Version, pin: Pin, rem
         notes += (wrong_files(audit.dropped),)
     changes = (one for damage in audit.damages if damage.compared for one in first_changes(damage.compared))
     state = Checked.DIFFERS if findings else Checked.VERIFIED
-    if audit.damages and all(damage.missing for damage in audit.damages):
+    if audit.only_missing:
         state = Checked.UNVERIFIED  # what is there is right, and nothing says that the rest is not
     return PinCheck(pin, state, tuple(findings), hint, notes, tuple(islice(changes, CHANGES_SHOWN)))
 

@@ -27,7 +27,15 @@ from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import Version
 from seamless_lab.engine.artifacts import Audit, SealedStore
 from seamless_lab.engine.artifacts.diff import Difference
-from seamless_lab.errors import ConfigError, InvalidReference, NotFound, SeamlessError, StoreBusy, StoreUnavailable
+from seamless_lab.errors import (
+    ConfigError,
+    InvalidReference,
+    Missing,
+    NotFound,
+    SeamlessError,
+    StoreBusy,
+    StoreUnavailable,
+)
 
 
 class State(StrEnum):
@@ -76,7 +84,7 @@ class FreshStores:
         return self._opened[store.url]
 
     def audit(self, store: SealedStore, version: Version, window: TimeRange) -> Audit:
-        """What the files of a version hold of a window; what was read from cached files with other bars is forgotten."""
+        """What the files of a version hold of a window; what was read from cached files with other bars is dropped."""
         key = (store.url, version.header.node, version.tree.fingerprint, window)
         if key not in self._audits:
             found = self.of(store).audit(version, window, self._wiring.sealed_stores.segments)
@@ -88,7 +96,7 @@ class FreshStores:
         return self._audits[key]
 
 
-_NOT_THERE = (NotFound, ConfigError, InvalidReference, StoreBusy, StoreUnavailable)
+_NOT_THERE = (NotFound, Missing, ConfigError, InvalidReference, StoreBusy, StoreUnavailable)
 
 
 def check_reads(
@@ -108,7 +116,8 @@ def _checked(wiring: Wiring, door: Door, fresh: FreshStores, place: CellPlace, r
         return ReadCheck(place, read, State.DIFFERS, why=error.message)
     if found.damages:
         damage = found.damages[0]
-        return ReadCheck(place, read, State.DIFFERS, why=f"{store.url}/{damage.path} {damage.problem}")
+        state = State.UNKNOWN if found.only_missing else State.DIFFERS
+        return ReadCheck(place, read, state, why=f"{store.url}/{damage.path} {damage.problem}")
     if found.content == read.content:
         return ReadCheck(place, read, State.SAME, found.content)
     if read.domain is Domain.LIVE and not _was_sealed(store, read):

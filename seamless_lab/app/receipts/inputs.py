@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from seamless_lab.app.lock.lockfile import Pin
 from seamless_lab.app.lock.pins import located
 from seamless_lab.app.notebooks.checking import FreshStores, State
+from seamless_lab.app.reads import ReadRecord
 from seamless_lab.app.receipts.receipt import Input
 from seamless_lab.app.receipts.statements import at_odds, in_lock, in_store, refuted
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.version import Version
 from seamless_lab.engine.artifacts import SealedStore
-from seamless_lab.errors import ConfigError, DataError, NotFound, SeamlessError
+from seamless_lab.errors import ConfigError, DataError, Missing, NotFound, SeamlessError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +44,8 @@ def find_inputs(wiring: Wiring, fresh: FreshStores, inputs: Sequence[Input]) -> 
     found = []
     for each in inputs:
         one, read = _found(fresh, stores, each), each.read
+        if one.state is State.UNKNOWN and (gone := _gone(wiring, pins, read)):
+            one = replace(one, why=gone)
         told = (contradictions.get((read.node, read.seq), ""), in_lock(wiring.pins, pins, read))
         found.append(replace(one, notes=(*one.notes, *filter(None, told))))
     return found
@@ -58,6 +61,19 @@ def _stores(wiring: Wiring, pins: Mapping[str, Pin]) -> list[SealedStore]:
             continue
         found.setdefault(store.url, store)
     return list(found.values())
+
+
+def _gone(wiring: Wiring, pins: Mapping[str, Pin], read: ReadRecord) -> str:
+    """Which store of a pin of these bars is not there, and what brings it back; empty when all are."""
+    for _, pin in sorted(pins.items(), key=lambda item: item[0] != read.pin):  # its own first
+        try:
+            if pin.node == read.node:
+                wiring.pins.store(pin)
+        except NotFound as error:
+            return f"{error.message} {error.hint}"
+        except ConfigError:
+            continue
+    return ""
 
 
 def _found(fresh: FreshStores, stores: Sequence[SealedStore], wanted: Input) -> FoundInput:
@@ -82,13 +98,16 @@ def _in_store(fresh: FreshStores, known: SealedStore, wanted: Input) -> FoundInp
         audit = fresh.audit(known, version, read.window)
     except NotFound:
         return _instead(store, wanted)
+    except Missing as error:
+        return FoundInput(wanted, State.UNKNOWN, error.message)
     except DataError as error:
         if error.facts.get("pin") is None:  # a file of it is damaged, and named
             return FoundInput(wanted, State.DIFFERS, error.message)
         return _instead(store, wanted)
     if audit.damages:
         damage = audit.damages[0]
-        return FoundInput(wanted, State.DIFFERS, f"{store.url}/{damage.path} {damage.problem}.")
+        state = State.UNKNOWN if audit.only_missing else State.DIFFERS
+        return FoundInput(wanted, state, f"{store.url}/{damage.path} {damage.problem}.")
     if audit.content != read.content:  # the tree says so and the bars do not: nothing that a store writes
         return FoundInput(wanted, State.DIFFERS, f"its bars have the content sha256:{audit.content[:16]}.")
     if said := _misstated(wanted, audit.rows):

@@ -19,7 +19,7 @@ from seamless_lab.engine.artifacts.load import Loader
 from seamless_lab.engine.artifacts.read import content, refs_in
 from seamless_lab.engine.artifacts.rows import cut, leaves_in, mismatches
 from seamless_lab.engine.artifacts.segments import SegmentCache
-from seamless_lab.errors import Corrupted, DataError, NotFound
+from seamless_lab.errors import Corrupted, DataError, Missing, NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,11 @@ class Audit:
     content: str
     damages: tuple[Damage, ...]
     dropped: tuple[str, ...] = ()
+
+    @property
+    def only_missing(self) -> bool:
+        """Whether files are missing, and all that are there hold what was sealed."""
+        return bool(self.damages) and all(damage.missing for damage in self.damages)
 
 
 def audit(loader: Loader, version: Version, window: TimeRange, witness: SegmentCache) -> Audit:
@@ -97,7 +102,8 @@ class _Pack:
         try:
             pack = self.loader.read_pack(self.header, self.ref.digest)
         except Corrupted as error:
-            return (), 0, [_damage(tree_path(self.header.node, self.ref.digest), cell, error)]
+            missing = isinstance(error, Missing)
+            return (), 0, [_damage(tree_path(self.header.node, self.ref.digest), cell, error, missing=missing)]
         leaves = leaves_in(self.header, pack.leaves, self.window)
         damages: list[Damage] = []
         whole = self._file(self.ref.digest, pack.leaves, damages) if self.ref.rows else None
@@ -157,7 +163,7 @@ class _Pack:
         return TimeRange(cells.slots(leaves[0].cell).start, cells.slots(leaves[-1].cell).end)
 
 
-def _damage(path: str, slots: TimeRange, error: Corrupted) -> Damage:
+def _damage(path: str, slots: TimeRange, error: Corrupted, *, missing: bool = False) -> Damage:
     expected, found = (error.facts.get(name) for name in ("expected", "found"))
     problem = error.message.removeprefix(path).strip().removesuffix(".")
-    return Damage(path, slots, problem, str(expected or ""), str(found or ""))
+    return Damage(path, slots, problem, str(expected or ""), str(found or ""), missing=missing)

@@ -31,7 +31,7 @@ from seamless_lab.engine.artifacts.recent import Recent
 from seamless_lab.engine.artifacts.rows import NO_ROWS, check_rows, cut, leaves_in, mending, mismatches
 from seamless_lab.engine.artifacts.segments import SegmentCache, SegmentCodec
 from seamless_lab.engine.ports import ObjectStore
-from seamless_lab.errors import Corrupted, NotFound
+from seamless_lab.errors import Corrupted, Missing, NotFound
 
 FRAMES_BYTES = 256 << 20
 """Rows a process keeps at hand; mapped ones are page cache, which the system takes back when it needs to."""
@@ -91,7 +91,7 @@ class Loader:
             return Version(commit, self.tree(node, commit.fingerprint))
         except NotFound as error:
             path = tree_path(node, commit.fingerprint)
-            raise Corrupted(
+            raise Missing(
                 f"{path}, which {commit_path(node, seq)} names, is missing.",
                 hint="Restore the file from a copy.",
                 path=path,
@@ -114,7 +114,7 @@ class Loader:
         return self._trees.put(tree.fingerprint, tree)
 
     def pack(self, header: Header, digest: str) -> Pack:
-        """One pack of a version. Raises `Corrupted`, also when it is missing."""
+        """One pack of a version. Raises `Corrupted`, `Missing`."""
         held = self._packs.get(digest)
         return held if held is not None else self.remember_pack(self.read_pack(header, digest))
 
@@ -182,8 +182,13 @@ class Loader:
             data = self.objects.read(path)
         except NotFound:
             return None
-        frame = self.codec.decode(data, path=path)
-        check_rows(header, frame, self._leaves(header, digest, leaf), path)
+        leaves = self._leaves(header, digest, leaf)
+        try:
+            frame = self.codec.decode(data, path=path)
+        except Corrupted as error:  # the codec knows neither the series nor the window
+            hint = f"Move it aside, then {mending(header, leaves[0].answered, leaves[-1].answered)}"
+            raise Corrupted(error.message, hint=hint, **error.facts) from error
+        check_rows(header, frame, leaves, path)
         return self._keep(digest, self._cache.store(digest, frame))
 
     def _cached(self, header: Header, digest: str, leaf: Leaf | None) -> pl.DataFrame | None:
@@ -217,5 +222,5 @@ class Loader:
             recent.clear()
 
 
-def _missing(path: str, digest: str, hint: str = "Restore the file from a copy.") -> Corrupted:
-    return Corrupted(f"{path} is missing.", hint=hint, path=path, expected=digest, found=None)
+def _missing(path: str, digest: str, hint: str = "Restore the file from a copy.") -> Missing:
+    return Missing(f"{path} is missing.", hint=hint, path=path, expected=digest, found=None)

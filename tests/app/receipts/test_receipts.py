@@ -205,6 +205,36 @@ def test_a_store_without_the_bars_cannot_verify(project: Path) -> None:
     assert found.exit_code == 3
 
 
+@pytest.mark.parametrize("kind", ["data/*.parquet", "trees/*.json"])
+def test_files_that_are_missing_cannot_verify_and_prove_nothing_wrong(project: Path, kind: str) -> None:
+    with opened(project) as lab:
+        worked(lab)
+        path = written(lab, project / "r.json")
+    for file in (project / ".seamless").rglob(kind):
+        file.unlink()
+    with opened(project) as lab:
+        found = lab.verify_receipt(path)
+    assert states(found)["input"] == ["unknown"] * 3
+    assert found.exit_code == 3
+    assert "missing" in repr(found)
+
+
+def test_the_folder_of_a_pin_that_is_gone_is_named_with_what_brings_it_back(project: Path) -> None:
+    shutil.move(project / ".seamless" / "artifacts", project / "data")
+    lock = project / "seamless.lock"
+    lock.write_text(lock.read_text().replace("rows = 2880\n", 'rows = 2880\nstore = "data"\n'))
+    with opened(project) as lab:
+        lab.backtest(crossover(5, 20), pins=["pin:btc", "pin:eth"])
+        path = written(lab, project / "r.json")
+    shutil.rmtree(project / "data")
+    with opened(project) as lab:
+        found = lab.verify_receipt(path)
+    assert found.exit_code == 3
+    said = [each.said for each in found.findings if each.what == "input"]
+    assert [one.partition(" is read from ")[0] for one in said] == ["pin:btc", "pin:eth"]
+    assert all("there is no such folder. Restore data from where the lockfile comes from" in one for one in said)
+
+
 def test_damage_is_found_though_it_was_verified_before(project: Path) -> None:
     with opened(project) as lab:
         worked(lab)

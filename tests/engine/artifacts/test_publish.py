@@ -302,7 +302,7 @@ def test_a_data_file_that_was_moved_aside_comes_back_when_its_bars_are_published
         path.write_bytes(data[:-50] + bytes(50))
     with pytest.raises(Corrupted, match=r"checksum|Parquet") as damaged:
         open_store(tmp_path).read(made)
-    assert "Move the file aside" in damaged.value.hint
+    assert "Move it aside" in damaged.value.hint
     again = candidate(days(0, 3), at_ms=2)
     open_store(tmp_path).publish(again)
     assert not open_store(tmp_path).verify(NODE).ok  # what is there is never overwritten

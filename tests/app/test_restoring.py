@@ -1,0 +1,76 @@
+"""What is advised where a sealed file is damaged: the home's store is mended by asking again, others are restored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from seamless_lab.app.home import FOLDER
+from seamless_lab.app.lab import Lab
+from seamless_lab.core.backtest.crossover import crossover
+from seamless_lab.errors import Corrupted, Missing
+from tests.sealed_market import seal, walk
+
+NODE = "ohlcv:binance:BTC/USDT:1h"
+HOUR = 3_600
+RESTORE = f"Restore {Path('vendor/artifacts')} from where it comes from, such as version control."
+READS: list[Callable[[Lab], object]] = [
+    lambda lab: lab.fetch("pin:btc", domain="research"),
+    lambda lab: lab.sql("SELECT count(close) AS n FROM btc", pins={"btc": "pin:btc"}),
+    lambda lab: lab.backtest(crossover(2, 3), pins="pin:btc"),
+]
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / FOLDER).mkdir()
+    return tmp_path
+
+
+def pinned(root: Path, monkeypatch: pytest.MonkeyPatch, home: str, store: str | None) -> None:
+    """A pin of sealed bars, on a machine that has read none of them."""
+    seal(root / home, "BTC/USDT", walk(60 * 24, HOUR, 1))
+    with Lab() as lab:
+        lab.pin("btc", NODE, "2024-01-01", "2024-03-01", store=store)
+    monkeypatch.setenv("SEAMLESS_CACHE_DIR", str(root / "cold"))
+
+
+def damage(root: Path, kind: str) -> None:
+    for path in root.rglob(kind):
+        path.chmod(0o644)
+        path.write_bytes(path.read_bytes()[:-40] + bytes(40))
+
+
+@pytest.mark.parametrize("read", READS)
+@pytest.mark.parametrize("kind", ["data/*.parquet", "trees/*.json"])
+def test_damage_of_a_pins_own_store_is_not_mended_by_a_backfill(root, monkeypatch, read, kind) -> None:
+    pinned(root, monkeypatch, "vendor", "vendor/artifacts")
+    damage(root, kind)
+    with Lab() as lab:
+        with pytest.raises(Corrupted) as caught:
+            read(lab)
+        assert caught.value.hint == RESTORE
+        assert lab.check_lock().pins[0].hint.startswith("Restore vendor/artifacts from where the lockfile comes from")
+
+
+@pytest.mark.parametrize("read", READS)
+def test_a_missing_file_of_a_pins_own_store_is_restored_too(root, monkeypatch, read) -> None:
+    pinned(root, monkeypatch, "vendor", "vendor/artifacts")
+    for path in root.rglob("data/*.parquet"):
+        path.unlink()
+    with Lab() as lab, pytest.raises(Missing) as caught:
+        read(lab)
+    assert caught.value.hint == RESTORE
+
+
+@pytest.mark.parametrize("read", READS)
+def test_damage_of_the_homes_store_is_told_with_the_window_to_ask_for(root, monkeypatch, read) -> None:
+    pinned(root, monkeypatch, FOLDER, None)
+    damage(root, "data/*.parquet")
+    with Lab() as lab, pytest.raises(Corrupted, match="does not match its checksum") as caught:
+        read(lab)
+    assert f"seamless backfill {NODE} --start 2024-01-01T00:00Z --end 2024-" in caught.value.hint
+    assert "..." not in caught.value.hint
