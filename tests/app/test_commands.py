@@ -25,8 +25,8 @@ def invocation(line: str) -> Invocation:
 
 def test_the_table_has_the_documented_commands() -> None:
     assert set(NAMES) == {
-        "fetch", "coverage", "gaps", "backfill", "publish", "compact", "artifacts", "manifest", "verify", "sla", "config",
-        "doctor", "sandbox", "demo", "seal", "receipt",
+        "fetch", "coverage", "gaps", "backfill", "publish", "compact", "artifacts", "manifest", "verify", "sla",
+        "config", "doctor", "sandbox", "demo", "seal", "receipt",
         "diff", "history", "rollback",
         "pin", "unpin", "lock", "backtest", "sql",
     }  # fmt: skip
