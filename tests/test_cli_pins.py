@@ -88,7 +88,7 @@ def test_a_check_ends_with_the_code_that_ci_needs(seamless, project, home) -> No
         ("lock --yes", "--yes writes an update"),
         ("fetch pin:btc", "There is no lockfile"),
         (f"fetch {NODE}", "has no start"),
-        (f"gaps {NODE}@lock", "names a version, which is not read here"),
+        (f"sla {NODE}@lock", "names a version, which is not read here"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line_with_a_hint(seamless, project, line, said) -> None:

@@ -21,6 +21,7 @@ from tests.pages import ROOT
 from tests.sealed_market import seal, walk
 
 NODE = "ohlcv:binance:BTC/USDT:1h"
+GAPPY = "ohlcv:binance:ETH/USDT:1h"
 FRAME = pl.DataFrame({"ts": range(9)})
 
 
@@ -69,7 +70,7 @@ def project(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (lambda _: Lab(5), "home is 5"),
         (lambda _: Lab(config=5), "config is 5"),
         (lambda _: Lab("x", exchange_url=5), "5 is no URL"),
-        (lambda _: Lab(exchange_url="http://127.0.0.1:1"), "without --home"),
+        (lambda _: Lab(exchange_url="http://127.0.0.1:1"), "without a home"),
     ],
 )
 def test_a_value_of_another_type_is_refused_at_the_door(project: Path, wrong, said: str) -> None:
@@ -78,6 +79,21 @@ def test_a_value_of_another_type_is_refused_at_the_door(project: Path, wrong, sa
         wrong(lab)
     assert (refused.value.exit_code, bool(refused.value.hint)) == (2, True) or "store" in said
     assert sorted(project.iterdir()) == before
+
+
+def test_hints_are_written_for_python_too(project: Path) -> None:
+    asked = {
+        lambda lab: lab.fetch(NODE): 'start="2024-03"',
+        lambda lab: lab.fetch(NODE, "2024-01-01T01:00"): "Add an end",
+        lambda lab: lab.pin("btc", NODE, "2024-01-05", "2024-01-06"): "replace=True",
+        lambda lab: lab.pin("gaps", GAPPY, "2024-01-01", "2024-01-02"): "allow_gaps=True",
+    }
+    seal(project / FOLDER, "ETH/USDT", walk(24, 3_600, 2), unanswered=[(3, 5)])
+    with Lab() as lab:
+        for ask, hint in asked.items():
+            with pytest.raises(SeamlessError) as refused:
+                ask(lab)
+            assert hint in refused.value.hint
 
 
 def test_one_pin_may_be_named_without_a_list(project: Path) -> None:

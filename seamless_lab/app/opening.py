@@ -43,8 +43,8 @@ def keep_apart(wiring: Wiring) -> None:
     wiring.sandboxed = True
     if home.is_dir() and not is_marked(home) and nodes(wiring):
         raise RequestError(
-            f"The home {home} holds real bars, and those of --exchange-url would mix with them.",
-            hint="Leave --exchange-url out, or name another home: --home ./sandbox-home.",
+            f"The home {home} holds real bars, and those of a sandbox exchange would mix with them.",
+            hint="Leave the exchange's URL out, or name another home, such as ./sandbox-home.",
             home=str(home),
         )
 
@@ -60,14 +60,14 @@ def stood_in(url: str, *, named_home: bool) -> dict[str, object]:
     parts = urlsplit(str(url))
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise RequestError(
-            f"--exchange-url {url!r} is no URL.",
+            f"The exchange's URL {url!r} is no URL.",
             hint="Write it as seamless sandbox prints it: http://127.0.0.1:PORT.",
             url=str(url),
         )
     if not named_home:
         raise RequestError(
-            "--exchange-url without --home would mix a sandbox's bars with real ones.",
-            hint="Add --home FOLDER, such as --home ./sandbox-home.",
+            "An exchange's URL without a home would mix a sandbox's bars with real ones.",
+            hint='Add a home of its own, such as --home ./sandbox-home (home="./sandbox-home").',
             url=url,
         )
     return Place(exchange_url=url).overrides()

@@ -35,7 +35,7 @@ class TimeRange:
             raise InvalidTime(
                 f"The window [{format_time(self.start)}, {format_time(self.end)}) is empty: its end must be after "
                 "its start.",
-                hint="Windows are half-open: --end is the first moment not wanted.",
+                hint="Windows are half-open: the end is the first moment not wanted.",
                 start=format_time(self.start),
                 end=format_time(self.end),
             )
@@ -180,7 +180,7 @@ def _natural_end(start: TimeLike, begin: int) -> int:
         return begin + SECONDS["d"]
     raise InvalidTime(
         f"The window starting at {start!r} has no end.",
-        hint="Add --end, or start with a day, week, month or year, such as 2024-03.",
+        hint="Add an end, or start with a day, week, month or year, such as 2024-03.",
     )
 
 

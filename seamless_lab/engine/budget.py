@@ -60,7 +60,7 @@ class Budget:
                 phase=str(binding),
                 budget_ms=budget_ms,
                 elapsed_ms=round(self.elapsed_ms),
-                hint="Raise the budget (--sla notebook has none), fetch a shorter window, or run backfill first.",
+                hint="Raise the budget (the preset notebook has none), fetch a shorter window, or run backfill first.",
             ) from error
         finally:
             self.spent_ms[phase] = spent + (self._clock.monotonic_s() - begun_s) * 1000

@@ -72,7 +72,7 @@ def pin(wiring: Wiring, door: Door, pins: Pins, wish: PinWish) -> Pinned:
             raise RequestError(
                 f"{before.ref} stands for other data: {before.node} {before.window}, sha256:{before.content[:16]}; "
                 f"now it would be {made.node} {made.window}, sha256:{made.content[:16]}.",
-                hint="Add --replace to pin the new data under this name, or choose another name.",
+                hint="Add --replace (replace=True) to pin the new data under this name, or choose another name.",
                 pin=name,
                 before=before.content,
                 now=made.content,
@@ -131,7 +131,7 @@ def _folder(store: object) -> Path:
         there = isinstance(store, str | os.PathLike) and Path(store).exists()
         raise NotFound(
             f"The store {seen(store)} is {'no folder' if there else 'not there'}.",
-            hint="Name the folder of a store, such as --store datasets/store, or leave it out for the home's.",
+            hint="Name the folder of a store, such as datasets/store, or leave it out for the home's.",
             store=str(store),
         )
     return Path(store)
@@ -148,7 +148,7 @@ def _store_beside(wiring: Wiring, lockfile: Path, url: str) -> str:
         return ""
     raise RequestError(
         f"The store {folder} is not below {beside}, where the lockfile is, so that others would not find it.",
-        hint="Put the store into the project's folder, or pin in the home that it belongs to: --home FOLDER.",
+        hint="Put the store into the project's folder, or pin in its home: --home FOLDER (Lab(FOLDER)).",
         store=str(folder),
         lockfile=str(lockfile),
     )
@@ -166,7 +166,7 @@ def refuse_gaps(target: SealedTarget) -> None:
         f"{target.ref} has {len(open_slots)} gap{'s' if len(open_slots) > 1 else ''} ({slots:,} bars) in "
         f"{target.window}; the first is [{format_time(bounds.start)}, {format_time(first_end)}).",
         hint=f"Fill them and pin the new version: seamless backfill {target.node} --start {format_time(bounds.start)} "
-        f"--end {format_time(bounds.end)}. Or pin the gaps with the rest: --allow-gaps",
+        f"--end {format_time(bounds.end)}. Or pin the gaps with the rest: --allow-gaps (allow_gaps=True)",
         node=str(target.node),
         gaps=len(open_slots),
         slots=slots,
