@@ -1,4 +1,4 @@
-"""Filling gaps: claim a block, ask for what is still missing, conform, write, give the block back."""
+"""Filling gaps: claim a block, ask for what is still missing, keep the answer, give the block back."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from seamless_lab.core.conformance import Conformed, conform
-from seamless_lab.core.coverage import stable_until
 from seamless_lab.core.digest import Header
 from seamless_lab.core.observed import Observed, settled, standing
 from seamless_lab.core.plan import Block, plan_blocks
@@ -18,17 +16,16 @@ from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.report import ConformancePolicy, ConformanceReport, merge_reports
 from seamless_lab.core.time import EARLIEST_S, TimeRange
 from seamless_lab.engine.events import Emit, Event, Field
+from seamless_lab.engine.keeping import Asked, Keeping
 from seamless_lab.engine.leasing import Leases
 from seamless_lab.engine.ports import (
     Attempt,
     Claimed,
     Clock,
     Coordinator,
-    Fetched,
     Fetcher,
     HeldElsewhere,
     HotStore,
-    HotWrite,
     LeaseKey,
     SourceTraits,
 )
@@ -102,7 +99,7 @@ class Backfiller:
     ) -> None:
         self._ports = ports
         self._policy = policy
-        self._conformance = conformance
+        self._keeping = Keeping(ports.hot, conformance, stabilization_bars)
         self._leases = Leases(ports.coordinator, owner, renew_ms=policy.embedded_renew_ms)
         self._stabilization_bars = stabilization_bars
         self._flights = SingleFlight()
@@ -250,24 +247,22 @@ class Backfiller:
 
     async def _ask(self, run: _Run, gap: TimeRange, lease: Claimed) -> bool:
         """Ask for one gap and keep the answer; False where nothing is asked any more."""
-        header, hot, clock = run.header, self._ports.hot, self._ports.clock
-        asked_at_ms, begun_s = clock.now_ms(), clock.monotonic_s()
+        header, clock = run.header, self._ports.clock
+        asked, begun_s = Asked(header, gap, lease, clock.now_ms(), run.provisional), clock.monotonic_s()
         try:
             async with self._gates[header.node.exchange]:
                 if run.over:
                     return False
-                asked_at_ms, begun_s = clock.now_ms(), clock.monotonic_s()  # now that its turn has come
+                asked, begun_s = replace(asked, at_ms=clock.now_ms()), clock.monotonic_s()  # now that its turn has come
                 self._emit("seamless.backfill.attempt", header, gap, lease_key=str(lease.key))
                 with run.judging():
                     fetched = await self._ports.fetcher.fetch(header.node, header.grid, gap)
             # What has arrived is kept, also when this is cancelled meanwhile.
-            conformed = await to_the_end(asyncio.to_thread(self._keep, run, gap, fetched, lease, asked_at_ms))
+            conformed = await to_the_end(asyncio.to_thread(self._keeping.keep, asked, fetched))
         except (SourceUnavailable, SourceRejected, ConformancePipelineError) as error:
             outcome = "rejected" if isinstance(error, SourceRejected) else "failed"
-            attempt = Attempt(
-                header.node, gap, asked_at_ms, outcome, 0, 0, f"{error.code}: {error.message}", header.node.exchange
-            )
-            await asyncio.to_thread(hot.record_attempts, (attempt,))
+            attempt = asked.attempt(outcome, error=f"{error.code}: {error.message}")
+            await asyncio.to_thread(self._ports.hot.record_attempts, (attempt,))
             self._emit(
                 "seamless.backfill.fail", header, gap, lease_key=str(lease.key), error=error.code, message=error.message
             )
@@ -285,44 +280,6 @@ class Backfiller:
             latency_ms=(clock.monotonic_s() - begun_s) * 1000,
         )
         return True
-
-    def _keep(self, run: _Run, gap: TimeRange, fetched: Fetched, lease: Claimed, asked_at_ms: int) -> Conformed:
-        """Conform and write one answer; runs on a worker thread."""
-        header = run.header
-        by_both = stable_until(
-            asked_at_ms // 1000,
-            header.grid,
-            stabilization_bars=self._stabilization_bars,
-            exchange_s=fetched.server_time_ms // 1000,
-        )
-        end = gap.end if run.provisional else min(gap.end, by_both)
-        final = TimeRange(gap.start, end) if end > gap.start else gap
-        answered = fetched.answered & Ranges.normalised([gap.start], [end])
-        conformed = conform(fetched.rows, header, final, answered=answered, policy=self._conformance)
-        answered = answered - conformed.unpriced
-        self._ports.hot.write(
-            HotWrite(
-                header=header,
-                window=gap,
-                bars=conformed.bars.within(answered),
-                answered=answered,
-                observed_at_ms=min(asked_at_ms, fetched.server_time_ms) if run.provisional else asked_at_ms,
-                attempt=Attempt(
-                    header.node,
-                    gap,
-                    asked_at_ms,
-                    "answered",
-                    len(conformed.bars),
-                    fetched.requests,
-                    _unpriced_error(conformed),
-                    header.node.exchange,
-                ),
-                before_listing=fetched.before_listing & answered,
-                unpriced=conformed.unpriced,
-                lease=lease,
-            )
-        )
-        return conformed
 
     def _emit(self, name: str, header: Header, window: TimeRange | None, **fields: Field) -> None:
         where: dict[str, Field] = {"node_id": str(header.node), "interval": header.grid.step_s}
@@ -378,12 +335,6 @@ class _Run:
             self.refused = True
             raise
         self.unanswered_in_a_row = 0
-
-
-def _unpriced_error(conformed: Conformed) -> str:
-    """What the attempt says about rows that were no bars; empty when there were none."""
-    rows = conformed.report.count("unpriced")
-    return f"{rows} rows came without a price" if rows else ""
 
 
 def _not_served(header: Header, lost: Ranges, traits: SourceTraits) -> SourceRejected:
