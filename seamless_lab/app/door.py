@@ -181,7 +181,7 @@ class Door:
         if end is not None or asked.pin is None:
             raise RequestError(
                 f"{asked.written} has no start." if end is None else f"end {end!s} has no start.",
-                hint="Add --start, such as --start 2024-03 or --start -7d. Only a pin has a window of its own.",
+                hint='Add a start, such as --start 2024-03 (start="2024-03"). Only a pin has a window of its own.',
             )
         return asked.pin.window
 
