@@ -120,7 +120,8 @@ def test_all_commands_spell_moments_and_digests_alike(seamless: Terminal) -> Non
     for words in (
         ["fetch", "pin:btc", "--domain", "research"], ["coverage", NODE], ["gaps", NODE, "--start", "2024-02"],
         ["backfill", NODE, "--start", "2024-02", "--plan"], ["publish", NODE], ["compact"], ["artifacts"],
-        ["artifacts", NODE], ["manifest", NODE], ["verify"], ["sla"], ["history", NODE], ["history", NODE, "--at", "2024-03-02T00:00Z"],
+        ["artifacts", NODE], ["manifest", NODE], ["verify"], ["sla"], ["history", NODE],
+        ["history", NODE, "--at", "2024-03-02T00:00Z"],
         ["diff", f"{NODE}@seq:1", f"{NODE}@latest"], ["rollback", f"{NODE}@seq:1"], ["pin"], ["lock"],
         ["lock", "--check"], ["lock", "--update"], ["sql", "SELECT count(*) AS bars FROM btc"],
         ["backtest", "crossover:2:5", "pin:btc"], ["doctor"],
