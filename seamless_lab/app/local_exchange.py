@@ -18,7 +18,7 @@ STOOD_IN_FOR = ("binance", "coinbase", "kraken")
 
 
 class LocalExchange:
-    """A sandbox exchange on this machine: started with the block, stopped after it.
+    """A sandbox exchange on this machine: started with the block, stopped after it or when this process ends.
 
     Parameters
     ----------
@@ -39,12 +39,22 @@ class LocalExchange:
         ConfigError
             It did not start; what it said is in the message.
         """
-        command = [sys.executable, "-m", "seamless_lab.sandbox", "--json", "--port", "0", *self._arguments]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+        # Its own session, because Ctrl-C belongs to this process, which still needs it for its clean-up. Its input ends
+        # with this process, however that ends.
+        command = [sys.executable, "-m", "seamless_lab.sandbox", "--json", "--port", "0", "--until-eof"]
+        self._process = subprocess.Popen(
+            [*command, *self._arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
         assert self._process.stdout is not None  # it was asked for
         line = self._process.stdout.readline()
         if not line:
-            raise ConfigError(f"The sandbox exchange did not start (exit code {self._process.wait()}).")
+            code = self._process.wait()
+            self.stop()
+            raise ConfigError(f"The sandbox exchange did not start (exit code {code}).")
         self.url = str(json.loads(line)["url"])
         return self
 
@@ -56,15 +66,6 @@ class LocalExchange:
         """Replace the fault plan: `seed`, `rates`, `max_consecutive`, `latency_ms`, ...; nothing ends all faults."""
         self._control("POST", "faults", plan)
 
-    def log(self) -> list[dict[str, object]]:
-        """Every request since the start or `clear_log`."""
-        found = self._control("GET", "log")
-        return found if isinstance(found, list) else []
-
-    def clear_log(self) -> None:
-        """Forget the requests so far."""
-        self._control("DELETE", "log")
-
     def stop(self) -> None:
         """Stop it and wait for its end. Idempotent."""
         if self._process is None:
@@ -75,8 +76,9 @@ class LocalExchange:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
         self._process = None
 
     def __enter__(self) -> Self:

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from seamless_lab.sandbox import SandboxConfig, SandboxExchange
-from seamless_lab.sandbox.__main__ import parse
+from seamless_lab.sandbox.__main__ import Manner, parse
 
 from .conftest import http
 
@@ -25,10 +25,23 @@ def test_it_announces_its_url_serves_and_stops_cleanly(signum: signal.Signals) -
         assert (process.returncode, errors) == (0, "")
 
 
+def test_it_ends_with_its_input_where_it_is_told_to() -> None:
+    command = [sys.executable, "-m", "seamless_lab.sandbox", "--json", "--symbols", "2", "--until-eof"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("what is said to it changes nothing\n")
+        process.stdin.flush()
+        url = json.loads(process.stdout.readline())["url"]
+        assert http(url + "/binance/api/v3/time").status == 200
+        process.stdin.close()
+        assert process.wait(timeout=30) == 0
+
+
 def test_options_become_configuration() -> None:
     arguments = "--seed 9 --fault reset=0.1 --fault html=0.2 --fault-seed 4 --latency-ms 5 --weight-limit 100 --port 80"
-    config, port, as_json = parse(arguments.split())
-    assert (config.seed, config.now_ms, port, as_json) == (9, None, 80, False)
+    config, manner = parse(arguments.split())
+    assert (config.seed, config.now_ms, manner) == (9, None, Manner(port=80, json=False, until_eof=False))
     assert config.faults.rates == {"reset": 0.1, "html": 0.2}
     assert (config.faults.seed, config.faults.latency_ms) == (4, 5)
     assert config.weight_limits == {"binance": 100}
