@@ -171,6 +171,7 @@ def resolve_settings(
     *,
     config_file: Path | None = None,
     env: Mapping[str, str] | None = None,
+    stand_in: Mapping[str, object] | None = None,
     overrides: Mapping[str, object] | None = None,
 ) -> Settings:
     """Read and check all sources once.
@@ -181,6 +182,8 @@ def resolve_settings(
         A YAML file, or None for none. `config.sources.config_file` finds the user's.
     env
         The environment; None is an empty one.
+    stand_in
+        Settings that send exchanges to a sandbox; `overrides` win over them.
     overrides
         Keyword arguments and command line options, by dotted key or as nested mappings.
 
@@ -197,7 +200,7 @@ def resolve_settings(
     >>> settings.sla.total_deadline_ms, str(settings.origins["seamless.sla.max_wait_storage_ms"])
     (2000, 'preset baseline')
     """
-    settings, findings = _load(config_file, env or {}, overrides or {})
+    settings, findings = _load(config_file, env or {}, stand_in or {}, overrides or {})
     require(findings)
     if settings is None:  # pragma: no cover  # without settings there is an error, which was just raised
         raise ConfigError("The configuration could not be resolved.")
@@ -212,7 +215,7 @@ def validate_settings(
 ) -> ConfigReport:
     """All that is wrong or worth knowing, errors first; raises nothing that a configuration can cause."""
     try:
-        settings, findings = _load(config_file, env or {}, overrides or {})
+        settings, findings = _load(config_file, env or {}, {}, overrides or {})
     except ConfigError as error:
         key = str(error.facts.get("key", ""))
         settings, findings = None, (Finding(Level.ERROR, key, error.message, error.hint, f"file {config_file}"),)
@@ -222,11 +225,15 @@ def validate_settings(
 
 
 def _load(
-    config_file: Path | None, env: Mapping[str, str], overrides: Mapping[str, object]
+    config_file: Path | None,
+    env: Mapping[str, str],
+    stand_in: Mapping[str, object],
+    overrides: Mapping[str, object],
 ) -> tuple[Settings | None, tuple[Finding, ...]]:
     sources = [
         from_file(config_file, env) if config_file is not None else [],
         from_environment(env),
+        from_arguments(stand_in),
         from_arguments(overrides),
     ]
     found = resolve(sources)

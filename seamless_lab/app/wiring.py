@@ -323,6 +323,7 @@ def wire(
     home: str | None,
     config: str | None,
     overrides: Mapping[str, object],
+    stand_in: Mapping[str, object] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Wiring:
     """Resolve home and settings, once, and return the parts made from them.
@@ -343,4 +344,4 @@ def wire(
     env = os.environ if environment is None else environment
     place = find_home(home, env, Path.cwd(), user_folders())
     file = config_file(Path(config) if config else None, env, place.config_places)
-    return Wiring(place, resolve_settings(config_file=file, env=env, overrides=overrides))
+    return Wiring(place, resolve_settings(config_file=file, env=env, stand_in=stand_in, overrides=overrides))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from seamless_lab.app.command import Place
+from seamless_lab.app.lab import Lab
 from seamless_lab.app.opening import open_lab
 from seamless_lab.app.sandbox_home import is_marked
 from seamless_lab.errors import RequestError
@@ -58,3 +59,22 @@ def test_a_home_with_real_bars_takes_none_of_a_sandbox(tmp_path: Path, url: str)
     with pytest.raises(RequestError, match="holds real bars"):
         open_lab(Place(str(tmp_path), exchange_url=url))
     assert not is_marked(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"exchanges.binance.ccxt": {"verbose": False}},
+        {"exchanges": {"binance": {"ccxt": {"verbose": False}, "rate_limit_rps": 7.0}}},
+    ],
+)
+def test_options_of_an_exchange_stay_when_a_sandbox_stands_in(
+    tmp_path: Path, url: str, overrides: dict[str, object]
+) -> None:
+    config = tmp_path / "seamless.yaml"
+    config.write_text("exchanges: {binance: {ccxt: {timeout: 1500, verbose: true}}}")
+    with Lab(str(tmp_path / "home"), config=str(config), exchange_url=url, overrides=overrides) as lab:
+        options = lab.wiring.settings.exchange("binance").ccxt_options()
+        assert (options["timeout"], options["verbose"]) == (1500, False)
+        assert "urls" in options
+        assert len(lab.fetch(NODE, "2024-03").bars) == 31

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
+from types import MappingProxyType
 
 from seamless_lab.app.config.findings import Finding, Level
 from seamless_lab.app.config.schema import ALIASES, BY_NAME, KEYS, NOT_BUILT, RENAMED
@@ -215,6 +216,9 @@ def _put(name: str, entry: Entry, result: Resolution) -> None:
     """Read one entry, and let it win over what was there."""
     value = _read(name, entry, result)
     if value is not _REFUSED:
+        earlier = result.values.get(name)
+        if name.endswith(".ccxt") and isinstance(earlier, Mapping) and isinstance(value, Mapping):
+            value = MappingProxyType({**earlier, **value})  # option by option, as if each was a key
         result.values[name] = value
         result.origins[name] = entry.origin
 

@@ -35,10 +35,11 @@ class Opened:
     ) -> None:
         if unknown:
             raise _no_parameter(next(iter(unknown)))
-        if exchange_url is not None:
-            named_home = bool(home or os.environ.get("SEAMLESS_HOME"))
-            overrides = {**stood_in(exchange_url, named_home=named_home), **(overrides or {})}
-        self._parts = wire(home=home, config=config, overrides={} if overrides is None else overrides)
+        named_home = bool(home or os.environ.get("SEAMLESS_HOME"))
+        stand_in = None if exchange_url is None else stood_in(exchange_url, named_home=named_home)
+        self._parts = wire(
+            home=home, config=config, stand_in=stand_in, overrides={} if overrides is None else overrides
+        )
         self._door = Door(self._parts)
         self._thread = Portal()
         self._process: int | None = None
