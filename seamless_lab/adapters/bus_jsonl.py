@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from seamless_lab.engine.events import Event
@@ -20,14 +19,6 @@ from seamless_lab.errors import StoreUnavailable
 MAX_BYTES = 16 << 20
 FILES_KEPT = 4
 LOCK_TIMEOUT_S = 10
-
-
-@dataclass(frozen=True, slots=True)
-class ReadBack:
-    """Events in the order they were appended, and how many lines could not be read (torn by a power cut)."""
-
-    events: tuple[Event, ...]
-    unreadable: int
 
 
 class JsonlBus:
@@ -99,16 +90,6 @@ class JsonlBus:
     def close(self) -> None:
         """Flush; the bus may be used again afterwards."""
         self.flush()
-
-    def read(self) -> ReadBack:
-        """All events kept, oldest first."""
-        lines: list[bytes] = []
-        for number in range(self._files_kept, -1, -1):
-            file = self._numbered(number)
-            if file.exists():
-                lines += file.read_bytes().splitlines()
-        events = [found for line in lines if line and (found := _event(line)) is not None]
-        return ReadBack(tuple(events), sum(1 for line in lines if line) - len(events))
 
     def _start(self) -> None:
         with self._starting:
@@ -190,11 +171,3 @@ def _append(path: Path, data: bytes) -> None:
 def _line(event: Event) -> str:
     record = {"name": event.name, "at_ms": event.at_ms, "fields": event.fields}
     return json.dumps(record, separators=(",", ":")) + "\n"
-
-
-def _event(line: bytes) -> Event | None:
-    try:
-        found = json.loads(line)
-        return Event(found["name"], found["at_ms"], found["fields"])
-    except (ValueError, KeyError, TypeError):
-        return None

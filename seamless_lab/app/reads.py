@@ -109,8 +109,3 @@ class ReadJournal:
         """All so far, oldest first."""
         with self._lock:
             return tuple(self._records)
-
-    def clear(self) -> None:
-        """Start over."""
-        with self._lock:
-            self._records.clear()

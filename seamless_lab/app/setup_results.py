@@ -23,7 +23,7 @@ from seamless_lab.app.settings import resolve_settings, validate_settings
 from seamless_lab.engine.artifacts import NoSegmentCache, SealedStore
 from seamless_lab.errors import DataError, RequestError, SeamlessError
 
-_TONES = {Level.ERROR: Tone.BAD, Level.UNHEALTHY: Tone.BAD, Level.WARNING: Tone.WARN}
+_TONES = {Level.ERROR: Tone.BAD, Level.WARNING: Tone.WARN}
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -60,7 +60,7 @@ class ConfigChecked(Rendered):
 
     @property
     def exit_code(self) -> int:
-        """0 it starts, 1 a service does not answer, 2 it is wrong."""
+        """0 it starts, 2 it is wrong."""
         return self.report.exit_code
 
     def to_dict(self) -> Json:
@@ -75,8 +75,8 @@ class ConfigChecked(Rendered):
             blocks.append(Note(f"{finding.level}: {finding.message}{hint}", _TONES[finding.level]))
         file = self.report.file or "none; defaults, environment and arguments only"
         facts = (Fact("file", file, volatile=True), Fact("profile", self.report.profile))
-        badge = {0: Badge("valid", Tone.GOOD), 1: Badge("service down", Tone.BAD), 2: Badge("invalid", Tone.BAD)}
-        return View("configuration", badge[self.exit_code], "", (*blocks, Facts(facts)))
+        badge = Badge("valid", Tone.GOOD) if self.exit_code == 0 else Badge("invalid", Tone.BAD)
+        return View("configuration", badge, "", (*blocks, Facts(facts)))
 
 
 def shown(place: Place, environment: Mapping[str, str], *, section: str, changed: bool) -> ConfigShown:

@@ -3,11 +3,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from seamless_lab.app.config.health import ATTEMPTS, WAIT_S, check_health, services
 from seamless_lab.app.config.view import view
-from seamless_lab.app.secret import Secret
 from seamless_lab.app.settings import resolve_settings, validate_settings
-from seamless_lab.errors import SourceUnavailable
 
 
 def test_every_value_is_shown_sorted_with_its_origin() -> None:
@@ -43,51 +40,3 @@ def test_a_report_is_json_with_errors_first(tmp_path: Path) -> None:
     assert (found["exit_code"], found["file"], found["profile"]) == (2, str(path), "dev")
     assert [finding["level"] for finding in found["findings"]] == ["error", "warning"]
     assert found["findings"][0]["hint"] == "Did you mean strategy?"
-
-
-class Network:
-    """Services that answer from the given attempt on; never for None."""
-
-    def __init__(self, answers: dict[str, int | None]) -> None:
-        self.answers = answers
-        self.asked: list[str] = []
-        self.slept: list[float] = []
-
-    def probe(self, key: str, url: str) -> None:
-        self.asked.append(url)
-        wanted = self.answers[key]
-        if wanted is None or self.asked.count(url) < wanted:
-            raise SourceUnavailable(f"connection to {url} refused")
-
-
-TARGETS = {
-    "seamless.coordinator_url": "http://c:8080",
-    "connectors.ccxt_rate_limiter_redis": Secret("redis://u:hunter2@r:6379"),
-}
-
-
-def test_a_healthy_service_is_asked_once_and_nobody_waits() -> None:
-    network = Network(dict.fromkeys(TARGETS, 1))
-    assert check_health(TARGETS, network.probe, network.slept.append) == ()
-    assert network.asked == ["http://c:8080", "redis://u:hunter2@r:6379"]
-    assert network.slept == []
-
-
-def test_a_late_service_is_asked_again_after_ten_seconds() -> None:
-    network = Network({"seamless.coordinator_url": 3, "connectors.ccxt_rate_limiter_redis": 1})
-    assert check_health(TARGETS, network.probe, network.slept.append) == ()
-    assert network.slept == [WAIT_S, WAIT_S]
-
-
-def test_a_dead_service_is_unhealthy_after_three_attempts_and_its_password_stays_hidden() -> None:
-    network = Network({"seamless.coordinator_url": 1, "connectors.ccxt_rate_limiter_redis": None})
-    (finding,) = check_health(TARGETS, network.probe, network.slept.append)
-    assert finding.level == "unhealthy"
-    assert finding.key == "connectors.ccxt_rate_limiter_redis"
-    assert f"{ATTEMPTS} times" in finding.message
-    assert "hunter2" not in finding.message
-    assert sum(network.slept) == 20  # with time-outs of a few seconds, three attempts over about thirty
-
-
-def test_without_services_there_is_nothing_to_ask(tmp_path: Path) -> None:
-    assert services(resolve_settings(overrides={"seamless.artifact.object_store_uri": str(tmp_path)})) == {}

@@ -63,7 +63,7 @@ SET_UP = (
     Command(
         "config",
         "Show the configuration and where each value comes from, or validate it.",
-        "validate exits with 0 when a lab would start, 1 when a service does not answer, 2 when something is wrong.",
+        "validate exits with 0 when a lab would start, 2 when something is wrong.",
         (
             Parameter(
                 "action", "show (the default) or validate.", Kind.WORD, positional=True, metavar="[show|validate]",

@@ -10,10 +10,9 @@ from seamless_lab.errors import ConfigError, NotAvailableYet
 
 
 class Level(StrEnum):
-    """`error`: nothing starts; `unhealthy`: a service does not answer; `warning`: it starts, but should be known."""
+    """`error`: nothing starts; `warning`: it starts, but should be known."""
 
     ERROR = "error"
-    UNHEALTHY = "unhealthy"
     WARNING = "warning"
 
 
@@ -43,9 +42,8 @@ class ConfigReport:
 
     @property
     def exit_code(self) -> int:
-        """0 it starts, 1 a service does not answer, 2 the configuration is wrong."""
-        levels = {finding.level for finding in self.findings}
-        return 2 if Level.ERROR in levels else 1 if Level.UNHEALTHY in levels else 0
+        """0 it starts, 2 the configuration is wrong."""
+        return 2 if any(finding.level is Level.ERROR for finding in self.findings) else 0
 
     def to_dict(self) -> dict[str, object]:
         """Plain JSON values."""

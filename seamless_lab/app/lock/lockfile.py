@@ -80,7 +80,7 @@ class Lockfile:
 
 
 def render(lock: Lockfile) -> str:
-    """The canonical text: sorted, one fact a line. `lockfile_reading.parse` is its inverse."""
+    """The canonical text: sorted, one fact a line. `reading.parse` is its inverse."""
     blocks = [f"{HEADING}\nversion = {VERSION}\n"]
     if lock.engines:
         blocks.append(_table("[engine]", sorted(lock.engines.items())))

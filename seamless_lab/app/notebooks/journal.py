@@ -78,11 +78,6 @@ class CellJournal:
             ]
         return tuple(sorted(found, key=lambda each: each.cell.execution_count or 0))
 
-    def clear(self) -> None:
-        """Start over."""
-        with self._lock:
-            self._runs.clear()
-
     def _run_of(self, cell: Cell) -> _Run | None:
         """The run of a cell; of the one that runs for a thread, which knows of none; None for a run that is over."""
         known = self._running if cell == NO_CELL else cell
