@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import ccxt
 import pytest
 
+from seamless_lab.adapters.ccxt_installed import installed_exchanges
+from seamless_lab.app.config.findings import Level
 from seamless_lab.app.config.schema import ALIASES
 from seamless_lab.app.settings import validate_settings
 from seamless_lab.core.policy import NOTEBOOK
@@ -156,3 +159,23 @@ def test_two_names_of_one_value_may_not_contradict(write) -> None:
     error = refused(write("seamless: {publish_fingerprint: true, artifact: {publish_fingerprint: false}}\n"))
     assert "contradicts" in error.message
     assert set(ALIASES) >= {"seamless.publish_fingerprint", "environment.coordinator_url"}
+
+
+def test_an_exchange_that_nobody_knows_is_an_error_with_the_nearest() -> None:
+    for values in ({"exchanges": {"binace": {"rate_limit_rps": 5}}}, {"exchanges.binace.sandbox": True}):
+        error = refused(**values)
+        assert "there is no exchange 'binace'" in error.message
+        assert error.hint.startswith("Did you mean binance")
+    assert "such as binance" in refused(**{"exchanges.zzzzzzzzzz.sandbox": True}).hint
+
+
+def test_an_exchange_that_nobody_knows_is_told_with_its_line(tmp_path: Path) -> None:
+    config = tmp_path / "seamless.yaml"
+    config.write_text("exchanges:\n  binance: {rate_limit_rps: 3}\n  binace:\n    rate_limit_rps: 5\n")
+    report = validate_settings(config_file=config)
+    (finding,) = [finding for finding in report.findings if finding.level is Level.ERROR]
+    assert (finding.key, finding.origin) == ("exchanges.binace.rate_limit_rps", f"file {config}:4")
+
+
+def test_the_exchanges_that_can_be_configured_are_those_of_ccxt() -> None:
+    assert list(installed_exchanges()) == sorted(ccxt.exchanges)

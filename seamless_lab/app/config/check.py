@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from seamless_lab.adapters.ccxt_installed import installed_exchanges
 from seamless_lab.app.config.findings import Finding, Level
 from seamless_lab.app.config.resolve import Resolution
 from seamless_lab.app.config.schema import Profile
@@ -25,8 +26,15 @@ SERVICES = {
 
 
 def check(found: Resolution) -> tuple[Finding, ...]:
-    """Everything about the values together: budgets, blocks, gap policies, templates, services of the profile."""
-    return (*_budgets(found), *_blocks(found), *_gaps(found), *_template(found), *_services(found))
+    """Everything about the values together: budgets, blocks, gaps, templates, exchanges, services of the profile."""
+    return (
+        *_budgets(found),
+        *_blocks(found),
+        *_gaps(found),
+        *_template(found),
+        *_exchanges(found),
+        *_services(found),
+    )
 
 
 def _at(found: Resolution, level: Level, key: str, message: str, hint: str = "") -> Finding:
@@ -114,6 +122,21 @@ def _template(found: Resolution) -> Iterator[Finding]:
             key,
             f"{key} = {template!r} lacks {{exchange}}: all exchanges share one limit.",
             "Write ccxt:{exchange}:{account?}.",
+        )
+
+
+def _exchanges(found: Resolution) -> Iterator[Finding]:
+    known = installed_exchanges()
+    for name in sorted(found.exchanges - set(known)) if known else ():
+        section = f"exchanges.{name}"
+        key = next((key for key in found.origins if key.startswith(f"{section}.")), section)
+        near = nearest(name, list(known))
+        yield _at(
+            found,
+            Level.ERROR,
+            key,
+            f"{section}: there is no exchange {name!r}.",
+            near[:1].upper() + near[1:] or f"ccxt knows {len(known)}, such as binance and kraken.",
         )
 
 
