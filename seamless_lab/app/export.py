@@ -1,4 +1,4 @@
-"""Bars in a file: equal content gives equal bytes, and a file appears whole or not at all."""
+"""Results in a file: equal content gives equal bytes, and a file appears whole or not at all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from seamless_lab.core.bars import VALUES
 from seamless_lab.errors import RequestError
 
 ROW_GROUP_ROWS = 131_072
-SUFFIXES = (".parquet", ".csv")
 
 
 class Written(Protocol):
@@ -30,16 +29,16 @@ class Written(Protocol):
 
 
 T = TypeVar("T", bound=Written)
+Forms = Mapping[str, Callable[[T], bytes]]
+"""How a result is written, by what the file's name ends in; the first is the one to advise."""
 
 
 def writer(target: str | Path, *, force: bool) -> Callable[[FetchResult], None]:
     """`file_writer` of bars."""
-    return file_writer(target, force=force, noun="bars", parquet=parquet_bytes, csv=csv_bytes)
+    return file_writer(target, {".parquet": parquet_bytes, ".csv": csv_bytes}, force=force, noun="bars")
 
 
-def file_writer(
-    target: str | Path, *, force: bool, noun: str, parquet: Callable[[T], bytes], csv: Callable[[T], bytes]
-) -> Callable[[T], None]:
+def file_writer(target: str | Path, forms: Forms[T], *, force: bool, noun: str) -> Callable[[T], None]:
     """A function that writes a result to `target`, atomically; checks now what can be checked before it is there.
 
     It writes nothing when the answer was refused (`exit_code` is not 0), nor when the file already has these bytes.
@@ -47,23 +46,23 @@ def file_writer(
     Raises
     ------
     RequestError
-        For a folder, another suffix than .parquet or .csv, or a place below a folder that does not exist; when called,
+        For a folder, a suffix that has no form, or a place below a folder that does not exist; when called,
         for a file with other content unless `force`.
     """
-    path = Path(target)
+    path, suffixes = Path(target), tuple(forms)
     if path.is_dir() or str(target).endswith(("/", os.sep)):
         raise RequestError(
             f"--out {target} is a folder, and {noun} go into a file.",
-            hint=f"Write {path / f'{noun}.parquet'}.",
+            hint=f"Write {path / f'{noun}{suffixes[0]}'}.",
             path=str(target),
         )
     suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        near = get_close_matches(suffix, SUFFIXES, n=1)
+    if suffix not in forms:
+        near = get_close_matches(suffix, suffixes, n=1)
         stem = path.name.removesuffix(path.suffix)
         raise RequestError(
-            f"--out {path}: a file of {noun} ends in .parquet or .csv, not {suffix or 'nothing'}.",
-            hint=f"Write {path.with_name(stem + (near[0] if near else '.parquet'))}.",
+            f"--out {path}: a file of {noun} ends in {' or '.join(suffixes)}, not {suffix or 'nothing'}.",
+            hint=f"Write {path.with_name(stem + (near[0] if near else suffixes[0]))}.",
             path=str(path),
         )
     if not path.parent.is_dir():
@@ -74,7 +73,7 @@ def file_writer(
     def write(result: T) -> None:
         if result.exit_code != 0:
             return
-        data = parquet(result) if suffix == ".parquet" else csv(result)
+        data = forms[suffix](result)
         if not force and path.exists():
             if path.read_bytes() == data:
                 return

@@ -40,7 +40,7 @@ def backtest(  # noqa: PLR0913  # one argument for each option
     else:
         from seamless_lab.app.export import file_writer
 
-        write = file_writer(out, force=force, noun="equity", parquet=parquet_bytes, csv=csv_bytes)
+        write = file_writer(out, {".parquet": parquet_bytes, ".csv": csv_bytes}, force=force, noun="equity")
     lab, chosen = existing(call, *refs), strategy_named(strategy)
     try:
         result = lab.backtest(

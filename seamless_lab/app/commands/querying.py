@@ -38,7 +38,7 @@ def sql(  # noqa: PLR0913  # one argument for each option
     else:
         from seamless_lab.app.export import file_writer
 
-        write = file_writer(out, force=force, noun="rows", parquet=parquet_bytes, csv=csv_bytes)
+        write = file_writer(out, {".parquet": parquet_bytes, ".csv": csv_bytes}, force=force, noun="rows")
     refs = [each.partition("=")[2] for each in pin] or ["pin:*"]  # without any, those of the lockfile
     result = existing(call, *refs).sql(
         text,

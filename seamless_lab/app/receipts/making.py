@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from seamless_lab.app.atomic_file import put
+from seamless_lab.app.export import file_writer
 from seamless_lab.app.notebooks.file import read_notebook
 from seamless_lab.app.notebooks.journal import Kernel
 from seamless_lab.app.notebooks.places import Since, place_of, seal_in
@@ -15,7 +15,7 @@ from seamless_lab.app.notebooks.sealing import no_seal
 from seamless_lab.app.receipts.receipt import Receipt, receipt_of
 from seamless_lab.app.software import versions
 from seamless_lab.app.wiring import Wiring
-from seamless_lab.errors import ConfigError, DataError, RequestError
+from seamless_lab.errors import ConfigError, DataError
 
 
 def of_lab(wiring: Wiring) -> Receipt:
@@ -76,41 +76,17 @@ def of_file(wiring: Wiring, path: Path) -> Receipt:
 
 
 def writer(target: str, *, force: bool) -> Callable[[Receipt], None]:
-    """A function that writes a receipt to a file, as JSON or as text; checks now what can be checked before.
+    """A function that writes a receipt to a file, as JSON (which `verify` reads) or as text; see `file_writer`."""
+    folder = Path(target).parent
 
-    Raises
-    ------
-    RequestError
-        For another suffix than .json or .txt; when called, for a file with other content unless `force`.
-    """
-    path = Path(target)
-    if path.suffix not in (".json", ".txt") or path.is_dir():
-        raise RequestError(
-            f"--out {target}: a receipt is a file that ends in .json (which verify reads) or .txt (which people read).",
-            hint=f"Write --out {path.with_suffix('.json')}.",
-            path=target,
-        )
-    if not path.parent.is_dir():
-        raise RequestError(
-            f"--out {path}: there is no folder {path.parent}.", hint=f"mkdir -p {path.parent}", path=str(path)
-        )
+    def as_json(receipt: Receipt) -> bytes:
+        text = json.dumps(receipt.to_json(folder), indent=1, sort_keys=True, ensure_ascii=False)
+        return f"{text}\n".encode()
 
-    def write(receipt: Receipt) -> None:
-        text = (
-            json.dumps(receipt.to_json(path.parent), indent=1, sort_keys=True, ensure_ascii=False)
-            if path.suffix == ".json"
-            else receipt.to_text()
-        )
-        data = f"{text}\n".encode()
-        if not force and path.exists() and path.read_bytes() != data:
-            raise RequestError(
-                f"--out {path}: the file is there already, with other content.",
-                hint="Add --force to replace it, or choose another name.",
-                path=str(path),
-            )
-        put(path, data)
+    def as_text(receipt: Receipt) -> bytes:
+        return f"{receipt.to_text()}\n".encode()
 
-    return write
+    return file_writer(target, {".json": as_json, ".txt": as_text}, force=force, noun="receipt")
 
 
 def _stores(wiring: Wiring) -> dict[str, str]:

@@ -102,7 +102,7 @@ def test_a_function_in_a_file_has_its_source_in_the_digest(seamless, tmp_path):
         (["absent.sql", "pin:btc"], 2, "There is no file absent.sql"),
         (["strategies.py:leak", "pin:btc"], 1, "The strategy leak looks ahead"),
         (["crossover:10:40", "pin:btc", "--fee-bps", "ten"], 2, "--fee-bps ten is no number"),
-        (["crossover:10:40", "ohlcv:binance:BTC/USDT:1h"], 1, "ohlcv:binance:BTC/USDT:1h@sha256:"),
+        (["crossover:10:40", "ohlcv:binance:BTC/USDT:1h"], 1, "Name a version: pin:btc"),
         (["crossover:10:40", "pin:bct"], 2, "Did you mean pin:btc"),
     ],
 )
