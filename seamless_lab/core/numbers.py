@@ -10,7 +10,7 @@ _LONGEST = 60
 
 
 def require_number(name: str, value: object, hint: str, *, whole: bool = False) -> None:
-    """Refuse what is no number, or with `whole` no whole one; True and False are none.
+    """Refuse what is no number, or with `whole` no whole one, and what no float can hold; True and False are none.
 
     Raises
     ------
@@ -19,6 +19,10 @@ def require_number(name: str, value: object, hint: str, *, whole: bool = False) 
     """
     if isinstance(value, bool) or not isinstance(value, Integral if whole else Real):
         raise RequestError(f"{name} is {seen(value)}; it is a {'whole ' if whole else ''}number.", hint=hint)
+    try:
+        float(value)
+    except OverflowError as error:
+        raise RequestError(f"{name} is a number of more than 300 digits; it is one below 1e300.", hint=hint) from error
 
 
 def seen(value: object) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 from seamless_lab.app.results import Json
 from seamless_lab.core.backtest.sleeve import Costs
 from seamless_lab.core.numbers import require_number
 from seamless_lab.errors import RequestError
+
+LEAST_CAPITAL, MOST_CAPITAL = 1e-12, 1e18
+"""Sums and products of equity, and what a part of it buys, stay numbers that a float holds with all its digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +27,11 @@ class Trading:
 
     def __post_init__(self) -> None:
         require_number("capital", self.capital, "Leave it out for 1.")
-        if not (math.isfinite(self.capital) and self.capital > 0):
+        if not LEAST_CAPITAL <= self.capital <= MOST_CAPITAL:
             raise RequestError(
-                f"The capital is {self.capital}; it is a number above zero.", hint="Leave it out for 1.", value=None
+                f"The capital is {self.capital:g}; it is a number from {LEAST_CAPITAL:g} to {MOST_CAPITAL:g}.",
+                hint="Leave it out for 1.",
+                value=None,
             )
 
     def to_dict(self) -> Json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
+from seamless_lab import crossover
 from seamless_lab.errors import (
     DataError,
     GapsRefused,
@@ -103,6 +104,21 @@ def test_what_a_strategy_raises_comes_with_its_symbol(lab):
     with pytest.raises(pl.exceptions.ColumnNotFoundError) as raised:
         lab.backtest(lambda bars: pl.col("clos"), pins=three(lab))
     assert "on btc, 2,400 bars" in raised.value.__notes__[0]
+
+
+@pytest.mark.parametrize("capital", [1e308, 1e19, 10**400, 1e-13, 5e-324, float("nan"), -1])
+def test_a_capital_that_no_result_could_be_computed_of_is_refused(lab, capital):
+    with pytest.raises(RequestError, match=r"capital is (a number of more than 300 digits|.*from 1e-12 to 1e\+18)"):
+        lab.backtest(crossover(2, 3), pins=ref(lab, "BTC"), capital=capital)
+    with pytest.raises(RequestError, match="is a number of more than 300 digits"):
+        lab.backtest(crossover(2, 3), pins=ref(lab, "BTC"), fee_bps=10**5_000)
+
+
+def test_the_largest_and_the_smallest_capital_give_the_ratios_of_any_other(lab):
+    alone, *others = [lab.backtest(crossover(2, 3), pins=ref(lab, "BTC"), capital=each) for each in (1, 1e18, 1e-12)]
+    for other in others:
+        assert other.metrics.sharpe == pytest.approx(alone.metrics.sharpe)
+        assert other.metrics.max_drawdown == pytest.approx(alone.metrics.max_drawdown)
 
 
 def test_costs_and_capital_out_of_bounds_are_refused(lab):
