@@ -31,11 +31,23 @@ def import_package() -> Told:
     return told | {"load_ms": loading["wall_ms"], "load_cpu_ms": loading["cpu_ms"]}
 
 
-def import_bare(module: str) -> Told:
+def import_bare(modules: list[str]) -> Told:
     """Import of something else, for comparison."""
     told: Told = {}
     with clocked(told):
-        __import__(module)
+        for module in modules:
+            __import__(module)
+    return told
+
+
+def open_lab(home: str) -> Told:
+    """Import `Lab`, and open one."""
+    told: Told = {}
+    with clocked(told):
+        from seamless_lab import Lab
+
+        lab = Lab(home)
+    lab.close()
     return told
 
 
