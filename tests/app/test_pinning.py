@@ -221,3 +221,12 @@ def test_completion_offers_pins_before_series(lab, project) -> None:
     assert list(lab.known()) == ["pin:btc", NODE, OTHER]
     (project / "seamless.lock").write_text("version = ")
     assert list(lab.known()) == [NODE, OTHER]
+
+
+def test_completion_offers_configured_symbols_after_what_is_stored(tmp_path) -> None:
+    symbols = {"exchanges.kraken.symbols": ["BTC/USD"], "exchanges.binance.symbols": ["ETH/USDT"]}
+    with Lab(str(tmp_path), overrides=symbols) as lab:
+        assert [node for node in lab.known() if node.startswith("ohlcv:")] == [
+            *(f"ohlcv:binance:ETH/USDT:{timeframe}" for timeframe in ("1m", "1h", "1d")),
+            *(f"ohlcv:kraken:BTC/USD:{timeframe}" for timeframe in ("1m", "1h", "1d")),
+        ]

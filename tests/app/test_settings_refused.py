@@ -179,3 +179,10 @@ def test_an_exchange_that_nobody_knows_is_told_with_its_line(tmp_path: Path) -> 
 
 def test_the_exchanges_that_can_be_configured_are_those_of_ccxt() -> None:
     assert list(installed_exchanges()) == sorted(ccxt.exchanges)
+
+
+def test_a_pause_that_nobody_keeps_is_refused() -> None:
+    error = refused(**{"seamless.live.ws.reconnect_backoff_ms": [100]})
+    assert isinstance(error, NotAvailableYet)
+    assert "polls" in error.hint
+    settings_of(**{"seamless.live.ws.reconnect_backoff_ms": [500, 1_000, 2_000, 5_000]})

@@ -66,6 +66,7 @@ def _local(value: object) -> bool:
 SLA, BACKFILL = SLAPolicy(), BackfillPolicy()
 _MS = integer(0)
 _WAIT = integer(1).optional()
+_RECONNECTS_MS = (500, 1_000, 2_000, 5_000)
 _SERVER = "Leave it out: the embedded default serves all kernels of this machine."
 _FIXED = "Leave it out: the format fixes it."
 _DOMAIN = "Leave it out: the domain fixes it."
@@ -171,7 +172,7 @@ KEYS: tuple[Key, ...] = (
         "seamless.backfill.max_concurrent_requests",
         integer(1, 256),
         BACKFILL.max_concurrent_requests,
-        "requests at a time",
+        "requests at a time, of each exchange",
     ),
     Key("seamless.backfill.window_bars", integer(1, 100_000), BACKFILL.window_bars, "size of a leased block"),
     Key(
@@ -224,7 +225,14 @@ KEYS: tuple[Key, ...] = (
         works=_only(False),
         instead="The live tail polls.",
     ),
-    Key("seamless.live.ws.reconnect_backoff_ms", integers(1), (500, 1_000, 2_000, 5_000), "waits between reconnects"),
+    Key(
+        "seamless.live.ws.reconnect_backoff_ms",
+        integers(1),
+        _RECONNECTS_MS,
+        "waits between reconnects",
+        works=_only(_RECONNECTS_MS),
+        instead="Leave it out: the live tail polls, and waits so long between its tries.",
+    ),
     Key("seamless.live.ws.dedupe_by", word("ts"), "ts", "what makes two frames the same bar"),
     Key(
         "seamless.live.ws.emit_building_candle",
@@ -402,7 +410,7 @@ KEYS: tuple[Key, ...] = (
         "exchanges.*.symbols",
         words(allowed="a list of symbols such as BTC/USDT"),
         (),
-        "symbols that commands complete and offer",
+        "symbols that completion offers beside what is stored",
     ),
     Key(
         "exchanges.*.rate_limit_rps",

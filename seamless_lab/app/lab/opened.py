@@ -18,6 +18,9 @@ from seamless_lab.app.wiring import Wiring, wire
 from seamless_lab.engine.events import Emit
 from seamless_lab.errors import ConfigError, RequestError
 
+OFFERED_TIMEFRAMES = ("1m", "1h", "1d")
+"""Of symbols that are configured and not stored: every exchange has them."""
+
 _PARAMETERS = ("home", "config", "overrides", "exchange_url")
 
 
@@ -78,13 +81,22 @@ class Opened:
         return inspect.nodes(self.wiring)
 
     def known(self) -> Sequence[str]:
-        """What completes a reference: the pins as `pin:NAME`, then all series; a broken lockfile has no pins."""
+        """What completes a reference: the pins as `pin:NAME`, all series, and the symbols that are configured.
+
+        A broken lockfile has no pins.
+        """
         try:
             lock = self.wiring.pins.found()
         except ConfigError:  # the command that is typed will say so
             lock = None
         names = [] if lock is None else [pin.ref for _, pin in sorted(lock.pins.items())]
-        return [*names, *self.nodes()]
+        configured = [
+            f"ohlcv:{exchange}:{symbol}:{timeframe}"
+            for exchange, settings in self.wiring.settings.exchanges.items()
+            for symbol in settings.symbols
+            for timeframe in OFFERED_TIMEFRAMES
+        ]
+        return [*names, *dict.fromkeys([*self.nodes(), *configured])]
 
     def close(self) -> None:
         """Cancel what runs, close connections and files. Idempotent.
