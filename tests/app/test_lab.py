@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
+import inspect
 import json
 
 import duckdb
@@ -10,6 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from seamless_lab.app.lab import Lab
 from seamless_lab.core.policy import Domain, SLAPolicy, Strategy
 from seamless_lab.errors import (
     ConfigError,
@@ -266,6 +269,21 @@ def test_a_version_is_refused_where_none_is_read(lab, day, name, selector) -> No
     with pytest.raises(RequestError, match="names a version") as caught:
         list(getattr(lab, name)(f"{NODE}@{selector}", *window))
     assert NODE in caught.value.hint
+
+
+def test_the_awaitable_twins_are_those_that_are_named_and_take_the_same() -> None:
+    verbs = {name: verb for name, verb in inspect.getmembers(Lab, inspect.isfunction) if not name.startswith("_")}
+    awaitable = {
+        name for name, verb in verbs.items() if inspect.iscoroutinefunction(verb) or inspect.isasyncgenfunction(verb)
+    }
+    assert awaitable == {"afetch", "abackfill", "alive"}
+    assert all(f"`{name}`" in (Lab.__doc__ or "") for name in awaitable)
+    for name in awaitable:
+        assert inspect.signature(verbs[name]).parameters == inspect.signature(verbs[name[1:]]).parameters
+
+
+async def test_the_other_verbs_run_in_a_thread_of_async_code(lab, day) -> None:
+    assert (await asyncio.to_thread(lab.coverage, NODE, "2024-06-01")).node == day.node
 
 
 async def test_a_version_is_refused_by_the_awaitable_twins_too(lab, day) -> None:

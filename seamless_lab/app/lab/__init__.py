@@ -18,9 +18,9 @@ __all__ = ["Lab"]
 class Lab(Fetching, Filling, Looking, Comparing, Researching, Pinning, Vouching):
     """A researcher's door to market data that can vouch for itself.
 
-    Every method has an awaitable twin where it may wait (`afetch`, `abackfill`). Thread-safe; any number of labs, in
-    any number of processes, may share one home. A lab that has been used does not survive a fork: the child opens its
-    own.
+    `fetch`, `backfill` and `live` have awaitable twins: `afetch`, `abackfill`, `alive`. Async code calls the other
+    verbs in a thread: `await asyncio.to_thread(lab.sql, query)`. Thread-safe; any number of labs, in any number
+    of processes, may share one home. A lab that has been used does not survive a fork: the child opens its own.
 
     Parameters
     ----------
