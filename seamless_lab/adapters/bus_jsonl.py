@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from seamless_lab.adapters.durability import sync_folder
 from seamless_lab.engine.events import Event
 from seamless_lab.errors import StoreUnavailable
 
@@ -161,11 +162,7 @@ def _append(path: Path, data: bytes) -> None:
     finally:
         os.close(file)
     if new:
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(path.parent)
 
 
 def _line(event: Event) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from seamless_lab.adapters.durability import sync_folder
 from seamless_lab.errors import ConfigError, NotFound, RequestError
 
 _READ_ONLY = 0o444
@@ -73,7 +74,7 @@ class FolderObjects:
         finally:
             with suppress(FileNotFoundError):
                 os.unlink(temporary)
-        _sync_folder(folder)
+        sync_folder(folder)
         return True
 
     def read(self, path: str) -> bytes:
@@ -122,7 +123,7 @@ class FolderObjects:
             parent = os.path.dirname(parent)
         os.makedirs(folder, exist_ok=True)
         for made in missing:  # a new folder lasts once its parent is synced
-            _sync_folder(os.path.dirname(made))
+            sync_folder(os.path.dirname(made))
         self._made.add(folder)
 
 
@@ -132,14 +133,6 @@ def _write_synced(path: str, data: bytes) -> None:
         rest = memoryview(data)
         while rest:
             rest = rest[os.write(descriptor, rest) :]
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sync_folder(folder: str) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
+import stat
 from pathlib import Path
 
 from seamless_lab.errors import StoreUnavailable
@@ -19,26 +20,33 @@ def put(path: Path, data: bytes) -> None:
     """
     target = path.resolve()
     try:
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).chmod(_mode(target))
-            Path(temporary).replace(target)
-        except BaseException:  # also when stopped: no half file stays behind
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        replace(target, data, target.with_name(f".{target.name}.{secrets.token_hex(4)}"))
     except OSError as error:
         raise StoreUnavailable(
             f"{path} cannot be written: {error.strerror or error}.", hint="Choose another folder.", path=str(path)
         ) from error
 
 
-def _mode(target: Path) -> int:
-    if target.exists():
-        return target.stat().st_mode & 0o7777
-    umask = os.umask(0)
-    os.umask(umask)
-    return 0o666 & ~umask
+def replace(target: Path, data: bytes, temporary: Path) -> None:
+    """Write `temporary`, sync it and rename it to `target`; what a killed writer left under its name goes first.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; what was there stays, and nothing beside it.
+    """
+    temporary.unlink(missing_ok=True)
+    mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
+    # The system applies the umask as it opens: asking for it would change it for every thread.
+    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666 if mode is None else mode)
+    try:
+        with os.fdopen(file, "wb") as out:
+            if mode is not None:
+                os.fchmod(file, mode)  # the umask is for new files: what a group may write stays the group's
+            out.write(data)
+            out.flush()
+            os.fsync(file)
+        temporary.replace(target)
+    except BaseException:  # also when stopped: no half file stays behind
+        temporary.unlink(missing_ok=True)
+        raise

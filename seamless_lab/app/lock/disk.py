@@ -7,9 +7,11 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
+from seamless_lab.adapters.durability import sync_folder
+from seamless_lab.app.atomic_file import replace
 from seamless_lab.app.lock.lockfile import Lockfile, render
 from seamless_lab.app.lock.reading import parse
 from seamless_lab.errors import ConfigError, StoreBusy, StoreUnavailable
@@ -111,22 +113,6 @@ def _lock(folder: int, place: Path, wait_s: float) -> None:
 
 
 def _replace(place: Path, data: bytes) -> None:
-    # One name, used under the lock: the next writer overwrites what a killed one left.
-    temporary = place.with_name(f".{place.name}.tmp")
-    mode: int | None = None
-    with suppress(FileNotFoundError):
-        mode = place.stat().st_mode & 0o777
-        temporary.unlink()
-    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode or 0o666)
-    with os.fdopen(file, "wb") as out:
-        if mode is not None:
-            os.fchmod(file, mode)  # the umask is for new files: a group's lockfile stays the group's
-        out.write(data)
-        out.flush()
-        os.fsync(file)
-    os.replace(temporary, place)  # noqa: PTH105  # one system call between two names, as written
-    folder = os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    # One name, used under the lock: the next writer removes what a killed one left.
+    replace(place, data, place.with_name(f".{place.name}.tmp"))
+    sync_folder(place.parent)
