@@ -498,3 +498,13 @@ async def test_progress_counts_blocks_that_failed_and_nothing_else(tmp_path, dow
         assert fields["completed"] == place
         assert fields["failed"] == (place if down else 0)
         assert fields["ratio"] == (0 if down else place / fields["scheduled"])
+
+
+def test_a_plan_for_what_is_served_no_longer_offers_no_command(lab) -> None:
+    node = "ohlcv:kraken:BTC/USD:1m"
+    plan = lab.plan(node, "2024-03-01", "2024-03-02")
+    assert plan.prediction.requests == 0
+    assert "1,440 bars are served no longer by kraken" in plan.to_text()
+    assert "a later window" in plan.to_text()
+    assert "seamless backfill" not in plan.to_text()
+    assert "seamless backfill" in lab.plan(node, "2024-12-01", "2025-01-01").to_text(), "some of it is served"

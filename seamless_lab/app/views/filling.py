@@ -18,6 +18,12 @@ def backfill_plan(result: BackfillPlan) -> View:
     guess, pace = result.prediction, result.prediction.pace
     if not len(result.gaps):
         return View(str(result.node), Badge("nothing to do", Tone.GOOD), str(result.window))
+    step_s = parse_timeframe(result.node.timeframe)
+    lost, exchange = result.lost.seconds // step_s, result.node.exchange
+    gone = Note(f"{lost:,} bars are served no longer by {exchange}; they are not asked for.", Tone.BAD)
+    if not len(result.gaps - result.lost):
+        hint = Note("Name a later window, a longer timeframe, or the same market on another exchange.")
+        return View(str(result.node), Badge("nothing to ask", Tone.BAD), str(result.window), (gone, hint))
     known = "measured" if pace.latency_s is not None else "assumed"
     wait = f"{duration(guess.rate_wait_s)} of them for" if guess.rate_wait_s >= 1 else "no wait for"
     time = f"at least {duration(guess.seconds)}, our own work not counted: {guess.latency_s * 1000:,.0f} ms an answer"
@@ -34,10 +40,8 @@ def backfill_plan(result: BackfillPlan) -> View:
     )
     fewer = "" if result.listed else "; time before the market was listed takes almost none"
     notes: list[Block] = [Note(f"A hole in the exchange's bars takes up to four requests more{fewer}.")]
-    if lost := result.lost.seconds // parse_timeframe(result.node.timeframe):
-        notes.append(
-            Note(f"{lost:,} bars are served no longer by {result.node.exchange}; they are not asked for.", Tone.BAD)
-        )
+    if lost:
+        notes.append(gone)
     command = backfill_command(str(result.node), result.window) + (" --refresh" if result.refresh else "")
     return View(str(result.node), Badge("plan"), str(result.window), (facts, *notes, Code((command,), command=True)))
 
