@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seamless_lab.app.notebooks.file import read_notebook, write_metadata
-from seamless_lab.errors import NotFound, RequestError
+from seamless_lab.errors import RequestError
 
 
 def notebook(*sources: str, **metadata: object) -> nbformat.NotebookNode:
@@ -93,7 +93,7 @@ def test_what_is_no_notebook_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match="There is no notebook"):
+    with pytest.raises(RequestError, match="There is no notebook"):
         read_notebook(tmp_path / "n.ipynb")
     with pytest.raises(RequestError, match="cannot be read"):
         read_notebook(tmp_path)

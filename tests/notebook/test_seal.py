@@ -20,7 +20,7 @@ from seamless_lab.app.notebooks.checking import State
 from seamless_lab.app.notebooks.places import NoSeal
 from seamless_lab.app.notebooks.seal import MIME, SealDamaged
 from seamless_lab.app.reads import Cell
-from seamless_lab.errors import NotFound
+from seamless_lab.errors import RequestError
 from seamless_lab.notebook.cells import this_notebook
 from seamless_lab.notebook.session import SESSION
 from tests.notebook.kernels import CellFailed, Editor, shown
@@ -341,7 +341,7 @@ def test_a_notebook_without_a_seal_and_one_with_a_forged_one_are_told_apart(proj
             with pytest.raises(NoSeal, match="has no seal") as caught:
                 refused(path)
             assert "%seamless seal" in caught.value.hint
-        with pytest.raises(NotFound):
+        with pytest.raises(RequestError, match="There is no notebook"):
             lab.check_notebook(project / "nothing.ipynb")
 
 
@@ -364,5 +364,5 @@ def test_lock_check_takes_notebooks(project: Path) -> None:
     stripped(project / "study.ipynb", metadata=True)
     ran = seamless(project, "lock", "--check", "study.ipynb")
     assert (ran.returncode, ran.stderr.splitlines()[0]) == (3, "error[E-NO-SEAL]: study.ipynb has no seal.")
-    for words in (("study.ipynb", "btc"), ("study.ipynb", "--rebuild")):
+    for words in (("study.ipynb", "btc"), ("study.ipynb", "--rebuild"), ("nothing.ipynb",)):
         assert seamless(project, "lock", "--check", *words).returncode == 2

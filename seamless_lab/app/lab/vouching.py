@@ -25,7 +25,7 @@ class Vouching(Opened):
 
         Raises
         ------
-        NotFound, RequestError
+        RequestError
             If there is no such notebook.
         NoSeal, SealDamaged
             If its outputs have no seal, or one that was changed by hand.

@@ -271,7 +271,7 @@ def check_notebook(wiring: Wiring, door: Door, path: Path) -> NotebookCheck:
 
     Raises
     ------
-    NotFound, RequestError
+    RequestError
         If there is no such notebook.
     NoSeal
         If it was never sealed.

@@ -12,7 +12,7 @@ from pathlib import Path
 from seamless_lab.app.atomic_file import put
 from seamless_lab.app.notebooks.journal import source_digest
 from seamless_lab.core.digest import canonical_json
-from seamless_lab.errors import NotFound, RequestError
+from seamless_lab.errors import RequestError
 
 Json = dict[str, object]
 
@@ -58,17 +58,15 @@ def read_notebook(path: Path) -> NotebookFile:
 
     Raises
     ------
-    NotFound
-        If there is no such file.
     RequestError
-        If it is a folder, or no notebook.
+        If there is no such file, or it is a folder, or no notebook.
     """
     try:
         text = path.read_bytes().decode()
         found = json.loads(text)
         return NotebookFile(path, text, _code_cells(found), dict(found["metadata"]))
     except FileNotFoundError as error:
-        raise NotFound(f"There is no notebook {path}.", hint="Check its name.", path=str(path)) from error
+        raise RequestError(f"There is no notebook {path}.", hint="Check its name.", path=str(path)) from error
     except OSError as error:
         raise RequestError(
             f"{path} cannot be read: {error.strerror or error}.", hint="Name a notebook's file.", path=str(path)

@@ -80,7 +80,7 @@ def seal_kernel(wiring: Wiring, kernel: Kernel, notebook: str | None) -> SealRes
 
     Raises
     ------
-    NotFound, RequestError
+    RequestError
         If `notebook` names no notebook.
     """
     seal = Seal(kernel.journal.cells(), versions())
@@ -103,8 +103,10 @@ def _missed(seal: Seal) -> tuple[str, ...]:
         return ()
     first, more = early[0].written, f" and {len(early) - 1} more" if len(early) > 1 else ""
     return (
-        f"Not in this seal: {first}{more}, read while the extension was not loaded. "
-        "Put %load_ext seamless_lab into the first cell, restart, and run all cells.",
+        (
+            f"Not in this seal: {first}{more}, read while the extension was not loaded. "
+            "Put %load_ext seamless_lab into the first cell, restart, and run all cells."
+        ),
     )
 
 
@@ -113,7 +115,7 @@ def seal_file(wiring: Wiring, path: Path) -> SealResult:
 
     Raises
     ------
-    NotFound, RequestError
+    RequestError
         If there is no such notebook.
     NoSeal
         If it carries none.

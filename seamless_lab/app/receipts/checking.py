@@ -112,7 +112,7 @@ def verify_receipt(
 
     Raises
     ------
-    NotFound, RequestError, ReceiptDamaged
+    RequestError, ReceiptDamaged
         If there is no receipt, or not the one that was written: nothing of it is verified then.
     RequestError
         For `run` without a notebook, or with one that only the receipt names and that lies elsewhere.

@@ -28,7 +28,7 @@ def of_kernel(wiring: Wiring, kernel: Kernel, notebook: str | None) -> Receipt:
 
     Raises
     ------
-    NotFound, RequestError
+    RequestError
         If `notebook` names no notebook.
     """
     path = kernel.path if notebook is None else Path(notebook)
@@ -53,7 +53,7 @@ def of_file(wiring: Wiring, path: Path) -> Receipt:
 
     Raises
     ------
-    NotFound, RequestError
+    RequestError
         If there is no such notebook.
     NoSeal, SealDamaged
         If it has no seal, or one that was changed by hand.

@@ -20,7 +20,7 @@ from seamless_lab.app.results import Json, Rendered
 from seamless_lab.core.digest import canonical_json
 from seamless_lab.core.policy import Domain
 from seamless_lab.core.time import TimeRange
-from seamless_lab.errors import DataError, NotFound, RequestError
+from seamless_lab.errors import DataError, RequestError
 
 FORMAT = "seamless.receipt/1"
 
@@ -164,17 +164,15 @@ def read_receipt(path: Path) -> Receipt:
 
     Raises
     ------
-    NotFound
-        If there is no such file.
     RequestError
-        If it is no receipt.
+        If there is no such file, or it is no receipt.
     ReceiptDamaged
         If it was changed after it was written.
     """
     try:
         found = json.loads(path.read_bytes())
     except FileNotFoundError as error:
-        raise NotFound(f"There is no receipt {path}.", hint="Check its name.", path=str(path)) from error
+        raise RequestError(f"There is no receipt {path}.", hint="Check its name.", path=str(path)) from error
     except OSError as error:
         raise RequestError(
             f"{path} cannot be read: {error.strerror or error}.", hint="Name a receipt's file.", path=str(path)

@@ -16,7 +16,7 @@ from seamless_lab.app.cached_files import wrong_files
 from seamless_lab.app.notebooks.checking import State
 from seamless_lab.app.receipts.receipt import ReceiptDamaged, read_receipt, receipt_of
 from seamless_lab.core.policy import Domain
-from seamless_lab.errors import ConfigError, Interrupted, NotFound, RequestError, SqlLimit, StoreBusy
+from seamless_lab.errors import ConfigError, Interrupted, RequestError, SqlLimit, StoreBusy
 from tests.app.receipts.verifying import states, worked, written
 from tests.app.rotting import rot
 from tests.app.test_notebook_seal import changed, leaves, other
@@ -126,7 +126,7 @@ def test_what_is_no_receipt_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "r.json").write_text(text, encoding="latin-1")
     with pytest.raises(RequestError, match="is no receipt"):
         read_receipt(tmp_path / "r.json")
-    with pytest.raises(NotFound):
+    with pytest.raises(RequestError, match="There is no receipt"):
         read_receipt(tmp_path / "nothing.json")
 
 
@@ -397,7 +397,7 @@ def test_the_terminal_verifies_and_refuses_in_its_own_words(project: Path) -> No
     assert ran.returncode == 2
     assert "is of no notebook" in ran.stderr
     assert seamless(project, "verify", BTC, "--run").returncode == 2
-    assert seamless(project, "verify", "nothing.json").returncode == 1
+    assert seamless(project, "verify", "nothing.json").returncode == 2, "a name that is wrong says nothing of bars"
     document = json.loads((project / "r.json").read_text())
     document["inputs"][0]["rows"] += 1
     (project / "r.json").write_text(json.dumps(document))
