@@ -341,6 +341,12 @@ def _stems(fragment: str) -> list[str]:
     return [stem for stem in stems if stem.startswith(fragment)]
 
 
+def _window_of(ctx: click.Context | None) -> str:
+    """How a command is given a window, which it does not take in one piece; empty when it is given none."""
+    options = [] if ctx is None else [name for parameter in ctx.command.params for name in parameter.opts]
+    return " ".join(f"{name} T" for name in ("--start", "--at", "--end") if name in options)
+
+
 def _usage(error: click.UsageError, program: str) -> CommandLineError:
     """Ours, from what click found wrong."""
     path = error.ctx.command_path if error.ctx is not None else program
@@ -348,6 +354,9 @@ def _usage(error: click.UsageError, program: str) -> CommandLineError:
     match error:
         case _Unknown():
             return CommandLineError(error.message, hint=error.hint)
+        case click.NoSuchOption(option_name="--window") if window := _window_of(error.ctx):
+            hint = f"A window is two options: {window}"
+            return CommandLineError(f"{path} has no option --window.", hint=hint, option=error.option_name)
         case click.NoSuchOption():
             near = [option for option in error.possibilities or () if option.startswith("-")]
             hint = f"Did you mean {' or '.join(sorted(near))}?" if near else line_help
