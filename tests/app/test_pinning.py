@@ -122,6 +122,14 @@ def test_slots_without_an_answer_are_not_pinned_by_chance(lab, project) -> None:
     assert lab.fetch("pin:gaps").content == gaps.pin.content
 
 
+def test_bars_beyond_a_version_are_no_gaps_to_allow(lab) -> None:
+    with pytest.raises(NotSealed) as refused:
+        lab.pin("more", OTHER, "2023-12-01", "2024-01-05")
+    assert "--allow-gaps" not in refused.value.message
+    with pytest.raises(NotSealed, match=r"was asked for. --allow-gaps \(allow_gaps=True\) is for gaps inside"):
+        lab.pin("more", OTHER, "2023-12-01", "2024-01-05", allow_gaps=True)
+
+
 def test_nothing_is_pinned_that_is_not_there(lab, project) -> None:
     with pytest.raises(NotSealed, match="was asked for"):
         lab.pin("btc", NODE, "2024-01-02", "2024-03-02")

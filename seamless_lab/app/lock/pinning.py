@@ -21,7 +21,7 @@ from seamless_lab.core.policy import Domain
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.reference import named_pin, parse_pin_name
 from seamless_lab.core.time import TimeLike, format_time
-from seamless_lab.errors import GapsRefused, NotFound, RequestError
+from seamless_lab.errors import GapsRefused, NotFound, NotSealed, RequestError
 
 _ENGINES = (("duckdb", "duckdb"), ("polars", "polars"), ("seamless_lab", "seamless-lab"))
 
@@ -59,7 +59,13 @@ def pin(wiring: Wiring, door: Door, pins: Pins, wish: PinWish) -> Pinned:
     """
     name = parse_pin_name(wish.name)
     store = None if wish.store is None else wiring.sealed_stores.at(_folder(wish.store))
-    target = resolve_sealed(wiring, door, wish.ref, wish.start, wish.end, domain=Domain.DRYRUN, store=store)
+    try:
+        target = resolve_sealed(wiring, door, wish.ref, wish.start, wish.end, domain=Domain.DRYRUN, store=store)
+    except NotSealed as error:
+        if not wish.allow_gaps:
+            raise
+        said = f"{error.message} --allow-gaps (allow_gaps=True) is for gaps inside what it holds, not for more."
+        raise NotSealed(said, hint=error.hint, **error.facts) from error
     made = pin_of(name, target, _store_beside(wiring, pins.path, target.store.url))
     if not wish.allow_gaps:
         refuse_gaps(target)
