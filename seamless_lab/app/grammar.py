@@ -262,7 +262,9 @@ class _Type(click.ParamType):  # type: ignore[type-arg]  # generic only since cl
                 return self._word(text)
             case Kind.COUNT:
                 if not text.isdigit():
-                    raise self._refused(text, "is no whole number.", "Write digits only.")
+                    below = text[:1] == "-" and text[1:].isdigit()
+                    what = "is below 0, the least there can be." if below else "is no whole number."
+                    raise self._refused(text, what, "Write digits only.")
                 return int(text)
             case Kind.DURATION:
                 return self._duration(text)

@@ -224,10 +224,7 @@ class Coordinator(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Attempt:
-    """One ask: what was asked when, and what came back. `outcome` is `answered`, `failed` or `rejected`.
-
-    `answered` what it proved.
-    """
+    """One ask: what was asked when, and what came back. `outcome` is `answered`, `failed` or `rejected`."""
 
     node: NodeId
     window: TimeRange

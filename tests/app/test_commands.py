@@ -116,6 +116,7 @@ def test_an_option_after_the_command_wins() -> None:
         (f"fetch {NODE} --start 1 --min-coverage all", "--min-coverage: 'all' is no ratio", "98%"),
         (f"fetch {NODE} --start ''", "--start: '' is empty", "Leave it out"),
         ("sandbox --port http", "--port: 'http' is no whole number", "digits"),
+        ("sandbox --latency-ms -5", "--latency-ms: '-5' is below 0", "digits"),
         ("config valdate", "'valdate'", "Did you mean validate?"),
         ("--json", "no command", "Commands are"),
         ("--hme x artifacts", "seamless has no option --hme", "--home"),

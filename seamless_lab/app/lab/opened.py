@@ -99,7 +99,7 @@ class Opened:
         return [*names, *dict.fromkeys([*self.nodes(), *configured])]
 
     def close(self) -> None:
-        """Cancel what runs, close connections and files. Idempotent.
+        """Cancel what runs, close connections and files. Idempotent; a lab that is used again is to be closed again.
 
         In a process that was forked from the one that uses the lab there is nothing to close: all of it is the other's.
         """
