@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import TypeVar
 
 import apsw
@@ -18,16 +17,6 @@ LEASE_TTL_MS = 10_000
 ABANDONED_MS = 86_400_000  # rows of leases that expired this long ago are dropped
 
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class LeaseFailure:
-    """The last time work under a lease was given up, until somebody completes it."""
-
-    key: LeaseKey
-    owner: str
-    reason: str
-    at_ms: int
 
 
 class SqliteCoordinator:
@@ -65,50 +54,11 @@ class SqliteCoordinator:
 
     async def complete(self, lease: Claimed) -> None:
         """Give the lease back, work done. Idempotent; giving back a lost lease does nothing."""
-
-        def run(connection: apsw.Connection) -> None:
-            if self._release(connection, lease):
-                connection.execute(
-                    "DELETE FROM lease_failure WHERE node = ? AND interval = ? AND start = ?", _key(lease.key)
-                )
-
-        await self._ask(run)
+        await self._ask(lambda connection: self._release(connection, lease))
 
     async def fail(self, lease: Claimed, reason: str) -> None:
-        """Give the lease back, work not done; another may take it at once. The reason is kept until it is completed."""
-
-        def run(connection: apsw.Connection) -> None:
-            if self._release(connection, lease):
-                failure = (*_key(lease.key), lease.owner, reason, self._clock.now_ms())
-                connection.execute("INSERT OR REPLACE INTO lease_failure VALUES (?, ?, ?, ?, ?, ?)", failure)
-
-        await self._ask(run)
-
-    async def live(self) -> Sequence[HeldElsewhere]:
-        """All leases that are held now, sorted by key."""
-
-        def run(connection: apsw.Connection) -> list[HeldElsewhere]:
-            now = self._clock.now_ms()
-            rows = connection.execute(
-                "SELECT node, interval, start, owner, token, granted_at_ms, expires_at_ms FROM lease ORDER BY 1, 2, 3"
-            )
-            leases = [(LeaseKey(*row[:3]), machine.Lease(*row[3:])) for row in rows]
-            return [
-                HeldElsewhere(key, held.owner, held.expires_at_ms) for key, held in leases if machine.is_live(held, now)
-            ]
-
-        return await self._ask(run)
-
-    async def failures(self) -> Sequence[LeaseFailure]:
-        """Blocks whose work was given up and not completed since, latest first."""
-
-        def run(connection: apsw.Connection) -> list[LeaseFailure]:
-            rows = connection.execute(
-                "SELECT node, interval, start, owner, reason, at_ms FROM lease_failure ORDER BY at_ms DESC, 1, 2, 3"
-            )
-            return [LeaseFailure(LeaseKey(*row[:3]), *row[3:]) for row in rows]
-
-        return await self._ask(run)
+        """Give the lease back, work not done; another may take it at once. Nobody is told the reason here."""
+        await self.complete(lease)
 
     def _claim(self, connection: apsw.Connection, key: LeaseKey, owner: str) -> Claimed | HeldElsewhere:
         now = self._clock.now_ms()
@@ -137,12 +87,10 @@ class SqliteCoordinator:
         _keep(connection, lease.key, decided)
         return Claimed(lease.key, lease.owner, lease.token, decided.expires_at_ms)
 
-    def _release(self, connection: apsw.Connection, lease: Claimed) -> bool:
+    def _release(self, connection: apsw.Connection, lease: Claimed) -> None:
         held = _held(connection, lease.key)
-        if held is None or machine.release(held, owner=lease.owner, token=lease.token) is not None:
-            return False
-        connection.execute("DELETE FROM lease WHERE node = ? AND interval = ? AND start = ?", _key(lease.key))
-        return True
+        if held is not None and machine.release(held, owner=lease.owner, token=lease.token) is None:
+            connection.execute("DELETE FROM lease WHERE node = ? AND interval = ? AND start = ?", _key(lease.key))
 
     async def _ask(self, work: Callable[[apsw.Connection], _T]) -> _T:
         def run() -> _T:

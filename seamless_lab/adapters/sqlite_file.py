@@ -49,10 +49,6 @@ MIGRATIONS = (
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE lease_token (only INTEGER PRIMARY KEY CHECK (only = 0), last INTEGER NOT NULL) STRICT;
     INSERT INTO lease_token VALUES (0, 0);
-    CREATE TABLE lease_failure (
-        node TEXT NOT NULL, interval INTEGER NOT NULL, start INTEGER NOT NULL, owner TEXT NOT NULL,
-        reason TEXT NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (node, interval, start)
-    ) STRICT, WITHOUT ROWID;
     CREATE TABLE world (
         world TEXT NOT NULL, node TEXT NOT NULL, as_of_ms INTEGER NOT NULL, PRIMARY KEY (world, node)
     ) STRICT, WITHOUT ROWID;

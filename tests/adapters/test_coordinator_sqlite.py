@@ -6,7 +6,7 @@ import apsw
 import pytest
 
 from seamless_lab.adapters.clock_system import ManualClock
-from seamless_lab.adapters.coordinator_sqlite import ABANDONED_MS, LeaseFailure, SqliteCoordinator
+from seamless_lab.adapters.coordinator_sqlite import ABANDONED_MS, SqliteCoordinator
 from seamless_lab.adapters.hot_sqlite import SqliteHotStore
 from seamless_lab.adapters.sqlite_file import SqliteFile
 from seamless_lab.engine.ports import Claimed, LeaseKey
@@ -60,28 +60,6 @@ async def test_a_write_under_the_newest_lease_goes_through_and_any_other_is_fenc
     with pytest.raises(LeaseLost):
         store.write(stamped(0, 5, new))  # given back: a cancelled fetch writes nothing later
     assert stamps(store.load(HEADER, EVERYTHING))[0] == 4
-
-
-async def test_failed_work_is_remembered_until_it_is_completed(file: SqliteFile) -> None:
-    clock = ManualClock(5_000)
-    coordinator = SqliteCoordinator(file, clock)
-    await coordinator.fail(await claim(coordinator), "reset by peer")
-    assert await coordinator.failures() == [LeaseFailure(KEY, "a", "reset by peer", 5_000)]
-    await coordinator.complete(await claim(coordinator, OTHER))
-    assert len(await coordinator.failures()) == 1
-    await coordinator.complete(await claim(coordinator))
-    assert await coordinator.failures() == []
-
-
-async def test_leases_held_now_are_listed(file: SqliteFile) -> None:
-    clock = ManualClock()
-    coordinator = SqliteCoordinator(file, clock, ttl_ms=1_000)
-    await claim(coordinator, OTHER)
-    clock.advance(0.5)
-    await claim(coordinator, KEY, "b")
-    assert [(held.key, held.owner) for held in await coordinator.live()] == [(KEY, "b"), (OTHER, "a")]
-    clock.advance(0.6)
-    assert [held.owner for held in await coordinator.live()] == ["b"]
 
 
 async def test_abandoned_leases_are_forgotten_but_their_tokens_are_not(file: SqliteFile) -> None:

@@ -13,13 +13,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from seamless_lab.adapters.clock_system import SystemClock
-from seamless_lab.adapters.coordinator_sqlite import SqliteCoordinator
 from seamless_lab.app.lab import Lab
 from seamless_lab.core.coverage import Cause
 from seamless_lab.errors import Interrupted, StoreUnavailable
 from seamless_lab.sandbox import FaultPlan, SandboxConfig, SandboxExchange
 from tests.labs import NODE, NOW_MS, open_lab
+from tests.leases import held_leases
 from tests.processes import forkserver
 from tests.waiting import until
 
@@ -43,8 +42,7 @@ def exchange(running: SandboxExchange):
 
 def leases(home: Path, url: str) -> list[str]:
     with open_lab(home, url) as lab:
-        coordinator = SqliteCoordinator(lab.wiring.database, SystemClock())
-        return [str(held.key) for held in lab._portal.call(coordinator.live)]
+        return [str(key) for key, _ in held_leases(lab.wiring.database)]
 
 
 def connections(exchange: SandboxExchange, pid: int | None = None) -> int:

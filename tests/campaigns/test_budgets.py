@@ -9,13 +9,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from seamless_lab.adapters.clock_system import SystemClock
-from seamless_lab.adapters.coordinator_sqlite import SqliteCoordinator
 from seamless_lab.app.lab import Lab
 from seamless_lab.core.policy import OnViolation, SLAPolicy, Strategy
 from seamless_lab.errors import SeamlessSLAExceeded
 from seamless_lab.sandbox import FaultPlan, SandboxConfig, SandboxExchange
 from tests.labs import NODE, NOW_MS, open_lab
+from tests.leases import held_leases
 from tests.waiting import until
 
 START, HOUR = 1_704_067_200, 3_600
@@ -30,8 +29,7 @@ def exchange():
 
 def leases(lab: Lab) -> list[str]:
     """Keys of the blocks that somebody holds now."""
-    coordinator = SqliteCoordinator(lab.wiring.database, SystemClock())
-    return [str(held.key) for held in asyncio.run(coordinator.live())]
+    return [str(key) for key, _ in held_leases(lab.wiring.database)]
 
 
 def tasks(lab: Lab) -> list[str]:

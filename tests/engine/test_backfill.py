@@ -21,6 +21,7 @@ from seamless_lab.sandbox import FaultPlan, SandboxConfig, SandboxExchange
 from seamless_lab.sandbox.market import Restatement, Stretch
 from tests.engine.sources import Heard, ScriptedSource, scripted_lab
 from tests.labs import NODE, NOW_MS, NOW_S, open_lab
+from tests.leases import held_leases
 from tests.oracle import check_honest
 
 START, DAY = 1_714_521_600, 86_400
@@ -388,9 +389,6 @@ class Slowly:
         await self._inner.fail(lease, reason)
         await self._take_time("fail")
 
-    async def live(self) -> list[Claimed]:
-        return await self._inner.live()
-
     async def _take_time(self, what: str) -> None:
         if what == self._slow:
             self.reached.set()
@@ -447,7 +445,7 @@ async def test_a_cancelled_fill_ends_wherever_the_cancellation_meets_it(tmp_path
                 await task
         assert len(source.asked) == asked
         if error is None:
-            assert await coordinator.live() == []
+            assert held_leases(parts.database) == []
 
 
 class PartlyDown(ScriptedSource):
