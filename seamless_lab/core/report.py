@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from seamless_lab.core.cells import Cells, leaf_cells
-from seamless_lab.core.digest import CONFORMANCE_VERSION, canonical_json
+from seamless_lab.core.digest import CONFORMANCE_VERSION
 from seamless_lab.core.grid import Grid
 from seamless_lab.core.ranges import Ints, Ranges
 from seamless_lab.core.time import TimeRange
@@ -118,7 +117,7 @@ class ConformanceReport:
         return self.flags.get(name, 0) + self.warnings.get(name, 0)
 
     def to_dict(self) -> dict[str, object]:
-        """The report as plain JSON values; `report_from_dict` is the inverse."""
+        """The report as plain JSON values."""
         return {
             "version": self.version,
             "rows_in": self.rows_in,
@@ -163,8 +162,6 @@ class ConformancePolicy:
 
 
 DEFAULT = ConformancePolicy(frozenset({"missing_column", "dtype_mismatch", "invalid_timestamp", "non_finite"}))
-STRICT = ConformancePolicy(frozenset(FLAGS))
-PERMISSIVE = ConformancePolicy(frozenset())
 
 
 def require(report: ConformanceReport, policy: ConformancePolicy, *, node: str = "") -> None:
@@ -233,35 +230,6 @@ def completeness(grid: Grid, window: TimeRange, bars: Ints, answered: Ranges) ->
     held = np.diff(np.searchsorted(bars, edges))
     table = zip(starts[:-1].tolist(), expected.tolist(), known.tolist(), held.tolist(), strict=True)
     return Completeness(unit, tuple(Period(*row) for row in table if row[1]))
-
-
-def report_from_dict(found: Mapping[str, object]) -> ConformanceReport:
-    """Inverse of `ConformanceReport.to_dict`.
-
-    Raises
-    ------
-    KeyError, TypeError
-        If the mapping is no report.
-    """
-    plain = json.loads(canonical_json(dict(found)))
-    columns, temporal = plain["schema"]["columns"], plain["temporal"]
-    return ConformanceReport(
-        rows_in=plain["rows_in"],
-        rows_out=plain["rows_out"],
-        flags=plain["flags"],
-        warnings=plain["warnings"],
-        examples=plain["examples"],
-        schema={
-            name: ColumnCheck(check["expected"], tuple(check["seen"]), check["verdict"])
-            for name, check in columns.items()
-        },
-        extra=tuple(plain["schema"]["extra"]),
-        temporal=Completeness(
-            temporal["unit"],
-            tuple(Period(row["start"], row["expected"], row["answered"], row["bars"]) for row in temporal["periods"]),
-        ),
-        version=plain["version"],
-    )
 
 
 def _added(counts: Sequence[Mapping[str, int]]) -> dict[str, int]:

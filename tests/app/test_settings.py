@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from seamless_lab.app.config.schema import ALIASES, ENVIRONMENT, KEYS
 from seamless_lab.app.config.sources import config_file
 from seamless_lab.app.settings import resolve_settings, validate_settings
-from seamless_lab.core.policy import BASELINE, NOTEBOOK, BackfillPolicy, Domain, OnViolation, Strategy
+from seamless_lab.core.policy import NOTEBOOK, BackfillPolicy, Domain, OnViolation, SLAPolicy, Strategy
 from seamless_lab.core.report import DEFAULT, FLAGS
 from seamless_lab.errors import NotAvailableYet, RequestError
 from tests.app.configurations import refused, settings_of
@@ -24,6 +24,16 @@ PRESETS = files("seamless_lab.app") / "presets"
 
 
 # -- defaults and presets --------------------------------------------------------------------------------------------
+
+
+BASELINE = SLAPolicy(
+    max_wait_storage_ms=300,
+    max_wait_backfill_ms=5_000,
+    max_wait_live_ms=800,
+    total_deadline_ms=1_500,
+    max_sync_gap_bars=2,
+)
+"""The reference budgets of the architecture."""
 
 
 def test_the_defaults_are_the_declared_policies() -> None:

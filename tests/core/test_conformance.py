@@ -15,7 +15,7 @@ from seamless_lab.core.conformance import conform, examine
 from seamless_lab.core.digest import Header
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.raw import RawBars, TimeUnit
-from seamless_lab.core.report import STRICT
+from seamless_lab.core.report import FLAGS, ConformancePolicy
 from seamless_lab.core.time import TimeRange
 from tests.core.conforming import ALL, HEADER, ROWS, START, look, places_of, rows
 from tests.core.models import header_of, prices, ranges_of
@@ -38,7 +38,7 @@ def test_a_perfect_frame_of_every_timeframe_passes_the_strict_policy(timeframe: 
     window = TimeRange(first, int(opens[-1]) + header.grid.step_s)
     for unit, factor in ((TimeUnit.SECONDS, 1), (TimeUnit.MILLISECONDS, 1_000), (TimeUnit.NANOSECONDS, 10**9)):
         raw = RawBars(prices(opens).with_columns(ts=pl.col("ts") * factor), unit)
-        found = conform(raw, header, window, answered=Ranges.single(window), policy=STRICT)
+        found = conform(raw, header, window, answered=Ranges.single(window), policy=ConformancePolicy(frozenset(FLAGS)))
         assert not found.report.flags
         assert not found.report.warnings
         assert found.bars.frame.equals(prices(opens))

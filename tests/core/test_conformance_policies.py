@@ -13,13 +13,16 @@ from hypothesis import strategies as st
 from seamless_lab.core.conformance import conform
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.raw import RawBars, TimeUnit
-from seamless_lab.core.report import DEFAULT, FLAGS, PERMISSIVE, STRICT, WARNINGS, ConformancePolicy
+from seamless_lab.core.report import DEFAULT, FLAGS, WARNINGS, ConformancePolicy
 from seamless_lab.core.time import TimeRange
 from seamless_lab.errors import ConformancePipelineError
 from tests.core.conforming import ALL, HEADER, ROWS, START, WINDOW, look, places_of, rows
 from tests.core.models import ranges_of
 
 # -- policies -------------------------------------------------------------------------------------------------------
+
+
+STRICT, PERMISSIVE = ConformancePolicy(frozenset(FLAGS)), ConformancePolicy(frozenset())
 
 
 def test_the_default_policy_blocks_what_cannot_be_repaired_and_reports_the_rest() -> None:

@@ -21,7 +21,6 @@ from seamless_lab.core.report import (
     Period,
     completeness,
     merge_reports,
-    report_from_dict,
 )
 from seamless_lab.core.time import TimeRange
 from tests.core.models import header_of, prices, ranges_of
@@ -44,12 +43,11 @@ reports = st.builds(
 
 
 @given(reports)
-def test_a_report_survives_json(report: ConformanceReport) -> None:
+def test_a_report_is_plain_json(report: ConformanceReport) -> None:
     plain = json.loads(canonical_json(report.to_dict()))
-    assert report_from_dict(plain) == report
     assert plain["version"] == "v2"
     assert set(plain) == {"version", "rows_in", "rows_out", "flags", "warnings", "examples", "schema", "temporal"}
-    assert canonical_json(report_from_dict(plain).to_dict()) == canonical_json(report.to_dict())
+    assert json.loads(json.dumps(report.to_dict(), allow_nan=False)) == plain
 
 
 @given(st.lists(reports, max_size=4))
@@ -62,7 +60,6 @@ def test_merging_is_associative_and_adds_up(several: list[ConformanceReport]) ->
         assert merged.count(name) == sum(report.count(name) for report in several)
     assert sum(p.bars for p in merged.temporal.periods) == merged.rows_out
     assert len(merged.temporal.periods) <= MOST_PERIODS
-    assert report_from_dict(merged.to_dict()) == merged
 
 
 def test_blocks_of_one_window_merge_to_the_report_of_the_window() -> None:
@@ -109,4 +106,3 @@ def test_long_windows_are_told_in_coarser_periods() -> None:
 
 def test_nothing_merges_to_nothing() -> None:
     assert merge_reports([]) == ConformanceReport()
-    assert report_from_dict(ConformanceReport().to_dict()) == ConformanceReport()
