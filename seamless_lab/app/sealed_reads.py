@@ -162,19 +162,6 @@ def read_target(wiring: Wiring, target: SealedTarget) -> SealedBars:
     )
 
 
-def read_sealed(
-    wiring: Wiring,
-    door: Door,
-    ref: str,
-    start: TimeLike | None = None,
-    end: TimeLike | None = None,
-    *,
-    domain: Domain = Domain.RESEARCH,
-) -> SealedBars:
-    """`resolve_sealed`, then `read_target`."""
-    return read_target(wiring, resolve_sealed(wiring, door, ref, start, end, domain=domain))
-
-
 def _admitted(wiring: Wiring, door: Door, asked: Asked, domain: Domain) -> Version:
     """The version that a reference names, if the domain lets it."""
     now_ms = wiring.clock.now_ms()

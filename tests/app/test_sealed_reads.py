@@ -11,7 +11,7 @@ from seamless_lab.app.lab import Lab
 from seamless_lab.app.lock.disk import edit
 from seamless_lab.app.lock.lockfile import Lockfile, Pin
 from seamless_lab.app.reads import CURRENT_CELL, NO_CELL, Cell
-from seamless_lab.app.sealed_reads import read_sealed, resolve_sealed
+from seamless_lab.app.sealed_reads import read_target, resolve_sealed
 from seamless_lab.core.policy import Domain
 from seamless_lab.core.time import TimeRange, parse_window
 from seamless_lab.errors import ConfigError, DataError, InvalidReference, NotFound, NotSealed, RequestError
@@ -68,7 +68,7 @@ def pin(lab: Lab, name: str, node: str = NODE, start: str = "2024-06-01", end: s
 
 
 def read(lab: Lab, ref: str, *window: str, **options):
-    return read_sealed(lab.wiring, lab.door, ref, *window, **options)
+    return read_target(lab.wiring, resolve_sealed(lab.wiring, lab.door, ref, *window, **options))
 
 
 def test_a_pin_is_read_in_its_window(lab) -> None:

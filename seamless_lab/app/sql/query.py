@@ -52,7 +52,7 @@ def run(wiring: Wiring, door: Door, query: Query) -> SqlResult:
     SqlRefused, InvalidSql, SqlLimit
         For the query.
     SeamlessError
-        For references, as `read_sealed`.
+        For references, as `resolve_sealed` and `read_target`.
     """
     began = time.perf_counter()
     asked = {each.name: each for each in asked_for(wiring, query.pins)}

@@ -83,7 +83,7 @@ def read(
     Raises
     ------
     SeamlessError
-        As `read_sealed`.
+        As `resolve_sealed` and `read_target`.
     """
     start, end = window
     resolved = [(each, [resolve_sealed(wiring, door, ref, start, end) for ref in each.refs]) for each in asked]
