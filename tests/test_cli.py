@@ -281,6 +281,17 @@ def test_an_answer_that_nobody_reads_is_well_and_a_refusal_stays_one(words: list
     assert (ran.returncode, ran.stderr) == (code, "")
 
 
+def test_a_pipe_that_breaks_within_the_work_is_no_reader_that_has_seen_enough(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr(subprocess, "Popen", broken)
+    assert main(["demo", "--home", str(tmp_path / "home"), "--json"]) == 1
+    assert "BrokenPipeError" in json.loads(capsys.readouterr().out)["error"]["message"]
+
+
 def test_the_sandbox_runs_until_it_is_stopped_and_says_how_to_use_it() -> None:
     process = started("sandbox", "--symbols", "5", "--json")
     assert process.stdout is not None
