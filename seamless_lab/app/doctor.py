@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from seamless_lab.adapters.hot_sqlite import SqliteHotStore
 from seamless_lab.adapters.local_disk import network_filesystem
 from seamless_lab.adapters.sqlite_file import SqliteFile
 from seamless_lab.app.config.findings import ConfigReport
@@ -189,7 +190,7 @@ def free_space(around: Surroundings) -> Check:
 
 
 def hot_store(around: Surroundings) -> tuple[Check, Check]:
-    """The hot store opens, and its SQLite is safe for several processes."""
+    """The hot store opens undamaged, and its SQLite is safe for several processes."""
     try:
         version = around.open_hot()
     except SeamlessError as error:
@@ -197,7 +198,7 @@ def hot_store(around: Surroundings) -> tuple[Check, Check]:
         return Check(
             "hot store", Status.FAIL, error.message, error.hint or "Move the file away and try again."
         ), unknown
-    opened = Check("hot store", Status.OK, f"{around.home.hot} opens")
+    opened = Check("hot store", Status.OK, f"{around.home.hot} opens, and all of it is as written")
     if numbers(version) < LEAST_SQLITE:
         least = ".".join(map(str, LEAST_SQLITE))
         seen = f"SQLite {version} may corrupt a file that several processes write; {least} does not"
@@ -284,17 +285,19 @@ def reach(around: Surroundings, exchange: str) -> Check:
 
 
 def open_sqlite(path: Path) -> str:
-    """Open a hot store's file for writing; gives the version of SQLite.
+    """Open a hot store's file for writing and read all of it; gives the version of SQLite.
 
     Raises
     ------
     SeamlessError
-        It is locked, damaged, or none of ours.
+        It is locked, damaged anywhere, or none of ours.
     """
     file = SqliteFile(path)
     try:
         with file.writing() as connection:
-            return str(connection.execute("SELECT sqlite_version()").get)
+            version = str(connection.execute("SELECT sqlite_version()").get)
+        SqliteHotStore(file).check()
+        return version
     finally:
         file.close()
 

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from seamless_lab.adapters.hot_sqlite import SqliteHotStore
 from seamless_lab.adapters.objects_folder import FolderObjects
+from seamless_lab.adapters.sqlite_file import SqliteFile
 from seamless_lab.app.command import Place
 from seamless_lab.app.doctor import Check, Status, Surroundings, examine, open_sqlite
 from seamless_lab.app.home import Home
@@ -17,6 +19,7 @@ from seamless_lab.app.installed import parse_requirements, requirements_of
 from seamless_lab.app.settings import validate_settings
 from seamless_lab.app.setup_results import examined
 from seamless_lab.errors import SourceUnavailable
+from tests.contracts.hot_cases import bars, minutes, written
 
 NOW_MS = 1_760_000_000_000
 INSTALLED = {
@@ -125,6 +128,16 @@ def _foreign(around: Surroundings) -> Surroundings:
     return around
 
 
+def _rotten(around: Surroundings) -> Surroundings:
+    """A file that opens, and holds other bars than were written."""
+    file = SqliteFile(around.home.hot)
+    SqliteHotStore(file).write(written(minutes(0, 5), bars({0: 1.0}), 1_000))
+    with file.writing() as connection:
+        connection.execute("UPDATE chunk SET crc = crc + 1")
+    file.close()
+    return around
+
+
 Broken = Callable[[Surroundings], Surroundings]
 FAILURES: list[tuple[str, Status, str, Broken]] = [
     ("python", Status.FAIL, "3.10", lambda around: replace(around, python=(3, 10))),
@@ -143,6 +156,7 @@ FAILURES: list[tuple[str, Status, str, Broken]] = [
     ),
     ("home", Status.FAIL, "cannot be written", _blocked),
     ("hot store", Status.FAIL, "hot.db", _foreign),
+    ("hot store", Status.FAIL, "does not match its checksum", _rotten),
     ("hot store", Status.FAIL, "", _blocked),
     ("artifact store", Status.FAIL, "", _blocked),
     ("artifact store", Status.FAIL, "replace an object", lambda around: replace(around, objects=Replacing())),
