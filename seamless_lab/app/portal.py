@@ -195,7 +195,7 @@ class Portal:
             ending = asyncio.run_coroutine_threadsafe(self._end_calls(loop, last), loop)
             try:
                 with suppress(TimeoutError):
-                    ending.result(self._clean_up_s)
+                    ending.result(2 * self._clean_up_s)  # for the calls, and for `last`
             finally:
                 self._end(loop, thread)
 
@@ -232,7 +232,8 @@ class Portal:
         running = [call.task for call in self._calls_of(loop) if call.task is not None]
         for task in running:
             task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        if running:  # what outlasts all patience must not keep the connections open
+            await asyncio.wait(running, timeout=self._clean_up_s)
         if last is not None:
             await last()
 

@@ -217,13 +217,18 @@ def outlasting():
 
 
 def test_closing_lets_a_caller_go_whose_clean_up_does_not_end(outlasting) -> None:
-    portal, (work, begun) = Portal(clean_up_s=0.05), outlasting
+    portal, (work, begun), closed = Portal(clean_up_s=0.05), outlasting, threading.Event()
+
+    async def last() -> None:
+        closed.set()
+
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(portal.call, work)
         begun.wait()
-        portal.close()
+        portal.close(last)
         with pytest.raises(Interrupted):
             waiting.result(timeout=10)
+    assert closed.is_set(), "the connections are closed all the same"
 
 
 async def test_closing_lets_an_awaiting_caller_go_whose_clean_up_does_not_end(outlasting) -> None:
