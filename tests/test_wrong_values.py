@@ -16,6 +16,7 @@ from seamless_lab import Lab, crossover
 from seamless_lab.app.home import FOLDER
 from seamless_lab.cli import main
 from seamless_lab.cli.screen import Screen
+from seamless_lab.core.policy import SLAPolicy
 from seamless_lab.errors import SeamlessError
 from tests.pages import ROOT
 from tests.sealed_market import seal, walk
@@ -53,6 +54,10 @@ def project(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (lambda lab: lab.sql("SELECT 1", memory_limit=4), "memory_limit is 4"),
         (lambda lab: lab.fetch(NODE, "2024-01-02", min_coverage="x"), "min_coverage is 'x'"),
         (lambda lab: lab.fetch(NODE, "2024-01-02", max_lag_s="x"), "max_lag_s is 'x'"),
+        (lambda lab: lab.fetch(NODE, "2024-01-02", world=5), "5 is no world_id"),
+        (lambda lab: lab.fetch(NODE, "2024-01-02", sla=SLAPolicy(on_violation="x")), "'x' is not one of"),
+        (lambda lab: lab.fetch(NODE, FRAME), "is no time"),
+        (lambda lab: next(lab.live(NODE, limit="x")), "limit is 'x'; it is a whole number"),
         (lambda lab: lab.backtest(crossover(2, 3), pins="pin:btc", fee_bps=None), "fee_bps is None"),
         (lambda lab: lab.backtest(crossover(2, 3), pins="pin:btc", slippage_bps="x"), "slippage_bps is 'x'"),
         (lambda lab: lab.backtest(crossover(2, 3), pins="pin:btc", capital="x"), "capital is 'x'"),

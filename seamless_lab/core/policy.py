@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 
-from seamless_lab.core.numbers import require_number
+from seamless_lab.core.numbers import require_number, seen
 from seamless_lab.errors import ConfigError, RequestError
 
 _WORLD = re.compile(r"[\w.:-]+")
@@ -27,7 +27,9 @@ class _Choice(StrEnum):
         near = get_close_matches(wanted, [word.casefold() for word in words], n=1)
         raise RequestError(
             f"{str(value)!r} is not one of {', '.join(words)}.",
-            hint=f"Did you mean {next(word for word in words if word.casefold() == near[0])}?" if near else "",
+            hint=f"Did you mean {next(word for word in words if word.casefold() == near[0])}?"
+            if near
+            else "Write one of these words.",
             value=str(value),
         )
 
@@ -112,9 +114,10 @@ class SLAPolicy:
     on_violation: OnViolation = OnViolation.PARTIAL_FILL
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "on_violation", OnViolation(self.on_violation))  # its text is compared with nowhere
         for name in ("max_wait_storage_ms", "max_wait_backfill_ms", "max_wait_live_ms", "total_deadline_ms"):
-            _at_least(1, name, getattr(self, name))
-        _at_least(0, "max_sync_gap_bars", self.max_sync_gap_bars)
+            _budget(1, name, getattr(self, name))
+        _budget(0, "max_sync_gap_bars", self.max_sync_gap_bars)
 
     def budget(self, phase: Phase) -> int | None:
         """Milliseconds of a phase by itself; None is no limit."""
@@ -148,9 +151,11 @@ class BackfillPolicy:
     jitter_ratio: float = 0.25
 
     def __post_init__(self) -> None:
-        _at_least(1, "max_concurrent_requests", self.max_concurrent_requests)
+        object.__setattr__(self, "mode", BackfillMode(self.mode))
+        require_number("window_bars", self.window_bars, "Between 1 and 100000.", whole=True)
         _between(1, 100_000, "window_bars", self.window_bars)
         for name in (
+            "max_concurrent_requests",
             "single_flight_ttl_ms",
             "distributed_lease_ttl_ms",
             "embedded_lease_ttl_ms",
@@ -159,6 +164,7 @@ class BackfillPolicy:
         ):
             _at_least(1, name, getattr(self, name))
         _at_least(0, "retry_backoff_ms", self.retry_backoff_ms)
+        require_number("jitter_ratio", self.jitter_ratio, "A quarter is 0.25.")
         _between(0, 1, "jitter_ratio", self.jitter_ratio)
         if self.embedded_renew_ms * 2 > self.embedded_lease_ttl_ms:
             raise ConfigError(
@@ -172,20 +178,20 @@ class BackfillPolicy:
 
 @dataclass(frozen=True, slots=True)
 class ComputeContext:
-    """On whose behalf, and against which knowledge, a fetch is made.
+    """On whose behalf, and with which demands, a fetch is made.
 
-    `as_of`: what was known then, as the user wrote it (`parse_time_ms` reads it) or epoch milliseconds; None is not
-    stated. `max_lag_s`: how old the newest bar may be (live only). `min_coverage`: the smallest acceptable coverage
-    ratio.
+    `max_lag_s`: how old the newest bar may be (live only). `min_coverage`: the smallest acceptable coverage ratio.
     """
 
     world_id: str = "default"
     domain: Domain = Domain.DRYRUN
-    as_of: str | int | None = None
     max_lag_s: int | None = None
     min_coverage: float | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "domain", Domain(self.domain))
+        if not isinstance(self.world_id, str):
+            raise RequestError(f"{seen(self.world_id)} is no world_id: it is no text.", hint="Name worlds like desk-1.")
         if not self.world_id.strip():
             raise RequestError(
                 "The world_id is empty.", hint="Leave it out to use the world 'default'.", world_id=self.world_id
@@ -197,7 +203,7 @@ class ComputeContext:
                 world_id=self.world_id,
             )
         if self.max_lag_s is not None:
-            require_number("max_lag_s", self.max_lag_s, "In seconds, such as 90.")
+            require_number("max_lag_s", self.max_lag_s, "In seconds, such as 90.", whole=True)
         if self.max_lag_s is not None and self.max_lag_s < 0:
             raise RequestError(
                 f"max_lag_s is {self.max_lag_s}; it must be at least 0 seconds.", max_lag_s=self.max_lag_s
@@ -212,24 +218,21 @@ class ComputeContext:
             )
 
 
-def _at_least(lowest: int, name: str, value: float | None) -> None:
+def _budget(lowest: int, name: str, value: int | None) -> None:
+    if value is not None:
+        _at_least(lowest, name, value)
+
+
+def _at_least(lowest: int, name: str, value: int) -> None:
+    require_number(name, value, f"At least {lowest}.", whole=True)
     _between(lowest, math.inf, name, value)
 
 
-def _between(lowest: float, highest: float, name: str, value: float | None) -> None:
-    if value is not None and not lowest <= value <= highest:
+def _between(lowest: float, highest: float, name: str, value: float) -> None:
+    if not lowest <= value <= highest:
         allowed = f"at least {lowest}" if highest == math.inf else f"between {lowest} and {highest}"
         raise ConfigError(f"{name} is {value}; it must be {allowed}.", key=name, value=value)
 
-
-BASELINE = SLAPolicy(
-    max_wait_storage_ms=300,
-    max_wait_backfill_ms=5_000,
-    max_wait_live_ms=800,
-    total_deadline_ms=1_500,
-    max_sync_gap_bars=2,
-)
-"""Budgets of pipelines (the reference budgets of the architecture document)."""
 
 NOTEBOOK = SLAPolicy(max_wait_live_ms=800)
 """Budgets of people: progress and the stop button are the budget, only the live tail has one."""

@@ -5,7 +5,6 @@ import dataclasses
 import pytest
 
 from seamless_lab.core.policy import (
-    BASELINE,
     NOTEBOOK,
     BackfillMode,
     BackfillPolicy,
@@ -37,12 +36,6 @@ def test_an_unknown_choice_names_those_allowed_and_the_nearest() -> None:
 
 def test_sealed_domains_are_backtest_and_research() -> None:
     assert [domain for domain in Domain if domain.sealed] == [Domain.BACKTEST, Domain.RESEARCH]
-
-
-def test_baseline_holds_the_documented_budgets() -> None:
-    assert [BASELINE.budget(phase) for phase in Phase] == [300, 5_000, 800, 1_500]
-    assert BASELINE.max_sync_gap_bars == 2
-    assert BASELINE.on_violation is OnViolation.PARTIAL_FILL
 
 
 def test_notebook_has_no_total_deadline() -> None:
@@ -92,6 +85,36 @@ def test_an_impossible_context_is_refused(bad: dict[str, object]) -> None:
         ComputeContext(**bad)
 
 
+def test_choices_may_be_given_to_a_policy_as_text() -> None:
+    assert SLAPolicy(on_violation="fail_fast").on_violation is OnViolation.FAIL_FAST
+    assert BackfillPolicy(mode="Sync").mode is BackfillMode.SYNC
+    assert ComputeContext(domain="live").domain is Domain.LIVE
+    assert dataclasses.replace(NOTEBOOK, on_violation="FAIL_FAST").on_violation is OnViolation.FAIL_FAST
+
+
+@pytest.mark.parametrize(
+    "kind, bad, allowed",
+    [
+        (SLAPolicy, {"on_violation": "x"}, "PARTIAL_FILL, FAIL_FAST"),
+        (SLAPolicy, {"on_violation": None}, "PARTIAL_FILL, FAIL_FAST"),
+        (SLAPolicy, {"max_wait_backfill_ms": "50"}, "whole number"),
+        (SLAPolicy, {"total_deadline_ms": 1.5}, "whole number"),
+        (SLAPolicy, {"max_sync_gap_bars": True}, "whole number"),
+        (BackfillPolicy, {"mode": "x"}, "background, sync"),
+        (BackfillPolicy, {"window_bars": 900.0}, "whole number"),
+        (BackfillPolicy, {"max_attempts": None}, "whole number"),
+        (BackfillPolicy, {"retry_backoff_ms": "500"}, "whole number"),
+        (BackfillPolicy, {"jitter_ratio": "0.25"}, "number"),
+        (ComputeContext, {"domain": "x"}, "backtest, research, dryrun, live"),
+        (ComputeContext, {"world_id": 5}, "no text"),
+        (ComputeContext, {"max_lag_s": 1.5}, "whole number"),
+    ],
+)
+def test_a_policy_refuses_what_is_of_another_kind(kind: type, bad: dict[str, object], allowed: str) -> None:
+    with pytest.raises(RequestError, match=allowed):
+        kind(**bad)
+
+
 @pytest.mark.parametrize("world", ["default", "desk-1", "Alpha:2024.q1_x", "müller"])
 def test_a_world_is_named_in_letters_digits_and_a_few_signs(world: str) -> None:
     assert ComputeContext(world_id=world).world_id == world
@@ -107,4 +130,4 @@ def test_policies_are_values() -> None:
     assert ComputeContext() == ComputeContext("default", Domain.DRYRUN)
     assert dataclasses.replace(NOTEBOOK, total_deadline_ms=60_000).total_deadline_ms == 60_000
     with pytest.raises(dataclasses.FrozenInstanceError):
-        BASELINE.total_deadline_ms = 1
+        NOTEBOOK.total_deadline_ms = 1

@@ -16,6 +16,7 @@ from seamless_lab.app.results import (
     with_time,
 )
 from seamless_lab.core.bars import Bars
+from seamless_lab.core.numbers import require_number
 from seamless_lab.core.policy import Domain, SLAPolicy, Strategy
 from seamless_lab.core.time import TimeLike, parse_time
 from seamless_lab.engine.events import Emit
@@ -102,7 +103,7 @@ class Fetching(Opened):
 
         Each iteration waits for the next bars and gives their frame, as `FetchResult.frame`. They are not sealed yet.
         """
-        following, left = self._follow(node, start), limit
+        following, left = self._follow(node, start, limit), limit
         try:
             while left is None or left > 0:
                 bars = self._portal.call(lambda: _next(following))
@@ -116,7 +117,7 @@ class Fetching(Opened):
         self, node: str, *, start: TimeLike = "now", limit: int | None = None
     ) -> AsyncIterator[pl.DataFrame]:
         """`live` for async code."""
-        following, left = self._follow(node, start), limit
+        following, left = self._follow(node, start, limit), limit
         try:
             while left is None or left > 0:
                 bars = await self._portal.acall(lambda: _next(following))
@@ -133,7 +134,9 @@ class Fetching(Opened):
             self.wiring.reads.add(read_by(ask.asked.written, "" if pin is None else pin.name, answer))
         return FetchResult(answer)
 
-    def _follow(self, node: str, start: TimeLike) -> AsyncGenerator[Bars, None]:
+    def _follow(self, node: str, start: TimeLike, limit: int | None) -> AsyncGenerator[Bars, None]:
+        if limit is not None:
+            require_number("limit", limit, "The number of bars to wait for, such as 10.", whole=True)
         header = self.door.series(node)
         from_s = parse_time(start, now_s=self.wiring.clock.now_ms() // 1000)
         return self.wiring.tail.follow(header, from_s)
