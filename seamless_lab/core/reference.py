@@ -12,6 +12,7 @@ from seamless_lab.errors import InvalidReference, InvalidTime
 
 _FINGERPRINT = re.compile(r"sha256:([0-9a-f]{8,64})")
 _ALLOWED = "sha256:<8 or more hex digits>, seq:N, an ISO time, latest, or lock"
+_SEQ = re.compile(r"seq:([0-9]{1,18})")  # int() reads more digits than these, and refuses others in words of its own
 _PIN = "pin:"
 _PIN_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 
@@ -129,8 +130,8 @@ def parse_selector(value: TimeLike, *, now_ms: int) -> Selector | Locked:
         return Locked()
     if found := _FINGERPRINT.fullmatch(text):
         return Fingerprint(found[1])
-    if text.startswith("seq:") and text[4:].isdigit():
-        return Seq(int(text[4:]))
+    if found := _SEQ.fullmatch(text):
+        return Seq(int(found[1]))
     if text.startswith(("sha256:", "seq:")):
         raise InvalidReference(f"{text!r} selects no version.", hint=f"Write {_ALLOWED}.", value=text)
     try:

@@ -9,14 +9,17 @@ import datetime as dt
 import re
 from dataclasses import dataclass
 
+import numpy as np
+
 from seamless_lab.errors import InvalidTime
 
 SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 EARLIEST_S, LATEST_S = 0, 4_102_444_800  # 1970-01-01, 2100-01-01
 
-TimeLike = str | int | dt.date | dt.datetime
+TimeLike = str | int | dt.date | dt.datetime | np.int64 | np.datetime64
 
-_RELATIVE = re.compile(r"(?:now)?\s*([+-])\s*(\d+)\s*([smhdw])")
+_RELATIVE = re.compile(r"(?:now)?\s*([+-])\s*([0-9]{1,12})\s*([smhdw])")
+_EPOCH = re.compile(r"[0-9]{6,18}")  # int() refuses thousands of digits, and ² that str.isdigit() takes for one
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
 _WEEK = re.compile(r"(\d{4})-W(\d{2})")
 _YEAR = re.compile(r"(\d{4})")
@@ -64,7 +67,8 @@ def parse_time(value: TimeLike, *, now_s: int) -> int:
     ----------
     value
         ISO-8601 text (naive means UTC), `2024`, `2024-03`, `2024-W09`, `now`, `-7d` or `now-90m`, an epoch in whole
-        seconds (int or digits, at least six of them), a `date`, or a `datetime` (naive means UTC).
+        seconds (int or digits, at least six of them), a `date`, or a `datetime` (naive means UTC); numpy's integers and
+        `datetime64` are read as their text.
     now_s
         What `now` means, in epoch seconds.
 
@@ -74,7 +78,7 @@ def parse_time(value: TimeLike, *, now_s: int) -> int:
         For anything else, for fractions of a second, and outside 1970 to 2100. An epoch in milliseconds is refused, not
         guessed.
     """
-    match value:
+    match value := _plain(value):
         case bool():
             raise _unreadable(value)
         case int():
@@ -93,13 +97,14 @@ def parse_window(start: TimeLike, end: TimeLike | None, *, now_s: int) -> TimeRa
 
     Without `end`, the natural length of `start` (`2024-03`, `2024-W09`, a date).
     """
+    start = _plain(start)
     begin = parse_time(start, now_s=now_s)
     return TimeRange(begin, _natural_end(start, begin) if end is None else parse_time(end, now_s=now_s))
 
 
 def parse_duration(text: str) -> int:
     """Seconds in `90s`, `5m`, `2h`, `7d` or `1w`."""
-    found = re.fullmatch(r"(\d+)\s*([smhdw])", text.strip())
+    found = re.fullmatch(r"([0-9]{1,9})\s*([smhdw])", text.strip())
     if found is None or int(found[1]) == 0:
         raise InvalidTime(
             f"{text!r} is no duration; write a whole number with s, m, h, d or w, such as 90s or 7d.", value=text
@@ -126,7 +131,7 @@ def parse_time_ms(value: TimeLike, *, now_ms: int) -> int:
     their milliseconds.
     """
     now_s, part = divmod(now_ms, 1000)
-    match value:
+    match value := _plain(value):
         case dt.datetime():
             return _milliseconds(value, value)
         case str() if (text := value.strip()) == "now" or _RELATIVE.fullmatch(text):
@@ -137,6 +142,18 @@ def parse_time_ms(value: TimeLike, *, now_ms: int) -> int:
             except ValueError as error:
                 raise _unreadable(value) from error
     return parse_time(value, now_s=now_s) * 1000
+
+
+def _plain(value: TimeLike) -> str | int | dt.date | dt.datetime:
+    """Numpy's times as Python's: frames hand them on. A `datetime64` as text, which keeps that a day is a day."""
+    match value:
+        case np.integer():
+            return int(value)
+        case np.datetime64():
+            return str(value)
+        case dt.datetime() if str(value) == "NaT":  # pandas' missing time is a datetime
+            raise _unreadable(value)
+    return value
 
 
 def _milliseconds(moment: dt.datetime, value: TimeLike) -> int:
@@ -153,7 +170,7 @@ def _parse_text(value: str, now_s: int) -> int:
     if found := _RELATIVE.fullmatch(text):
         distance = int(found[2]) * SECONDS[found[3]]
         return _bounded(now_s + (distance if found[1] == "+" else -distance), value)
-    if text.isdigit() and len(text) >= 6:
+    if _EPOCH.fullmatch(text):
         return _bounded(int(text), value)
     try:
         if found := _YEAR.fullmatch(text):

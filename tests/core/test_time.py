@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,6 +56,13 @@ SEOUL = dt.timezone(dt.timedelta(hours=9))
         (dt.datetime(2024, 1, 1), NEW_YEAR),  # noqa: DTZ001  # naive means UTC, which is what is tested
         (dt.datetime(2024, 1, 1, 9, tzinfo=SEOUL), NEW_YEAR),
         ("2024-02-29", NEW_YEAR + 59 * 86_400),
+        (np.int64(NEW_YEAR), NEW_YEAR),
+        (np.uint32(NEW_YEAR), NEW_YEAR),
+        (np.datetime64("2024-01-01"), NEW_YEAR),
+        (np.datetime64("2024-01-01T00", "h"), NEW_YEAR),
+        (np.datetime64("2024-01-01T00:00", "ns"), NEW_YEAR),
+        (pd.Timestamp("2024-01-01"), NEW_YEAR),
+        (pd.Timestamp("2024-01-01T09:00", tz="Asia/Seoul"), NEW_YEAR),
     ],
 )
 def test_what_users_write_is_read(written: TimeLike, expected: int) -> None:
@@ -83,12 +92,31 @@ def test_what_users_write_is_read(written: TimeLike, expected: int) -> None:
         1.5,
         None,
         dt.datetime(2024, 1, 1, microsecond=1, tzinfo=dt.UTC),
+        "²²²²²²",
+        "9" * 5_000,
+        f"-{'9' * 5_000}d",
+        np.bool_(True),
+        np.float64(NEW_YEAR),
+        np.datetime64("NaT"),
+        np.datetime64("2024-01-01T00:00:00.5"),
+        pd.NaT,
     ],
 )
 def test_what_is_no_time_is_refused(written: TimeLike) -> None:
     with pytest.raises(InvalidTime) as error:
         parse_time(written, now_s=NOW)
     assert error.value.message.endswith(".")
+
+
+@pytest.mark.parametrize("written", ["²²²²²²", "9" * 5_000, f"-{'9' * 5_000}d", np.datetime64("NaT"), pd.NaT])
+def test_what_is_no_time_is_no_knowledge_time_either(written: TimeLike) -> None:
+    with pytest.raises(InvalidTime):
+        parse_time_ms(written, now_ms=NOW * 1000)
+
+
+@pytest.mark.parametrize("written", [np.datetime64("2024-01-01T00:00:00.250"), pd.Timestamp("2024-01-01T00:00:00.25")])
+def test_a_knowledge_time_of_numpy_and_pandas_keeps_its_milliseconds(written: TimeLike) -> None:
+    assert parse_time_ms(written, now_ms=0) == NEW_YEAR * 1000 + 250
 
 
 def test_milliseconds_are_named_rather_than_guessed() -> None:
@@ -112,6 +140,8 @@ def test_a_formatted_time_reads_back(moment: int) -> None:
         ("2024-W09", 7),
         ("2024-03-10", 1),
         (dt.date(2024, 3, 10), 1),
+        (np.datetime64("2024-03-10"), 1),
+        (np.datetime64("2024-02"), 29),
     ],
 )
 def test_calendar_names_bring_their_own_end(start: TimeLike, days: int) -> None:
