@@ -361,16 +361,17 @@ def _refuse_gaps(request: FetchRequest, coverage: Coverage, action: str) -> None
     gaps = coverage.gaps()
     if not gaps:
         return
-    first, count = gaps[0], len(coverage.unanswered)
+    first, count = next(iter(coverage.unanswered)), len(coverage.unanswered)
+    causes = " and ".join(dict.fromkeys(gap.cause for gap in gaps if gap.window.overlaps(first)))
     slots = coverage.unanswered.seconds // request.header.grid.step_s
     raise GapsRefused(
         f"{request.header.node} has {count} gap{'s' if count > 1 else ''} ({slots:,} bars) in {request.window}; "
-        f"the first is {first.window}, {first.cause}.",
-        hint=f"{action}: seamless backfill {request.header.node} --start {format_time(first.window.start)} "
-        f"--end {format_time(first.window.end)}",
+        f"the first is {first}, {causes}.",
+        hint=f"{action}: seamless backfill {request.header.node} --start {format_time(first.start)} "
+        f"--end {format_time(first.end)}",
         node=str(request.header.node),
         gaps=count,
         slots=slots,
-        first_start=format_time(first.window.start),
-        first_end=format_time(first.window.end),
+        first_start=format_time(first.start),
+        first_end=format_time(first.end),
     )

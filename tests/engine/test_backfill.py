@@ -13,10 +13,17 @@ from seamless_lab.core.digest import Header
 from seamless_lab.core.grid import Grid
 from seamless_lab.core.identity import NodeId, parse_node
 from seamless_lab.core.ranges import Ranges
-from seamless_lab.core.time import TimeRange
+from seamless_lab.core.time import TimeRange, format_time
 from seamless_lab.engine.backfill import Backfiller
 from seamless_lab.engine.ports import Claimed, Coordinator, Fetched, HeldElsewhere, LeaseKey, SourceTraits
-from seamless_lab.errors import CoordinatorUnavailable, LeaseLost, SourceRejected, SourceUnavailable, UnknownMarket
+from seamless_lab.errors import (
+    CoordinatorUnavailable,
+    GapsRefused,
+    LeaseLost,
+    SourceRejected,
+    SourceUnavailable,
+    UnknownMarket,
+)
 from seamless_lab.sandbox import FaultPlan, SandboxConfig, SandboxExchange
 from seamless_lab.sandbox.market import Restatement, Stretch
 from tests.engine.sources import Heard, ScriptedSource, scripted_lab
@@ -173,6 +180,17 @@ def test_an_exchange_that_is_down_is_asked_for_a_few_blocks_only(lab, exchange) 
     assert coverage.slots(Cause.FAILED) + coverage.slots(Cause.MISSING) == 200 * 1440
     gaps = lab.gaps(NODE, START, START + 200 * DAY).frame
     assert all(gaps.filter(gaps["cause"] == "failed")["error"])
+
+
+def test_fail_fast_names_the_whole_first_stretch_without_bars(lab, exchange) -> None:
+    exchange.set_faults(DOWN)
+    with pytest.raises(SourceUnavailable):
+        lab.fetch(NODE, START, START + DAY)
+    with pytest.raises(GapsRefused, match=r"1 gap \(4,320 bars\).*, failed and missing\.") as refused:
+        lab.fetch(NODE, START, START + 3 * DAY, strategy="FAIL_FAST")
+    first = (format_time(START), format_time(START + 3 * DAY))
+    assert (refused.value.facts["first_start"], refused.value.facts["first_end"]) == first
+    assert refused.value.hint.endswith(f"--start {first[0]} --end {first[1]}")
 
 
 def test_what_is_known_is_delivered_when_not_even_the_markets_can_be_loaded(tmp_path, exchange) -> None:
