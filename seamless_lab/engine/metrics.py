@@ -77,4 +77,4 @@ METRICS: tuple[Metric, ...] = (
     Metric("partial_fill_returns", _C, "seamless.domain.partial", "", _WORLD, "Partial answers."),
     Metric("live_staleness_seconds", _G, "seamless.fetch.done", "staleness_s", _WORLD, "How far live data lag."),
 )  # fmt: skip
-"""The eighteen entries of the catalogue (the conformance entry names two metrics)."""
+"""The nineteen metrics of the catalogue, and no others: one of its eighteen entries, that of conformance, names two."""
