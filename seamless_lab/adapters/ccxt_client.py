@@ -98,7 +98,7 @@ async def _made(call: Call, request: Callable[[], Awaitable[object]], exchange: 
         token = _wire.set(wire)
         try:
             return await request()
-        except Exception as error:
+        except Exception as error:  # whatever ccxt raises is noted, and goes on
             call.failed.append((error, wire))
             if call.each is not None and isinstance(verdict := judged(error, wire, exchange), SourceUnavailable):
                 raise verdict from error
@@ -121,7 +121,7 @@ def _guarded(exchange_class: type) -> type:
         call = _call.get()
 
         def request() -> Awaitable[object]:
-            made: Awaitable[object] = exchange_class.fetch2(self, *asked, **named)  # type: ignore[attr-defined]  # ccxt
+            made: Awaitable[object] = exchange_class.fetch2(self, *asked, **named)  # type: ignore[attr-defined]  # ccxt is untyped
             return made
 
         return await (request() if call is None else _made(call, request, self.id))

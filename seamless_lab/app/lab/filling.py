@@ -78,7 +78,6 @@ class Filling(Opened):
         window = self.door.window(header, start, end) if start is not None else None
         return Manifest(self._portal.call(lambda: self.wiring.jobs.publish(header, window)))
 
-
     def compact(self, node: str | None = None) -> CompactReport:
         """Fold finished months into one file each, and delete what no version reaches and is older than a day.
 
