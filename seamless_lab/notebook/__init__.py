@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING
 
 from seamless_lab.notebook.cells import CellWatch
 from seamless_lab.notebook.magic import SeamlessMagics, documented
 from seamless_lab.notebook.matcher import make_matcher
+from seamless_lab.notebook.question import asks_for_help
 from seamless_lab.notebook.session import SESSION
 
 if TYPE_CHECKING:
@@ -31,7 +34,9 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     magics = SeamlessMagics(shell, SESSION)
     documented()
     shell.register_magics(magics)
-    shell.Completer.custom_matchers.append(make_matcher(SESSION.known))
+    hidden = frozenset(shell.user_ns_hidden)
+    shell.Completer.custom_matchers.append(make_matcher(SESSION.known, lambda: _variables(shell.user_ns, hidden)))
+    shell.input_transformer_manager.cleanup_transforms.append(asks_for_help)
     _loaded[id(shell)] = (magics, CellWatch(shell, SESSION.journal))
 
 
@@ -46,4 +51,16 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     shell.configurables[:] = [kept for kept in shell.configurables if id(kept) != id(magics)]
     matchers = shell.Completer.custom_matchers
     matchers[:] = [kept for kept in matchers if getattr(kept, "matcher_identifier", "") != "seamless"]
+    transforms = shell.input_transformer_manager.cleanup_transforms
+    transforms[:] = [kept for kept in transforms if kept is not asks_for_help]
     SESSION.close()
+
+
+def _variables(names: Mapping[str, object], hidden: Container[str]) -> list[str]:
+    """The names that a user gave to values; what they import and define is no word of a command."""
+    defined = (ModuleType, FunctionType, type)
+    return sorted(
+        name
+        for name, value in tuple(names.items())
+        if not name.startswith("_") and name not in hidden and not isinstance(value, defined)
+    )

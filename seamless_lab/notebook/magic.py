@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ from traitlets import Bool
 
 from seamless_lab import __version__
 from seamless_lab.app.command import Place
-from seamless_lab.app.grammar import Invocation, Shown, parse
+from seamless_lab.app.grammar import CommandLineError, Invocation, Shown, parse
 from seamless_lab.app.notebooks.journal import REPLAY, Kernel
 from seamless_lab.app.placing import placed
 from seamless_lab.errors import SeamlessError
@@ -51,6 +52,7 @@ In a notebook
   $name, {{expression}}        Python values; lists give several words, $$ is a dollar sign
   --json                       the facts as a dict
   … ;                          shows nothing
+  %seamless fetch?             the help of a command
 """
 
 
@@ -137,7 +139,7 @@ class SeamlessMagics(Magics):
 
     def _one(self, line: str, names: Mapping[str, object], query: str | None) -> object:
         text = line.strip().removesuffix(";").rstrip()
-        binding = _BINDING.fullmatch(text)
+        binding = _bound(text)
         split = words(binding["rest"] if binding else text, names)
         if query is not None:  # as it is: nothing in SQL is a Python value
             split += ["--", query]
@@ -178,6 +180,21 @@ def documented() -> None:
     overview = parse([], program=PROGRAM, version=__version__)
     assert isinstance(overview, Shown)  # no words: the overview
     SeamlessMagics.seamless.__doc__ = overview.text + HOW
+
+
+def _bound(text: str) -> re.Match[str] | None:
+    """`name << command`; None for a line that binds nothing."""
+    found = _BINDING.fullmatch(text)
+    if found is None:
+        return None
+    name = found["name"]
+    if keyword.iskeyword(name):
+        raise CommandLineError(f"{name!r} is a keyword of Python, which nothing can be bound to.", hint="Rename it.")
+    if not found["rest"].strip():
+        raise CommandLineError(
+            f"Nothing stands behind {name} <<.", hint=f"Write a command: %seamless {name} << fetch NODE --start 2024-03"
+        )
+    return found
 
 
 def _silent(line: str) -> bool:

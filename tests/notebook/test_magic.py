@@ -15,6 +15,7 @@ from traitlets.config import Config
 import seamless_lab
 from seamless_lab.app.results import ArtifactList, FetchResult
 from seamless_lab.notebook.failure import CommandFailed, in_notebook
+from seamless_lab.notebook.question import asks_for_help
 from seamless_lab.notebook.session import SESSION
 
 IN_MEMORY = Config({"HistoryManager": {"hist_file": ":memory:"}})
@@ -127,6 +128,8 @@ def test_values_come_in_from_the_function_that_runs_the_line(shell: InteractiveS
         (f"%seamless fetch {NODE} --start {{{{1 / 0}}}}", "E-NAME", "ZeroDivisionError"),
         ("%seamless fetch 'x", "E-REQUEST", "quotation"),
         ("%seamless fetsh x", "E-USAGE", "Did you mean fetch?"),
+        (f"%seamless class << {FETCH.removeprefix('%seamless ')}", "E-USAGE", "keyword"),
+        ("%seamless z <<", "E-USAGE", "Nothing stands behind z <<"),
         (f"%seamless fetch {NODE} --start 2024-03 --domain research", "E-NO", "version"),
         ("%seamless fetch ohlcv:binance:BTX/USDT:1h --start 2024-03", "E-MARKET", "BTC/USDT"),
         (f"%seamless coverage {NODE.replace('1h', '4h')}", "E-NOT-FOUND", "%seamless fetch"),
@@ -160,6 +163,18 @@ def test_help_is_printed_and_the_magic_is_documented(shell: InteractiveShell) ->
     assert "$name" in documented
 
 
+@pytest.mark.parametrize("cell", ["%seamless fetch?", " %seamless fetch ??\n"])
+def test_a_question_mark_behind_a_command_shows_its_help(shell: InteractiveShell, cell: str) -> None:
+    with capture_output() as shown:
+        shell.run_cell(cell).raise_error()
+    assert "Usage: %seamless fetch" in shown.stdout
+
+
+def test_a_question_mark_inside_a_text_stays(shell: InteractiveShell) -> None:
+    ran(shell, 'asked = """\n%seamless fetch?\n"""')
+    assert shell.user_ns["asked"] == "\n%seamless fetch?\n"
+
+
 def completed(shell: InteractiveShell, text: str) -> list[str]:
     with provisionalcompleter():
         found = list(shell.Completer.completions(text, len(text)))
@@ -180,6 +195,16 @@ def test_completion_of_lines_and_cells(shell: InteractiveShell) -> None:
         "%%seamless\nfetch n --start",
         "%%seamless\nfetch n --strategy",
     ]
+
+
+def test_variables_alone_complete_behind_a_dollar(shell: InteractiveShell) -> None:
+    ran(shell, "import os as daylight\nday, days_back, _day = '2024-03-01', '-7d', 0\ndef daily(): pass")
+    offered = [f"%seamless fetch {NODE} --start $da{rest}" for rest in ("y", "ys_back")]
+    assert completed(shell, f"%seamless fetch {NODE} --start $da") == offered
+    assert completed(shell, "%%seamless\nfetch ohlcv:binance:$days_") == ["%%seamless\nfetch ohlcv:binance:$days_back"]
+    everything = completed(shell, "%seamless fetch $")
+    assert "%seamless fetch $day" in everything
+    assert not {"%seamless fetch $print", "%seamless fetch $In", "%seamless fetch print"} & set(everything)
 
 
 def test_files_complete_in_a_line(shell: InteractiveShell, tmp_path, monkeypatch) -> None:
@@ -214,6 +239,7 @@ def test_loading_twice_and_unloading_twice_is_harmless() -> None:
         SESSION.close = held
     assert shell.find_line_magic("seamless") is None
     assert not shell.Completer.custom_matchers
+    assert asks_for_help not in shell.input_transformer_manager.cleanup_transforms
 
 
 def test_the_lab_behind_the_magic_can_be_had(shell: InteractiveShell) -> None:
