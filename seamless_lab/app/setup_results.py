@@ -24,6 +24,7 @@ from seamless_lab.engine.artifacts import NoSegmentCache, SealedStore
 from seamless_lab.errors import DataError, RequestError, SeamlessError
 
 _TONES = {Level.ERROR: Tone.BAD, Level.WARNING: Tone.WARN}
+_LONGEST = 80
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -40,7 +41,7 @@ class ConfigShown(Rendered):
 
     def view(self) -> View:
         """A table of keys."""
-        rows = tuple((row.key, json.dumps(row.value), row.origin) for row in self.config.rows)
+        rows = tuple((row.key, _cut(json.dumps(row.value)), row.origin) for row in self.config.rows)
         columns = (Column("key", code=True), Column("value", code=True), Column("from"))
         changed = sum(row.origin != str(DEFAULT_ORIGIN) for row in self.config.rows)
         facts = Facts(
@@ -49,7 +50,14 @@ class ConfigShown(Rendered):
                 Fact("file", self.config.file or "none", volatile=True),
             )
         )
-        return View("configuration", Badge(f"{changed} not default"), "", (facts, Table(columns, rows)))
+        cut = any(value.endswith("…") for _, value, _ in rows)
+        notes = (Note("Values that end in … are whole in the result's JSON (--json)."),) if cut else ()
+        return View("configuration", Badge(f"{changed} not default"), "", (facts, Table(columns, rows), *notes))
+
+
+def _cut(text: str) -> str:
+    """A value that leaves the other rows readable: all are as wide as the longest."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

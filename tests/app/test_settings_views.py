@@ -3,8 +3,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from seamless_lab.app.config.view import view
+from seamless_lab.app.config.view import ConfigRow, ConfigView, view
+from seamless_lab.app.home import Home
 from seamless_lab.app.settings import resolve_settings, validate_settings
+from seamless_lab.app.setup_results import ConfigShown
 
 
 def test_every_value_is_shown_sorted_with_its_origin() -> None:
@@ -31,6 +33,16 @@ def test_a_section_or_the_changes_can_be_shown_alone() -> None:
     assert "seamless.strategy" in changed
     assert "cache.enable" not in changed
     assert [row.key for row in view(settings, section="seamless.strategy").rows] == ["seamless.strategy"]
+
+
+def test_a_long_value_leaves_the_rows_of_the_others_readable(tmp_path: Path) -> None:
+    rows = (ConfigRow("a.key", "x" * 3_000, "default", "", ()), ConfigRow("b.key", "short", "default", "", ()))
+    shown = ConfigShown(ConfigView(rows, ""), Home(tmp_path, None, tmp_path / "cache", "given"))
+    lines = str(shown).splitlines()
+    assert max(len(line) for line in lines if "key" in line) < 120
+    assert "…  default" in str(shown)
+    assert "--json" in lines[-1]
+    assert shown.to_dict()["settings"]["a.key"]["value"] == "x" * 3_000
 
 
 def test_a_report_is_json_with_errors_first(tmp_path: Path) -> None:
