@@ -20,7 +20,8 @@ Exit codes: 0 the answer is accepted (PARTIAL too, where the strategy accepts it
 2 usage or configuration, 3 `lock --check` or `verify RECEIPT.json` cannot verify, 130 stopped. Progress goes to
 standard error.
 
-With `--json`, standard output is one JSON object, for an error `{"error": {"code", "message", "hint", "facts"}}`.
+With `--json`, standard output is one JSON object, for an error `{"error": {"code", "message", "hint", "facts"}}`;
+help and the version are text all the same.
 A moment is text, RFC 3339 in UTC: `"2024-01-01T00:00:00Z"`, with milliseconds where it says when something was
 known. A range is `[first moment, first moment after it]`. Numbers of time name their unit: `max_ms`, `step_s`. A digest
 is its 64 hexadecimal digits; `sha256:` stands before it in references (`NODE@sha256:…`). What is absent is `null`.
