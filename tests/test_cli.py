@@ -19,6 +19,7 @@ import pytest
 
 from seamless_lab.cli import main
 from seamless_lab.sandbox import FaultPlan, SandboxConfig, SandboxExchange
+from tests.pages import ROOT
 
 NODE = "ohlcv:binance:BTC/USDT:1h"
 MARCH = ["--start", "2024-03-01", "--end", "2024-03-08"]
@@ -279,6 +280,34 @@ def test_an_answer_that_nobody_reads_is_well_and_a_refusal_stays_one(words: list
     command = [sys.executable, "-m", "seamless_lab.cli", *words]
     ran = subprocess.run(command, stdout=nobody, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_S, check=False)
     assert (ran.returncode, ran.stderr) == (code, "")
+
+
+def test_a_verdict_that_nobody_reads_to_its_end_keeps_its_code(tmp_path: Path, nobody: int) -> None:
+    (tmp_path / "seamless.lock").write_text((ROOT / "seamless.lock").read_text())
+    command = [sys.executable, "-m", "seamless_lab.cli", "lock", "--check", "--home", str(tmp_path)]
+    ran = subprocess.run(command, stdout=nobody, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_S, check=False)
+    assert (ran.returncode, ran.stderr) == (3, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_an_answer_that_cannot_be_written_is_one_sentence(more: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "seamless_lab.cli", "config", *more]
+        ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_S, check=False)
+    assert ran.returncode == 1
+    assert (
+        ran.stderr.splitlines()[0] == "error[E-OUTPUT]: Standard output could not be written: No space left on device."
+    )
+    assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_stream_that_was_closed_before_is_none_to_fail_on(closed: str) -> None:
+    line = f"{shlex.quote(sys.executable)} -m seamless_lab.cli fetch nonsense {closed}"
+    ran = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    assert ran.returncode == 2
+    assert "Traceback" not in ran.stderr
 
 
 def test_a_pipe_that_breaks_within_the_work_is_no_reader_that_has_seen_enough(

@@ -14,10 +14,10 @@ from seamless_lab import __version__
 from seamless_lab.app.grammar import Invocation, Shown, parse
 from seamless_lab.cli import shells
 from seamless_lab.cli.running import TerminalCall
-from seamless_lab.cli.screen import ReaderGone, Screen
+from seamless_lab.cli.screen import OutputLost, ReaderGone, Screen
 from seamless_lab.errors import Interrupted, SeamlessError
 
-UNEXPECTED = "E-UNEXPECTED"
+UNEXPECTED, LOST = "E-UNEXPECTED", "E-OUTPUT"
 
 
 def carry_out(arguments: Sequence[str] | None = None) -> int:
@@ -39,6 +39,9 @@ def carry_out(arguments: Sequence[str] | None = None) -> int:
         return screen.refuse(Interrupted.code, "Stopped.", "", {}, Interrupted.exit_code)
     except ReaderGone:  # head or less has seen enough
         return 0
+    except OutputLost as error:
+        said = f"Standard output could not be written: {error}."
+        return screen.refuse(LOST, said, "Send it to another place, and run it again.", {}, 1)
     except Exception as error:  # the outermost boundary: a defect becomes one line, everything with --debug
         if debug:
             screen.note(traceback.format_exc().rstrip())
@@ -63,7 +66,10 @@ def _run(asked: Invocation, call: TerminalCall, screen: Screen) -> int:
     finally:
         call.progress.clear()
     try:
-        screen.show(result)
+        try:
+            screen.show(result)
+        except ReaderGone:
+            return result.exit_code  # the verdict is one also when nobody reads its reasons to their end
         if (path := asked.values.get("out")) is not None:
             screen.note(f"wrote {path}" if result.exit_code == 0 else f"not written: {path} (the answer is refused)")
         call.linger()

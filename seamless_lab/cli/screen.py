@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -25,6 +26,10 @@ class ReaderGone(Exception):  # no error: head and less close their end when the
     """Nobody reads standard output any more."""
 
 
+class OutputLost(Exception):  # no error of this package's: the disk is full, or the device gone
+    """Standard output could not be written."""
+
+
 @dataclass(slots=True, eq=False)
 class Screen:
     """Where a command writes: answers to `out`, everything else to `err`.
@@ -43,8 +48,13 @@ class Screen:
     answered: bool = False
 
     @classmethod
-    def of(cls, out: TextIO, err: TextIO, environment: Mapping[str, str], *, json: bool) -> Screen:
-        """The screen for two streams; colours only on a terminal, and never against `NO_COLOR`."""
+    def of(cls, out: TextIO | None, err: TextIO | None, environment: Mapping[str, str], *, json: bool) -> Screen:
+        """The screen for two streams; colours only on a terminal, and never against `NO_COLOR`.
+
+        Python has None for a stream that was closed before it began; what goes there goes nowhere.
+        """
+        out = out if out is not None else io.StringIO()
+        err = err if err is not None else io.StringIO()
         plain = bool(environment.get("NO_COLOR")) or environment.get("TERM") == "dumb"
         static = environment.get("SEAMLESS_RENDER", "") == "static"
         return cls(out, err, json, out.isatty() and not plain, static)
@@ -73,6 +83,8 @@ class Screen:
         ------
         ReaderGone
             Whoever read standard output has closed it; what is written to it from now on is dropped.
+        OutputLost
+            It cannot be written, and the same.
         """
         safe = text if encodes(self.out, text) else text.encode("ascii", "replace").decode()
         with self._read():
@@ -105,7 +117,7 @@ class Screen:
         """An error: on standard error in two lines, or as JSON on standard output; gives the exit code back."""
         hint = placed(hint, self.place)
         if self.json and not self.answered:
-            with suppress(ReaderGone):  # the exit code still says it
+            with suppress(ReaderGone, OutputLost):  # the exit code still says it
                 self._object({"error": {"code": code, "message": message, "hint": hint, "facts": dict(facts)}})
         else:
             self.note(f"error[{code}]: {message}")
@@ -123,12 +135,15 @@ class Screen:
     def _read(self) -> Iterator[None]:
         try:
             yield
-        except BrokenPipeError as error:
+        except OSError as error:
             # What is left in the buffer must go somewhere, or Python complains when it ends.
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.out.fileno())
             os.close(nowhere)
-            raise ReaderGone from error
+            if isinstance(error, BrokenPipeError):
+                raise ReaderGone from error
+            self.answered = True
+            raise OutputLost(error.strerror or str(error)) from error
 
 
 def encodes(stream: TextIO, text: str) -> bool:
