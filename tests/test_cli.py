@@ -296,7 +296,8 @@ def test_an_answer_that_cannot_be_written_is_one_sentence(more: list[str]) -> No
         command = [sys.executable, "-m", "seamless_lab.cli", "config", *more]
         ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_S, check=False)
     assert ran.returncode == 1
-    assert (
+    said, _ = ran.stderr.splitlines()
+    assert said == "error[E-OUTPUT]: Standard output could not be written: No space left on device."
         ran.stderr.splitlines()[0] == "error[E-OUTPUT]: Standard output could not be written: No space left on device."
     )
     assert "Traceback" not in ran.stderr
