@@ -57,6 +57,9 @@ def judge(coverage: Coverage, facts: Facts) -> Judgement:
         reasons.append(Reason("not_in_version", Verdict.HOLD, said))
     elif coverage.slots(Cause.PENDING) == coverage.total:
         reasons.append(Reason("pending", Verdict.PASS, "nothing of the window is final yet; ask again later"))
+    if facts.lag_s is None and facts.max_lag_s is not None:
+        said = "max_lag limits the live domain only, and this is another one"
+        reasons.append(Reason("max_lag_unused", Verdict.PASS, said))
     if facts.lag_s is not None and facts.max_lag_s is not None and facts.lag_s > facts.max_lag_s:
         said = f"the data end {_span(facts.lag_s)} behind now, more than max_lag {_span(facts.max_lag_s)}"
         reasons.append(Reason("stale", Verdict.HOLD, said))

@@ -43,6 +43,7 @@ def covered(missing: int = 0, failed: int = 0, pending: int = 0) -> Coverage:
         (covered(pending=9, missing=1), Facts(min_coverage=0.5), Verdict.HOLD, ["coverage", "missing"]),
         (covered(), Facts(lag_s=121, max_lag_s=120), Verdict.HOLD, ["stale"]),
         (covered(), Facts(lag_s=120, max_lag_s=120), Verdict.PASS, []),
+        (covered(), Facts(max_lag_s=120), Verdict.PASS, ["max_lag_unused"]),
         (covered(), Facts(lag_s=10_000), Verdict.PASS, []),
         (covered(), Facts(as_of_ms=9, as_of_floor_ms=10), Verdict.HOLD, ["as_of_regressed"]),
         (covered(), Facts(as_of_ms=10, as_of_floor_ms=10), Verdict.PASS, []),
