@@ -24,6 +24,7 @@ MOST_OFFERED = 500
 _TIMES = ("now", "-1h", "-1d", "-7d", "-30d")
 _SELECTORS = ("latest", "lock", "seq:", "sha256:")
 _PIN = "pin:"
+_DIGITS = re.compile(r"[0-9]{1,18}")  # int() refuses thousands of digits, and ² that str.isdigit() takes for one
 
 OVERVIEW = """Market data that can vouch for every bar.
 
@@ -261,7 +262,7 @@ class _Type(click.ParamType):  # type: ignore[type-arg]  # generic only since cl
             case Kind.WORD:
                 return self._word(text)
             case Kind.COUNT:
-                if not text.isdigit():
+                if not _DIGITS.fullmatch(text):
                     below = text[:1] == "-" and text[1:].isdigit()
                     what = "is below 0, the least there can be." if below else "is no whole number."
                     raise self._refused(text, what, "Write digits only.")
@@ -319,7 +320,7 @@ class _Type(click.ParamType):  # type: ignore[type-arg]  # generic only since cl
         raise self._refused(text, "is not one of its words.", f"{guess}Write {', '.join(words)}.")
 
     def _duration(self, text: str) -> int:
-        if text.isdigit():
+        if _DIGITS.fullmatch(text):
             return int(text)
         try:
             return parse_duration(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +15,7 @@ from seamless_lab.core.backtest.sleeve import Costs
 from seamless_lab.errors import RequestError
 
 _FORMS = "crossover:FAST:SLOW, crossover:FAST:SLOW:short, FILE.py:FUNCTION or FILE.sql"
+_LENGTH = re.compile(r"[0-9]{1,18}")
 
 
 def strategy_named(text: str) -> StrategyLike:
@@ -101,9 +103,9 @@ def _said(what: str, error: Exception) -> RequestError:
 
 def _crossover(text: str) -> Crossover:
     match text.split(":"):
-        case [_, fast, slow] if fast.isdigit() and slow.isdigit():
+        case [_, fast, slow] if _LENGTH.fullmatch(fast) and _LENGTH.fullmatch(slow):
             return Crossover(int(fast), int(slow))
-        case [_, fast, slow, "short"] if fast.isdigit() and slow.isdigit():
+        case [_, fast, slow, "short"] if _LENGTH.fullmatch(fast) and _LENGTH.fullmatch(slow):
             return Crossover(int(fast), int(slow), short=True)
     raise RequestError(f"{text!r} names no crossover.", hint="Write crossover:20:100.", value=text)
 

@@ -93,6 +93,7 @@ def test_a_function_in_a_file_has_its_source_in_the_digest(seamless, tmp_path):
     [
         (["crossover:10:40"], 2, "needs at least one reference"),
         (["crossover:10", "pin:btc"], 2, "names no crossover"),
+        (["crossover:2:²", "pin:btc"], 2, "names no crossover"),
         (["crossover:40:10", "pin:btc"], 2, "must be the shorter one"),
         (["moon", "pin:btc"], 2, "'moon' names no strategy"),
         (["absent.py:f", "pin:btc"], 2, "There is no file absent.py"),
