@@ -232,7 +232,7 @@ class CcxtClient:
         rows, call.rows = call.rows, []  # a cancelled timer of the loop keeps the call for seconds
         frame = to_frame(rows, lambda row: self._exchange.parse_ohlcv(row, market))
         used = call.last.headers.get("x-mbx-used-weight-1m", "")
-        return Answer(frame, int(used) if used.isdigit() else None)
+        return Answer(frame, int(used) if used.isdecimal() else None)
 
     async def close(self) -> None:
         """Close all connections."""

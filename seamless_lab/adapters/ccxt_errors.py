@@ -39,7 +39,7 @@ class Wire:
     def retry_after_s(self) -> float | None:
         """Seconds of the Retry-After header; None when there is none, or a date."""
         text = self.headers.get("retry-after", "")
-        return float(text) if text.replace(".", "", 1).isdigit() else None
+        return float(text) if text.replace(".", "", 1).isdecimal() else None
 
 
 def judged(error: BaseException, wire: Wire, exchange: str) -> SeamlessError:

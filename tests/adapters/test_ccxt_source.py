@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from seamless_lab.adapters.ccxt_client import CcxtClient
-from seamless_lab.adapters.ccxt_errors import RateLimited
+from seamless_lab.adapters.ccxt_errors import RateLimited, Wire
 from seamless_lab.adapters.ccxt_settings import CcxtSettings
 from seamless_lab.adapters.ccxt_source import CcxtSource, Surroundings
 from seamless_lab.adapters.clock_system import FixedClock, ManualClock
@@ -101,3 +101,8 @@ async def test_a_ban_for_days_fails_at_once_until_it_is_over() -> None:
 
     assert await source.retrying(2.0, bars) == ("bars", 1)
     assert clock.now_ms() == T0_MS + 1_000 * three_days_s
+
+
+@pytest.mark.parametrize("sent, read", [("7", 7.0), ("1.5", 1.5), ("²", None), ("1.²", None), ("Wed, 21 Oct", None)])
+def test_a_wish_to_wait_is_read_where_it_is_a_number(sent: str, read: float | None) -> None:
+    assert Wire(headers={"retry-after": sent}).retry_after_s == read

@@ -118,7 +118,7 @@ class _Check:
         """Read all commits; each names the one before it."""
         folder = f"{self._node.path}/commits/"
         names = [path[len(folder) : -len(".json")] for path in self._sizes if path.startswith(folder)]
-        last = max((int(name) for name in names if name.isdigit()), default=FIRST_SEQ - 1)
+        last = max((int(name) for name in names if name.isdecimal()), default=FIRST_SEQ - 1)
         before: StoredCommit | None = None
         for seq in range(FIRST_SEQ, last + 1):
             stored = self.commit(seq)

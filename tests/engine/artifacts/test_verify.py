@@ -217,3 +217,9 @@ def test_a_first_commit_that_is_gone_is_missed(tmp_path: Path) -> None:
     gone = files(root, "commits")[0]
     gone.unlink()
     assert offenders(root) == {str(gone.relative_to(root))}
+
+
+def test_a_file_among_the_commits_that_only_looks_numbered_is_named(tmp_path: Path) -> None:
+    store = build(tmp_path / "root")
+    (tmp_path / "root" / NODE.path / "commits" / "².json").write_text("{}")
+    assert [offender.path for offender in store.verify(NODE).offenders] == [f"{NODE.path}/commits/².json"]
