@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import sys
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING, TypeAlias
 
 from seamless_lab.errors import InvalidTime
+
+if TYPE_CHECKING:
+    import numpy as np
 
 SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 EARLIEST_S, LATEST_S = 0, 4_102_444_800  # 1970-01-01, 2100-01-01
 
-TimeLike = str | int | dt.date | dt.datetime | np.int64 | np.datetime64
+TimeLike: TypeAlias = "str | int | dt.date | dt.datetime | np.int64 | np.datetime64"
 
 _RELATIVE = re.compile(r"(?:now)?\s*([+-])\s*([0-9]{1,12})\s*([smhdw])")
 _EPOCH = re.compile(r"[0-9]{6,18}")  # int() refuses thousands of digits, and ² that str.isdigit() takes for one
@@ -146,14 +149,16 @@ def parse_time_ms(value: TimeLike, *, now_ms: int) -> int:
 
 def _plain(value: TimeLike) -> str | int | dt.date | dt.datetime:
     """Numpy's times as Python's: frames hand them on. A `datetime64` as text, which keeps that a day is a day."""
-    match value:
-        case np.integer():
-            return int(value)
-        case np.datetime64():
-            return str(value)
-        case dt.datetime() if str(value) == "NaT":  # pandas' missing time is a datetime
-            raise _unreadable(value)
-    return value
+    if isinstance(value, dt.datetime) and str(value) == "NaT":  # pandas' missing time is a datetime
+        raise _unreadable(value)
+    if isinstance(value, str | int | dt.date):
+        return value
+    numpy = sys.modules.get("numpy")  # whoever hands on one of its times has imported it, and --help need not
+    if numpy is not None and isinstance(value, numpy.integer):
+        return int(value)
+    if numpy is not None and isinstance(value, numpy.datetime64):
+        return str(value)
+    raise _unreadable(value)
 
 
 def _milliseconds(moment: dt.datetime, value: TimeLike) -> int:
