@@ -39,7 +39,7 @@ _NOTEBOOK = """\
 | `$name`, `{{expression}}` | put in a Python value: a list gives several words, a result its reference |
 | `$$` | write a dollar sign |
 | `%seamless … ;` | show nothing |
-| `%seamless?`, `%seamless fetch -h` | read the help |
+| `%seamless?`, `%seamless fetch?`, `%seamless fetch -h` | read the help |
 | `%seamless sandbox` | move this kernel's lab to a synthetic market, with a temporary home |
 | `seamless_lab.lab()` | get at the `Lab` that `%seamless` uses |
 | `%config SeamlessMagics.full_tracebacks = True` | see errors with their traceback |
