@@ -66,7 +66,7 @@ def catalogue(bench: Bench) -> Row:
     home = bench.new("many-home")
     names = write_nodes(home / "artifacts", bench, nodes)
     shell = _shell()
-    shell.Completer.custom_matchers.append(make_matcher(lambda: names))
+    shell.Completer.custom_matchers.append(make_matcher(lambda: names, tuple))
     line = "%seamless fetch ohlcv:kraken:S00"
 
     def complete() -> list[str]:
