@@ -183,7 +183,7 @@ def resolve_settings(
     env
         The environment; None is an empty one.
     stand_in
-        Settings that send exchanges to a sandbox; `overrides` win over them.
+        Settings that send exchanges to a sandbox; `overrides` win over them, but not over its address.
     overrides
         Keyword arguments and command line options, by dotted key or as nested mappings.
 
@@ -235,6 +235,7 @@ def _load(
         from_environment(env),
         from_arguments(stand_in),
         from_arguments(overrides),
+        from_arguments({key: value for key, value in stand_in.items() if key.endswith(".ccxt")}),
     ]
     found = resolve(sources)
     for name, near in unknown_environment(env):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,3 +79,20 @@ def test_options_of_an_exchange_stay_when_a_sandbox_stands_in(
         assert (options["timeout"], options["verbose"]) == (1500, False)
         assert "urls" in options
         assert len(lab.fetch(NODE, "2024-03").bars) == 31
+
+
+def test_credentials_and_proxies_meant_for_the_real_exchange_never_reach_a_sandbox(tmp_path: Path, url: str) -> None:
+    mine = {"apiKey": "key", "secret": "secret", "httpsProxy": "http://127.0.0.1:9", "headers": {"X-Own": "key"}}
+    config = tmp_path / "seamless.yaml"
+    config.write_text(json.dumps({"exchanges": {"binance": {"ccxt": {**mine, "options": {"defaultType": "swap"}}}}}))
+    place = Place(str(tmp_path / "terminal"), config=str(config), exchange_url=url)
+    argued = {"exchanges.binance.ccxt": mine}
+    for lab in (
+        Lab(str(tmp_path / "home"), config=str(config), exchange_url=url),
+        Lab(str(tmp_path / "other"), exchange_url=url, overrides=argued),
+        open_lab(place),
+    ):
+        with lab:
+            options = lab.wiring.settings.exchange("binance").ccxt_options()
+            assert not any(options[name] for name in ("apiKey", "secret", "httpsProxy", "headers", "options"))
+            assert len(lab.fetch(NODE, "2024-03").bars) == 31
