@@ -193,7 +193,8 @@ class CcxtSource:
         """Wait for tokens, and tell how many are left, or that the wait was given up."""
         limiter, key = self.around.limiter, self.limiter_key
         try:
-            waited_s = await limiter.acquire(key, weight, longest_closure_s=self.settings.longest_wait_s)
+            longest_s = max(self.settings.longest_wait_s, self.settings.penalty_backoff_ms / 1000)
+            waited_s = await limiter.acquire(key, weight, longest_closure_s=longest_s)
         except Closed as error:
             raise RateLimited(
                 f"{self.exchange} is not asked for another {error.seconds:,.0f} s: it wanted so long a pause.",

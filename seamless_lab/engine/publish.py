@@ -18,7 +18,7 @@ from seamless_lab.engine.artifacts import Candidate, Evidence, Published
 from seamless_lab.engine.artifacts.coarsen import LIMIT_RUNS
 from seamless_lab.engine.events import Emit, Event, Field
 from seamless_lab.engine.knowledge import Known, Stores
-from seamless_lab.errors import Corrupted
+from seamless_lab.errors import Corrupted, SeamlessError
 
 HOT_TTL_MS = 2 * 86_400_000
 """How long the hot store keeps what is sealed."""
@@ -157,7 +157,8 @@ class Publisher:
     def _fold(self, before: Version | None, after: Version) -> None:
         """Fold the last pack that was written leaf by leaf, once another one has begun.
 
-        What is sealed is sealed: a leaf that cannot be read is told about, and is for a read or `verify` to refuse.
+        What is sealed is sealed: what hinders folding is told, and `compact` does it later. A leaf that cannot be read
+        is for a read or `verify` to refuse.
         """
         packs = before.tree.packs if before is not None else ()
         if not packs or after.tree.packs[-1].cell == packs[-1].cell:
@@ -166,7 +167,7 @@ class Publisher:
         facts: dict[str, Field] = {"node_id": str(node), "interval": after.header.grid.step_s}
         try:
             written = self._stores.sealed.compact(node, since_s=packs[-1].cell)
-        except Corrupted as error:
+        except SeamlessError as error:
             facts |= {"error": error.message}
         else:
             if not written:

@@ -103,6 +103,22 @@ async def test_a_ban_for_days_fails_at_once_until_it_is_over() -> None:
     assert clock.now_ms() == T0_MS + 1_000 * three_days_s
 
 
+async def test_a_pause_that_the_settings_ask_for_is_waited_out_however_long() -> None:
+    clock, settings = ManualClock(T0_MS), CcxtSettings(penalty_backoff_ms=130_000)
+    limiter = LocalRateLimiter(lambda _: BucketShape(1_000, 60_000, 1_000), clock, sleep=clock.sleep)
+    around = Surroundings(limiter, clock, silent, clock.sleep)
+    source = CcxtSource("x", cast(CcxtClient, None), settings, around, "k", asyncio.Semaphore(1))
+    answers = [RateLimited("too many", retry_after_s=None), None]
+
+    async def bars() -> str:
+        if refusal := answers.pop(0):
+            raise refusal
+        return "bars"
+
+    assert await source.retrying(2.0, bars) == ("bars", 2)
+    assert clock.now_ms() >= T0_MS + 130_000
+
+
 @pytest.mark.parametrize("sent, read", [("7", 7.0), ("1.5", 1.5), ("²", None), ("1.²", None), ("Wed, 21 Oct", None)])
 def test_a_wish_to_wait_is_read_where_it_is_a_number(sent: str, read: float | None) -> None:
     assert Wire(headers={"retry-after": sent}).retry_after_s == read

@@ -10,7 +10,7 @@ import pytest
 from seamless_lab.adapters.clock_system import ManualClock
 from seamless_lab.app.lab import Lab
 from seamless_lab.core.time import parse_time
-from seamless_lab.errors import NotFound
+from seamless_lab.errors import ConfigError, NotFound
 from tests.engine.sources import Heard, scripted_lab
 
 NODE, DAY = "ohlcv:binance:BTC/USDT:1h", 86_400
@@ -97,3 +97,20 @@ def test_compact_folds_what_came_late_and_deletes_old_leftovers(tmp_path, clock)
 def test_compacting_what_is_not_sealed_is_refused(tmp_path, clock) -> None:
     with scripted_lab(tmp_path, clock) as lab, pytest.raises(NotFound):
         lab.compact(NODE)
+
+
+def test_what_hinders_folding_fails_no_fetch_whose_bars_are_sealed(tmp_path, clock, monkeypatch) -> None:
+    heard = Heard()
+    with scripted_lab(tmp_path, clock) as lab:
+        lab.add_sink(heard)
+        fetch_by_day(lab, clock, FEBRUARY - 3 * DAY, 3)
+
+        def full(*_: object, **__: object) -> None:
+            raise ConfigError("No space left on device")
+
+        monkeypatch.setattr(type(lab.wiring.sealed), "compact", full)
+        fetch_by_day(lab, clock, FEBRUARY, 1)
+        (told,) = heard.of("seamless.artifact.compacted")
+        assert "No space left" in str(told.fields["error"])
+        monkeypatch.undo()
+        assert lab.compact().nodes[0].written == 1
