@@ -104,7 +104,7 @@ async def test_a_ban_for_days_fails_at_once_until_it_is_over() -> None:
 
 
 async def test_a_pause_that_the_settings_ask_for_is_waited_out_however_long() -> None:
-    clock, settings = ManualClock(T0_MS), CcxtSettings(penalty_backoff_ms=130_000)
+    clock, settings = ManualClock(T0_MS), CcxtSettings(penalty_backoff_ms=130_000, max_attempts=1)
     limiter = LocalRateLimiter(lambda _: BucketShape(1_000, 60_000, 1_000), clock, sleep=clock.sleep)
     around = Surroundings(limiter, clock, silent, clock.sleep)
     source = CcxtSource("x", cast(CcxtClient, None), settings, around, "k", asyncio.Semaphore(1))
@@ -115,7 +115,9 @@ async def test_a_pause_that_the_settings_ask_for_is_waited_out_however_long() ->
             raise refusal
         return "bars"
 
-    assert await source.retrying(2.0, bars) == ("bars", 2)
+    with pytest.raises(RateLimited, match="too many"):
+        await source.retrying(2.0, bars)
+    assert await source.retrying(2.0, bars) == ("bars", 1)
     assert clock.now_ms() >= T0_MS + 130_000
 
 
