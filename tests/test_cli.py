@@ -301,6 +301,16 @@ def test_an_answer_that_cannot_be_written_is_one_sentence(more: list[str]) -> No
     assert "Traceback" not in ran.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+def test_a_refusal_that_cannot_be_written_as_json_is_said_on_standard_error(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "seamless_lab.cli", "lock", "--check", "--json", "--home", str(tmp_path)]
+        ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_S, check=False)
+    assert ran.returncode == 2
+    assert "There is no lockfile" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 def test_a_stream_that_was_closed_before_is_none_to_fail_on(closed: str) -> None:
     line = f"{shlex.quote(sys.executable)} -m seamless_lab.cli fetch nonsense {closed}"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 import orjson
 
 from seamless_lab.app.placing import placed, placed_json, placed_view
+from seamless_lab.app.printable import printable
 from seamless_lab.errors import Fact
 
 if TYPE_CHECKING:
@@ -117,12 +118,16 @@ class Screen:
         """An error: on standard error in two lines, or as JSON on standard output; gives the exit code back."""
         hint = placed(hint, self.place)
         if self.json and not self.answered:
-            with suppress(ReaderGone, OutputLost):  # the exit code still says it
+            try:
                 self._object({"error": {"code": code, "message": message, "hint": hint, "facts": dict(facts)}})
-        else:
-            self.note(f"error[{code}]: {message}")
-            if hint:
-                self.note(f"hint: {hint}")
+                return exit_code
+            except ReaderGone:  # the exit code still says it
+                return exit_code
+            except OutputLost:  # said below, where it can be
+                pass
+        self.note(f"error[{code}]: {printable(message)}")
+        if hint:
+            self.note(f"hint: {printable(hint)}")
         return exit_code
 
     def _object(self, value: Mapping[str, object]) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import textwrap
 import unicodedata
 from collections.abc import Iterable, Iterator
+from dataclasses import fields, is_dataclass, replace
 from itertools import groupby
+from typing import TypeVar, cast
 
+from seamless_lab.app.printable import printable
 from seamless_lab.app.render.view import (
     Block,
     Code,
@@ -44,11 +47,26 @@ _MARKS = {Tone.PLAIN: "", Tone.GOOD: "ok ", Tone.WARN: "! ", Tone.BAD: "! "}
 def render(view: View, look: Look | None = None) -> str:
     """The view as lines without a newline at the end; colours only where the look says so."""
     look = look or Look()
-    lines = list(_head(view, look))
+    lines = list(_head(_printable(replace(view, blocks=())), look))
     for block in visible(view, look):
-        lines += _block(block, look)
+        lines += _block(_printable(block), look)
     text = "\n".join(line.rstrip() for line in lines)
     return text if look.unicode else text.translate(_TO_ASCII).encode("ascii", "replace").decode()
+
+
+T = TypeVar("T")
+
+
+def _printable(part: T) -> T:
+    """A part of a view whose texts command no terminal: whoever wrote a receipt or a lockfile wrote some of them."""
+    if type(part) is str:
+        return cast("T", printable(str(part)))
+    if isinstance(part, tuple):
+        return cast("T", tuple(_printable(each) for each in part))
+    if is_dataclass(part) and type(part).__module__ == View.__module__:
+        clean = {each.name: _printable(getattr(part, each.name)) for each in fields(part)}
+        return cast("T", replace(cast("Block", part), **clean))
+    return part
 
 
 def paint(text: str, color: str, look: Look) -> str:
