@@ -201,6 +201,22 @@ def test_a_receipt_is_written_as_json_or_text_and_never_over_another(project: Pa
     assert seamless(project, "receipt", "study.ipynb", "--out", "other.json", "--force").returncode == 0
     for refused in ("r.pdf", "r", "nowhere/r.json"):
         assert seamless(project, "receipt", "study.ipynb", "--out", refused).returncode == 2
+    assert "a file of receipts ends in .json" in seamless(project, "receipt", "study.ipynb", "--out", "r.csv").stderr
+    assert "receipts go into a file" in seamless(project, "receipt", "study.ipynb", "--out", ".").stderr
     ran = seamless(project, "receipt")
     assert ran.returncode == 2
     assert "%seamless receipt" in ran.stderr
+
+
+def test_a_lockfile_that_cannot_be_read_gives_no_receipt_with_another_digest(project: Path) -> None:
+    with (project / "seamless.lock").open("a") as lock:
+        lock.write("<<<<<<< HEAD\n")
+    ran = seamless(project, "receipt", "study.ipynb", "--json")
+    assert ran.returncode == 2
+    assert "seamless.lock" in ran.stdout
+
+
+def test_a_result_that_the_seal_of_a_notebook_lacks_is_told_so(project: Path) -> None:
+    with opened(project) as lab, pytest.raises(RequestError, match=r"the seal of study\.ipynb has no record") as caught:
+        lab.receipt(lab.fetch(BTC, "2024-01-02"), notebook="study.ipynb")
+    assert "%seamless seal" in caught.value.hint

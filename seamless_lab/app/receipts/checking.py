@@ -176,7 +176,12 @@ def _code(digest: str, place: Path | None) -> Finding:
     """Whether the notebook's code is that of the receipt."""
     if place is None:
         return Finding("code", "notebook", State.UNKNOWN, "the receipt does not say where its notebook is: --notebook")
-    if not place.is_file():  # nor is a device or a pipe opened, which a receipt may name and which has no end
+    try:
+        is_file = place.is_file()
+    except (OSError, RuntimeError, ValueError) as error:  # a name longer than any, which need not be shown
+        said = f"no path leads to its notebook: {getattr(error, 'strerror', error)}; name it with --notebook"
+        return Finding("code", "notebook", State.UNKNOWN, said)
+    if not is_file:  # nor is a device or a pipe opened, which a receipt may name and which has no end
         return Finding("code", place.name, State.UNKNOWN, f"there is no notebook {place}; name it with --notebook")
     found = read_notebook(place)
     if found.digest != digest:

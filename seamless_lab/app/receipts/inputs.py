@@ -22,7 +22,8 @@ class FoundInput:
     """One input today.
 
     `version` and `store` are None unless its bars are the same. `why` says what stands against it, `notes` where store,
-    lockfile or the receipt itself say something else of what is not the bars.
+    lockfile or the receipt itself say something else of what is not the bars. `held`: a store has a version of it that
+    is not whole.
     """
 
     input: Input
@@ -31,6 +32,7 @@ class FoundInput:
     notes: tuple[str, ...] = ()
     version: Version | None = None
     store: SealedStore | None = None
+    held: bool = False
 
 
 def find_inputs(wiring: Wiring, fresh: FreshStores, inputs: Sequence[Input]) -> list[FoundInput]:
@@ -85,7 +87,7 @@ def _found(fresh: FreshStores, stores: Sequence[SealedStore], wanted: Input) -> 
             return found
         tried.append(found)
     states = (State.SAME, State.DIFFERS, State.UNKNOWN)
-    return next(each for state in states for each in tried if each.state is state)
+    return min(tried, key=lambda each: (states.index(each.state), not each.held))
 
 
 def _in_store(fresh: FreshStores, known: SealedStore, wanted: Input) -> FoundInput:
@@ -99,7 +101,7 @@ def _in_store(fresh: FreshStores, known: SealedStore, wanted: Input) -> FoundInp
     except NotFound:
         return _instead(store, wanted)
     except Missing as error:
-        return FoundInput(wanted, State.UNKNOWN, error.message)
+        return FoundInput(wanted, State.UNKNOWN, error.message, held=True)
     except DataError as error:
         if error.facts.get("pin") is None:  # a file of it is damaged, and named
             return FoundInput(wanted, State.DIFFERS, error.message)
@@ -107,7 +109,7 @@ def _in_store(fresh: FreshStores, known: SealedStore, wanted: Input) -> FoundInp
     if audit.damages:
         damage = audit.damages[0]
         state = State.UNKNOWN if audit.only_missing else State.DIFFERS
-        return FoundInput(wanted, state, f"{store.url}/{damage.path} {damage.problem}.")
+        return FoundInput(wanted, state, f"{store.url}/{damage.path} {damage.problem}.", held=True)
     if audit.content != read.content:  # the tree says so and the bars do not: nothing that a store writes
         return FoundInput(wanted, State.DIFFERS, f"its bars have the content sha256:{audit.content[:16]}.")
     if said := _misstated(wanted, audit.rows):

@@ -35,8 +35,9 @@ class ReceiptDamaged(DataError):
 class Input:
     """Sealed bars that something was made of.
 
-    `store`: `home`, or `project` for a pin that is read from a folder of its project. The read is of no cell and of
-    one domain: what a result depends on does not depend on where in a notebook it was read, and for what.
+    `store`: `project` for a pin that is read from a folder of its project, `home` for all else, also for what was asked
+    for by its content and found in the store of a pin. The read is of no cell and of one domain: what a result depends
+    on does not depend on where in a notebook it was read, and for what.
     """
 
     read: ReadRecord
@@ -140,7 +141,8 @@ def about(receipt: Receipt, results: Sequence[object]) -> Receipt:
     Raises
     ------
     RequestError
-        For a value that is not in it: that this lab did not make, or not of sealed bars.
+        For a value that is not in it: that this lab did not make, or not of sealed bars; of a notebook, that its seal
+        does not have.
     """
     digests = {_digest_of(result) for result in results}
     made = tuple(each for each in receipt.results if each.digest in digests)
@@ -152,8 +154,15 @@ def about(receipt: Receipt, results: Sequence[object]) -> Receipt:
     )
     known = {each.digest for each in made} | {each.read.content for each in inputs}
     if strangers := [result for result in results if _digest_of(result) not in known]:
+        kind, path = type(strangers[0]).__name__, receipt.notebook_path
+        if path is not None:
+            raise RequestError(
+                f"A {kind} was given that the seal of {path} has no record of.",
+                hint="Run all cells of the notebook, with %seamless seal as the last one, and save it.",
+                path=str(path),
+            )
         raise RequestError(
-            f"A {type(strangers[0]).__name__} was given that this lab has no record of.",
+            f"A {kind} was given that this lab has no record of.",
             hint="Give what this lab's fetch, sql or backtest returned.",
         )
     return replace(receipt, inputs=inputs, results=made)
@@ -193,7 +202,7 @@ def receipt_from(found: object, path: Path) -> Receipt:
             raise WrongValue("its digest is not that of what it says")
     except ValueError as error:  # also for what no canonical JSON can say, such as NaN
         raise ReceiptDamaged(
-            f"{path} was changed after it was written: {error}.",
+            f"{path} was changed after it was written: {str(error).removesuffix('.')}.",
             hint="Get it again from whoever wrote it. Nothing of it was verified.",
             path=str(path),
         ) from error

@@ -20,7 +20,8 @@ def notebook_to_run(receipt: Receipt, path: Path, named: Path | None, home: Home
     Raises
     ------
     RequestError
-        If there is none, or the receipt's lies outside both of the folder of the receipt and of the project.
+        If there is none, or the receipt's lies outside both of the folder of the receipt and of the project, or has a
+        name that no file can have.
     """
     place = named or receipt.notebook_path
     if receipt.notebook is None or place is None:
@@ -30,7 +31,15 @@ def notebook_to_run(receipt: Receipt, path: Path, named: Path | None, home: Home
         )
     if named is not None:
         return place
-    real, folders = place.resolve(), [path.resolve().parent]
+    try:
+        real = place.resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # a link to itself, or a name with a zero in it
+        raise RequestError(
+            f"{path} names a notebook that no path leads to: {error}.",
+            hint=f"Name it: seamless verify {quote(str(path))} --run --notebook NOTEBOOK.ipynb",
+            path=str(path),
+        ) from error
+    folders = [path.resolve().parent]
     if home.project is not None:
         folders.append(home.project.resolve())
     if not any(real.is_relative_to(folder) for folder in folders):

@@ -55,12 +55,12 @@ def at_odds(inputs: Sequence[Input]) -> dict[tuple[NodeId, int], str]:
     """What a receipt says of versions of the home's store that one history cannot have, by series and `seq`.
 
     A number stands for one version, and a later one for a later moment. A home that was deleted between two reads is
-    enough for that, so it is a note.
+    enough for that, so it is a note. What was read by its content may be of a pin's store, whose numbers are others.
     """
     versions: dict[NodeId, set[tuple[int, int, str]]] = {}
     for each in inputs:
-        if each.store == "home":
-            read = each.read
+        read = each.read
+        if each.store == "home" and "@sha256:" not in read.written:
             versions.setdefault(read.node, set()).add((read.seq, read.as_of_ms, read.fingerprint))
     found: dict[tuple[NodeId, int], str] = {}
     for node, listed in versions.items():

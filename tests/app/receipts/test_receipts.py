@@ -412,3 +412,62 @@ def test_a_receipt_of_nothing_proves_nothing(project: Path) -> None:
     (project / "r.json").write_text(json.dumps(empty.to_json(project)))
     with opened(project) as lab:
         assert lab.verify_receipt(project / "r.json").exit_code == 3
+
+
+def test_a_receipt_of_pinned_reads_is_not_made_without_the_lockfile_that_says_where_they_are_from(
+    project: Path,
+) -> None:
+    lock = project / "seamless.lock"
+    kept = lock.read_text()
+    with opened(project) as lab:
+        lab.fetch(BTC, "2024-01-01")
+        before = lab.receipt().digest
+        lock.write_text(f"{kept}<<<<<<< HEAD\n")
+        assert lab.receipt().digest == before, "nothing was read by a pin"
+        lock.write_text(kept)
+        lab.fetch("pin:btc")
+        lock.write_text(f"{kept}<<<<<<< HEAD\n")
+        with pytest.raises(ConfigError, match=r"seamless\.lock"):
+            lab.receipt()
+
+
+def test_a_missing_file_is_told_of_the_store_that_has_the_version(project: Path) -> None:
+    shutil.move(project / ".seamless" / "artifacts", project / "data")
+    lock = project / "seamless.lock"
+    lock.write_text(lock.read_text().replace("rows = 2880\n", 'rows = 2880\nstore = "data"\n'))
+    with opened(project) as lab:
+        lab.fetch("pin:btc")
+        path = written(lab, project / "r.json")
+    for file in (project / "data").rglob("data/*.parquet"):
+        file.unlink()
+    with opened(project) as lab:
+        found = lab.verify_receipt(path)
+    assert found.exit_code == 3
+    [said] = [each.said for each in found.findings]
+    assert said.startswith(str(project / "data"))
+    assert ".parquet is missing" in said
+
+
+def test_why_a_receipt_was_changed_ends_in_one_stop(project: Path) -> None:
+    with opened(project) as lab:
+        lab.fetch("pin:btc")
+        found = lab.receipt().to_json(project)
+    found["inputs"][0]["end"] = "9999-12-31T00:00:00Z"
+    (project / "r.json").write_text(json.dumps(found))
+    with pytest.raises(ReceiptDamaged) as caught:
+        read_receipt(project / "r.json")
+    assert not caught.value.message.endswith("..")
+
+
+def test_what_a_stranger_writes_into_a_receipt_commands_no_terminal(project: Path) -> None:
+    with opened(project) as lab:
+        lab.fetch("pin:btc")
+        receipt = lab.receipt()
+    forged = [replace(each, read=replace(each.read, pin="\x1b]0;x\x07")) for each in receipt.inputs]
+    software = {**receipt.software, "polars": "\x1b[31mx\x9b"}
+    (project / "r.json").write_text(
+        json.dumps(replace(receipt, inputs=tuple(forged), software=software).to_json(project))
+    )
+    shown = seamless(project, "verify", "r.json")
+    assert "polars was ?[31mx? and is" in shown.stdout
+    assert not {"\x1b", "\x07", "\x9b"} & set(shown.stdout + shown.stderr)

@@ -100,3 +100,21 @@ def test_a_pipe_that_a_receipt_names_as_its_notebook_is_not_opened(project: Path
         found = replace(lab.receipt(), notebook=Sources("0" * 64, 1), notebook_path=project / "n.ipynb")
         (project / "r.json").write_text(json.dumps(found.to_json(project)))
         assert states(lab.verify_receipt(project / "r.json"))["code"] == ["unknown"]
+
+
+@pytest.mark.parametrize("name", ["x" * 5_000, "a\0b", "loop.ipynb"])
+@pytest.mark.parametrize("run", [False, True])
+def test_a_notebook_that_no_path_leads_to_is_not_raised_raw(project: Path, name: str, run: bool) -> None:
+    (project / "loop.ipynb").symlink_to("loop.ipynb")
+    with opened(project) as lab:
+        lab.fetch(BTC, "2024-01-01")
+        found = replace(lab.receipt(), notebook=Sources("0" * 64, 1), notebook_path=project / name)
+        (project / "r.json").write_text(json.dumps(found.to_json(project)))
+        if run and len(name) < 5_000:
+            with pytest.raises(RequestError, match="no path leads to") as caught:
+                lab.verify_receipt(project / "r.json", run=True)
+            assert "--notebook" in caught.value.hint
+            return
+        found = lab.verify_receipt(project / "r.json", run=run)
+        assert states(found)["code"] == ["unknown"]
+        assert len(repr(found)) < 4_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from seamless_lab.app.receipts.checking import ReceiptCheck
 from seamless_lab.core.identity import parse_node
 from seamless_lab.core.time import format_time_ms
 from tests.app.receipts.verifying import written
+from tests.engine.artifacts.making import candidate, days
 from tests.notebook.projects import BTC, ETH, minute, opened, restate
 from tests.notebook.studies import seamless
 
@@ -104,6 +106,23 @@ def test_a_receipt_whose_versions_no_one_store_can_have_says_so(project: Path) -
             found = lab.verify_receipt(project / "r.json")
             assert found.exit_code == 0
             assert "of one store the receipt says both seq 1 as of" in " ".join(repr(found).split())
+
+
+def test_what_was_found_by_its_content_in_a_pins_store_is_not_at_odds_with_the_home(project: Path) -> None:
+    shutil.copytree(project / ".seamless" / "artifacts", project / "data")
+    restate(project, minute(0, 7))
+    lock = project / "seamless.lock"
+    lock.write_text(lock.read_text().replace("rows = 2880\n", 'rows = 2880\nstore = "data"\n'))
+    shutil.rmtree(project / ".seamless" / "artifacts")
+    with opened(project) as lab:
+        lab.wiring.sealed.publish(candidate(days(0, 1), salt=3))
+        content = lab.fetch("pin:btc").ref
+        lab.fetch(f"{BTC}@seq:1", "2024-01-01", "2024-01-02")
+        lab.fetch(content, "2024-01-01", "2024-01-02")
+        assert {each.read.seq for each in lab.receipt().inputs} == {1}
+        found = lab.verify_receipt(written(lab, project / "r.json"))
+    assert found.exit_code == 0
+    assert "of one store" not in repr(found)
 
 
 def test_a_pin_that_moved_is_named_with_what_it_was_and_is(project: Path) -> None:
