@@ -18,12 +18,13 @@ def put(path: Path, data: bytes) -> None:
     StoreUnavailable
         If it cannot be written; what was there stays.
     """
-    target = path.resolve()
     try:
+        target = path.resolve()
         replace(target, data, target.with_name(f".{target.name}.{secrets.token_hex(4)}"))
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # the latter of a link to itself
+        said = getattr(error, "strerror", None) or error
         raise StoreUnavailable(
-            f"{path} cannot be written: {error.strerror or error}.", hint="Choose another folder.", path=str(path)
+            f"{path} cannot be written: {said}.", hint="Choose another folder.", path=str(path)
         ) from error
 
 

@@ -46,7 +46,7 @@ def file_writer(target: str | Path, forms: Forms[T], *, force: bool, noun: str) 
     Raises
     ------
     RequestError
-        For a folder, a suffix that has no form, or a place below a folder that does not exist; when called,
+        For a folder or a pipe, a suffix that has no form, or a place below a folder that does not exist; when called,
         for a file with other content unless `force`.
     """
     path, suffixes = Path(target), tuple(forms)
@@ -54,6 +54,12 @@ def file_writer(target: str | Path, forms: Forms[T], *, force: bool, noun: str) 
         raise RequestError(
             f"--out {target} is a folder, and {noun} go into a file.",
             hint=f"Write {path / f'{noun}{suffixes[0]}'}.",
+            path=str(target),
+        )
+    if path.exists() and not path.is_file():  # a pipe has no end to read up to, and a rename would replace it
+        raise RequestError(
+            f"--out {target} is no regular file, and {noun} go into one.",
+            hint="Choose another name.",
             path=str(target),
         )
     suffix = path.suffix.lower()

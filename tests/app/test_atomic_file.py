@@ -52,3 +52,9 @@ def test_what_fails_leaves_what_was_there_and_nothing_beside_it(tmp_path: Path) 
     with pytest.raises(OSError, match="Is a directory"):
         replace(tmp_path / "place", b"bars", tmp_path / "temporary")
     assert [found.name for found in tmp_path.iterdir()] == ["place"]
+
+
+def test_a_link_to_itself_is_told_as_what_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(StoreUnavailable, match="loop cannot be written"):
+        put(tmp_path / "loop", b"bars")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import polars as pl
@@ -87,3 +88,12 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="cannot be written"):
         write(fetched(BARS))
     assert [found.name for found in tmp_path.iterdir()] == ["x.csv"]
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_pipe_is_neither_read_nor_replaced(tmp_path: Path, force: bool) -> None:
+    os.mkfifo(tmp_path / "x.csv")
+    (tmp_path / "link.csv").symlink_to("x.csv")
+    for name in ("x.csv", "link.csv"):
+        with pytest.raises(RequestError, match="is no regular file"):
+            writer(tmp_path / name, force=force)
