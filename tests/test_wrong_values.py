@@ -134,7 +134,7 @@ def test_a_receipt_without_a_notebook_promises_none(project: Path) -> None:
         (f"fetch {NODE} --start 2024-01-02 --sla nope", "hint: Write one of"),
         (f"pin new {NODE} --store nope", "The store 'nope' is not there"),
         (f"pin new {NODE} --store seamless.lock", "The store 'seamless.lock' is no folder"),
-        ("unpin zzz", "hint: seamless pin lists them"),
+        ("unpin zzz", "hint: See all pins: seamless pin"),
         ("unpin pin:btcc", "Did you mean pin:btc?"),
     ],
 )

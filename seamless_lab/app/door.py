@@ -133,9 +133,20 @@ class Door:
         return Asked(written, node, selector, self._holding(node, selector))
 
     def _holding(self, node: NodeId, selector: Selector | None) -> SealedStore:
-        """The store to ask for a version: the home's; for content that it lacks, one that a pin of the node names."""
+        """The store to ask for a version: the home's; for content that it lacks, one that a pin of the node names.
+
+        Raises
+        ------
+        NotFound
+            If the home lacks it, and nobody can say where pins are read from: the lockfile cannot be read.
+        """
         own = self._wiring.sealed
-        if not isinstance(selector, Fingerprint) or not (others := self._wiring.pins.stores_beside(node)):
+        if not isinstance(selector, Fingerprint):
+            return own
+        try:
+            others = self._wiring.pins.stores_beside(node)
+        except ConfigError as broken:
+            _require_own(own, node, selector, broken)
             return own
         return next((store for store in (own, *others) if _has(store, node, selector)), own)
 
@@ -256,7 +267,7 @@ class Door:
             return window
         held = version.tree.bounds if asked.pin is None else asked.pin.window
         if held is None:
-            hint = f"seamless artifacts {asked.node} lists its versions."
+            hint = f"See its versions: seamless artifacts {asked.node}"
             raise NotSealed(f"{asked.written} holds nothing.", hint=hint, node=str(asked.node))
         return held
 
@@ -276,6 +287,16 @@ def _has(store: SealedStore, node: NodeId, version: Fingerprint) -> bool:
     except Corrupted:
         return True
     return True
+
+
+def _require_own(own: SealedStore, node: NodeId, version: Fingerprint, broken: ConfigError) -> None:
+    """Refuse a version that the home lacks with the lockfile that may say where it is, and cannot be read."""
+    with suppress(Corrupted):  # what is damaged is told by whoever reads it
+        try:
+            own.select(node, version)
+        except NotFound as error:
+            hint = f"A pin may be read from a store that has it. {broken.message} {broken.hint}".rstrip()
+            raise type(error)(error.message, hint=hint, **error.facts) from error
 
 
 def _text_of(as_of: TimeLike, now_ms: int) -> str:

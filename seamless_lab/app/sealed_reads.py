@@ -183,7 +183,7 @@ def _window(door: Door, asked: Asked, version: Version, start: TimeLike | None, 
     elif holds is not None:
         return holds
     else:
-        raise NotSealed(f"{asked.written} holds nothing.", hint=f"seamless artifacts {asked.node} lists its versions.")
+        raise NotSealed(f"{asked.written} holds nothing.", hint=f"See its versions: seamless artifacts {asked.node}")
     if asked.pin is not None:
         door.require_inside(asked.pin, window)
     elif holds is None or not holds.contains(window):

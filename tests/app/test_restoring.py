@@ -10,7 +10,7 @@ import pytest
 from seamless_lab.app.home import FOLDER
 from seamless_lab.app.lab import Lab
 from seamless_lab.core.backtest.crossover import crossover
-from seamless_lab.errors import Corrupted, Missing
+from seamless_lab.errors import Corrupted, Missing, NotFound
 from tests.sealed_market import seal, walk
 
 NODE = "ohlcv:binance:BTC/USDT:1h"
@@ -74,3 +74,23 @@ def test_damage_of_the_homes_store_is_told_with_the_window_to_ask_for(root, monk
         read(lab)
     assert f"seamless backfill {NODE} --start 2024-01-01T00:00Z --end 2024-" in caught.value.hint
     assert "..." not in caught.value.hint
+
+
+def test_a_damaged_commit_of_a_pins_own_store_is_told_with_what_restores_it(root, monkeypatch) -> None:
+    pinned(root, monkeypatch, "vendor", "vendor/artifacts")
+    damage(root, "commits/*.json")
+    with Lab() as lab, pytest.raises(Corrupted) as caught:
+        lab.artifacts("pin:btc")
+    assert caught.value.hint == RESTORE
+
+
+def test_a_version_that_the_home_lacks_is_told_with_the_lockfile_that_cannot_be_read(root, monkeypatch) -> None:
+    pinned(root, monkeypatch, "vendor", "vendor/artifacts")
+    with Lab() as lab:
+        ref = lab.manifest("pin:btc").ref
+        with (root / "seamless.lock").open("a") as lock:
+            lock.write("<<<<<<< HEAD\n")
+        for read in (lab.verify, lab.manifest):
+            with pytest.raises(NotFound) as caught:
+                read(ref)
+            assert "seamless.lock" in caught.value.hint

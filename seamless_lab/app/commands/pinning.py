@@ -31,7 +31,7 @@ def pin(  # noqa: PLR0913  # one argument for each option
     if ref is None:
         raise RequestError(
             f"pin {name} has no REF: which bars shall the name stand for?",
-            hint=f"seamless pin {name} NODE --start T --end T. Without a name, pin lists what is pinned.",
+            hint=f"Without a name, pin lists what is pinned. To pin: seamless pin {name} NODE --start T --end T",
             name=name,
         )
     needs_start(start, end)

@@ -6,6 +6,7 @@ from seamless_lab.app import (
     inspect,
 )
 from seamless_lab.app.lab.opened import Opened
+from seamless_lab.app.restoring import restoring
 from seamless_lab.app.results import (
     ArtifactList,
     CoverageResult,
@@ -53,7 +54,9 @@ class Looking(Opened):
             return inspect.catalogue(self.wiring)
         pin = self.door.pin(node)
         if pin is not None:
-            return inspect.history(self.wiring.pins.store(pin), pin.node)
+            store = self.wiring.pins.store(pin)
+            with restoring(self.wiring, store):
+                return inspect.history(store, pin.node)
         return inspect.history(self.wiring.sealed, self.door.node(node))
 
     def manifest(self, ref: str) -> Manifest:

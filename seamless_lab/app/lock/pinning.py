@@ -99,7 +99,7 @@ def unpin(pins: Pins, name: str) -> Unpinned:
     ConfigError
         If there is no lockfile.
     """
-    gone = pins.named(named_pin(name), hint="seamless pin lists them.")
+    gone = pins.named(named_pin(name), hint="See all pins: seamless pin")
     edit(pins.path, lambda lock: lock.without(gone.name))
     return Unpinned(gone, str(pins.path))
 

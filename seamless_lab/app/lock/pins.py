@@ -134,14 +134,19 @@ class Pins:
         return f"The lockfile pins bars of it in {pins[0].store}: read them as {listed}."
 
     def stores_beside(self, node: NodeId) -> list[SealedStore]:
-        """The stores beside the home's that pins of a node are read from, as far as they are there."""
+        """The stores beside the home's that pins of a node are read from, as far as they are there.
+
+        Raises
+        ------
+        ConfigError
+            If the lockfile cannot be read.
+        """
         found: dict[str, SealedStore] = {}
-        with suppress(ConfigError):  # a broken lockfile is not what is wrong here
-            lock = self.found()
-            for pin in [] if lock is None else [pin for _, pin in sorted(lock.pins.items()) if pin.node == node]:
-                with suppress(NotFound):
-                    store = self.store(pin)
-                    found.setdefault(store.url, store)
+        lock = self.found()
+        for pin in [] if lock is None else [pin for _, pin in sorted(lock.pins.items()) if pin.node == node]:
+            with suppress(NotFound):
+                store = self.store(pin)
+                found.setdefault(store.url, store)
         found.pop(self._stores.own.url, None)
         return list(found.values())
 

@@ -152,7 +152,7 @@ def matching(wiring: Wiring, ref: object) -> Iterator[str]:
         near = get_close_matches(ref.removeprefix(PIN).replace("*", ""), names, n=1, cutoff=0.4)
         raise InvalidReference(
             f"No pin matches {ref}; the lockfile has {len(names)}.",
-            hint=f"Did you mean pin:{near[0]}?" if near else "seamless lock lists them.",
+            hint=f"Did you mean pin:{near[0]}?" if near else "See all pins: seamless lock",
             value=ref,
         )
     yield from (f"{PIN}{name}" for name in found)
