@@ -17,7 +17,7 @@ from IPython.core.completer import (
 from seamless_lab.app.completing_files import FILE, FOLDER
 from seamless_lab.app.grammar import complete, unfinished
 
-_LINE = re.compile(r"^\s*(?:[A-Za-z_][\w.]*\s*=\s*)?%seamless\s+(?:[A-Za-z_]\w*\s*<<\s*)?(?P<typed>.*)$")
+_LINE = re.compile(r"^\s*(?:(?:[A-Za-z_][\w.]*\s*=\s*)?%|%%)seamless\s+(?:[A-Za-z_]\w*\s*<<\s*)?(?P<typed>.*)$")
 _CELL = re.compile(r"^\s*%%seamless\b")
 _NAME = re.compile(r"(?<!\$)(?:\$\$)*(?P<name>\$\w*)$")
 
@@ -36,7 +36,11 @@ def make_matcher(known: Callable[[], Iterable[str]], variables: Callable[[], Ite
         if name := _NAME.search(typed):
             return _offered(name["name"], variables())
         words, fragment = unfinished(typed)
-        found = complete(words, fragment, known)
+        bound, equals, ref = fragment.partition("=")
+        if words[-1:] == ["--pin"] and equals:
+            found = [(f"{bound}={text}", said) for text, said in complete(["fetch"], ref, known)]
+        else:
+            found = complete(words, fragment, known)
         return SimpleMatcherResult(
             completions=[SimpleCompletion(_quoted(text), type=_type(text, said, words)) for text, said in found],
             matched_fragment=fragment,
@@ -59,7 +63,7 @@ def _offered(fragment: str, variables: Iterable[str]) -> SimpleMatcherResult:
 
 
 def _typed(context: CompletionContext) -> str | None:
-    """What stands between `%seamless` and the cursor; None elsewhere."""
+    """What stands between `%seamless`, or `%%seamless` in its own line, and the cursor; None elsewhere."""
     before = context.text_until_cursor
     first = context.full_text.lstrip().partition("\n")[0]
     if _CELL.match(first) and context.cursor_line > 0:

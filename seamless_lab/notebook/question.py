@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_ASKED = re.compile(r"\s*%seamless\s+(?P<command>[a-z]+)\s*\?{1,2}\s*")
+_ASKED = re.compile(r"\s*%seamless\s+(?:[A-Za-z_]\w*\s*<<\s*)?(?P<command>[a-z]+)\s*\?{1,2}\s*")
 
 
 def asks_for_help(lines: list[str]) -> list[str]:

@@ -163,7 +163,7 @@ def test_help_is_printed_and_the_magic_is_documented(shell: InteractiveShell) ->
     assert "$name" in documented
 
 
-@pytest.mark.parametrize("cell", ["%seamless fetch?", " %seamless fetch ??\n"])
+@pytest.mark.parametrize("cell", ["%seamless fetch?", " %seamless fetch ??\n", "%seamless z << fetch?"])
 def test_a_question_mark_behind_a_command_shows_its_help(shell: InteractiveShell, cell: str) -> None:
     with capture_output() as shown:
         shell.run_cell(cell).raise_error()
@@ -191,6 +191,8 @@ def test_completion_of_lines_and_cells(shell: InteractiveShell) -> None:
     assert completed(shell, "%seamless fetch ohlcv:binance:BTC/") == [f"%seamless fetch {NODE}"]
     assert completed(shell, f"x = %seamless fetch {NODE}@la") == [f"x = %seamless fetch {NODE}@latest"]
     assert completed(shell, "%seamless y << fetch n --domain l") == ["%seamless y << fetch n --domain live"]
+    assert completed(shell, "%%seamless sql --pin b=ohlcv:binance:BTC/") == [f"%%seamless sql --pin b={NODE}"]
+    assert completed(shell, "%%seamless sql --thr") == ["%%seamless sql --threads"]
     assert completed(shell, "%%seamless\nfetch n --st") == [
         "%%seamless\nfetch n --start",
         "%%seamless\nfetch n --strategy",
