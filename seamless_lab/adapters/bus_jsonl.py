@@ -42,7 +42,7 @@ class JsonlBus:
         self.path = path
         self._max_bytes = max_bytes
         self._files_kept = files_kept
-        self._waiting: queue.SimpleQueue[Event | threading.Event] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Event | threading.Event | None] = queue.SimpleQueue()
         self._writer: threading.Thread | None = None
         self._starting = threading.Lock()
         self._failure: StoreUnavailable | None = None
@@ -89,8 +89,12 @@ class JsonlBus:
             raise failure
 
     def close(self) -> None:
-        """Flush; the bus may be used again afterwards."""
-        self.flush()
+        """Flush, and let the thread end; the bus may be used again afterwards."""
+        try:
+            self.flush()
+        finally:
+            if self._writer is not None:
+                self._waiting.put(None)
 
     def _start(self) -> None:
         with self._starting:
@@ -102,7 +106,7 @@ class JsonlBus:
 
     def _write_all(self) -> None:
         while True:
-            batch, flushed = self._batch()
+            batch, flushed, closed = self._batch()
             try:
                 if batch:
                     self.publish(batch)
@@ -110,15 +114,27 @@ class JsonlBus:
                 self._failure = error
             for written in flushed:
                 written.set()
+            if closed and self._may_end():
+                return
 
-    def _batch(self) -> tuple[list[Event], list[threading.Event]]:
-        """What waits, at least one; one sync serves them all."""
+    def _may_end(self) -> bool:
+        with self._starting:
+            if not self._waiting.empty():  # used again meanwhile
+                return False
+            self._writer = None
+            atexit.unregister(self.close)
+            return True
+
+    def _batch(self) -> tuple[list[Event], list[threading.Event], bool]:
+        """What waits, at least one, and whether a `close` is among it; one sync serves them all."""
         found = [self._waiting.get()]
         while not self._waiting.empty():
             found.append(self._waiting.get())
-        return [one for one in found if isinstance(one, Event)], [
-            one for one in found if isinstance(one, threading.Event)
-        ]
+        return (
+            [one for one in found if isinstance(one, Event)],
+            [one for one in found if isinstance(one, threading.Event)],
+            None in found,
+        )
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

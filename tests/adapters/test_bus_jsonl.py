@@ -1,8 +1,11 @@
 """Governance events in a file."""
 
+import gc
 import json
 import subprocess
 import sys
+import threading
+import weakref
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from seamless_lab.adapters.bus_jsonl import JsonlBus
 from seamless_lab.engine.events import Event
 from seamless_lab.errors import StoreUnavailable
+from tests.waiting import until
 
 
 def event(number: int) -> Event:
@@ -47,6 +51,51 @@ def test_as_a_sink_it_never_waits_and_keeps_the_order(tmp_path: Path) -> None:
     bus(event(500))
     bus.flush()
     assert len(events(path)) == 501
+
+
+def writers() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name == "seamless-bus"}
+
+
+def test_a_closed_bus_leaves_no_thread_and_is_let_go(tmp_path: Path) -> None:
+    before, bus = writers(), JsonlBus(tmp_path / "events.jsonl")
+    for number in range(2):  # the second time after a close
+        bus(event(number))
+        assert len(writers() - before) == 1
+        bus.close()
+        bus.close()
+        until(lambda: not writers() - before)
+    assert events(tmp_path / "events.jsonl") == [event(0), event(1)]
+    gone = weakref.ref(bus)
+    del bus
+    gc.collect()
+    assert gone() is None, "atexit keeps every bus there ever was"
+
+
+def test_a_bus_that_fails_to_flush_leaves_no_thread_either(tmp_path: Path) -> None:
+    (tmp_path / "events.jsonl").mkdir()
+    before, bus = writers(), JsonlBus(tmp_path / "events.jsonl")
+    bus(event(1))
+    with pytest.raises(StoreUnavailable):
+        bus.close()
+    until(lambda: not writers() - before)
+
+
+def test_events_that_come_while_it_is_closed_are_kept(tmp_path: Path) -> None:
+    bus, ended = JsonlBus(tmp_path / "events.jsonl"), threading.Event()
+
+    def close_often() -> None:
+        while not ended.is_set():
+            bus.close()
+
+    closing = threading.Thread(target=close_often)
+    closing.start()
+    for number in range(200):
+        bus(event(number))
+    ended.set()
+    closing.join()
+    bus.close()
+    assert [found.at_ms for found in events(tmp_path / "events.jsonl")] == [1_000 + number for number in range(200)]
 
 
 def test_flushing_an_unused_bus_makes_no_file(tmp_path: Path) -> None:
