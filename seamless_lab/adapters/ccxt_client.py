@@ -16,7 +16,7 @@ from seamless_lab.adapters.ccxt_errors import BadAnswer, Wire, judged
 from seamless_lab.adapters.ccxt_paging import Ask
 from seamless_lab.adapters.ccxt_rows import to_frame
 from seamless_lab.core.identity import NodeId
-from seamless_lab.errors import SeamlessError, SourceRejected, SourceUnavailable, UnknownMarket
+from seamless_lab.errors import ConfigError, SeamlessError, SourceRejected, SourceUnavailable, UnknownMarket
 
 Result = TypeVar("Result")
 _JSON_STARTS = ("{", "[", '"')
@@ -257,6 +257,11 @@ async def open_client(
     """A client of a known exchange; ours is the rate limit, ours are the retries.
 
     `options` go to ccxt's constructor as they are; `family` narrows the markets that are loaded, where it is not empty.
+
+    Raises
+    ------
+    ConfigError
+        `test_network` of an exchange without one.
     """
     ccxt = await asyncio.to_thread(importlib.import_module, "ccxt.async_support")
     exchange_class = getattr(ccxt, exchange_id)
@@ -264,7 +269,14 @@ async def open_client(
     quiet: dict[str, object] = dict.fromkeys(("enableLastHttpResponse", "enableLastJsonResponse"), False)
     exchange = _guarded(exchange_class)({**defaults, **options, **quiet})
     if test_network:
-        exchange.set_sandbox_mode(True)
+        try:
+            exchange.set_sandbox_mode(True)
+        except (TypeError, ccxt.NotSupported) as error:  # ccxt 4 copies the test URLs without looking for any
+            raise ConfigError(
+                f"exchanges.{exchange_id}.sandbox is true; ccxt knows no test network of {exchange_id}.",
+                hint=f"Leave exchanges.{exchange_id}.sandbox out.",
+                exchange=exchange_id,
+            ) from error
     chosen = options.get("options")
     if family and not (isinstance(chosen, Mapping) and "fetchMarkets" in chosen):
         exchange.options["fetchMarkets"] = {"types": [family]}

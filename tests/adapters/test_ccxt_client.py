@@ -6,8 +6,11 @@ import weakref
 from contextvars import Context, copy_context
 from typing import Any
 
-from seamless_lab.adapters.ccxt_client import CcxtClient, _guarded
+import pytest
+
+from seamless_lab.adapters.ccxt_client import CcxtClient, _guarded, open_client
 from seamless_lab.adapters.ccxt_paging import Ask, Purpose
+from seamless_lab.errors import ConfigError
 
 
 class Row(list[object]):
@@ -42,3 +45,13 @@ async def test_the_rows_of_an_answer_are_gone_once_they_are_columns() -> None:
     assert answer.frame.height == 3
     assert len(exchange.timers) == 1
     assert [row() for row in exchange.seen] == [None] * 3, "hundreds of pages would be searched for garbage"
+
+
+async def test_an_exchange_without_a_test_network_is_refused_by_the_name_of_the_setting() -> None:
+    with pytest.raises(ConfigError, match=r"exchanges\.coinbase\.sandbox is true; ccxt knows no test network"):
+        await open_client("coinbase", "", {}, 1_000, test_network=True)
+
+
+@pytest.mark.parametrize("exchange", ["binance", "bitget"])  # bitget has one without URLs of its own
+async def test_an_exchange_with_a_test_network_opens(exchange: str) -> None:
+    await (await open_client(exchange, "", {}, 1_000, test_network=True)).close()
