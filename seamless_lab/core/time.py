@@ -216,8 +216,11 @@ def _from_datetime(moment: dt.datetime, value: TimeLike) -> int:
 def _bounded(seconds: int, value: TimeLike) -> int:
     if EARLIEST_S <= seconds < LATEST_S:
         return seconds
-    reason = "looks like milliseconds; times are epoch seconds" if seconds >= 10**12 else "is outside 1970 to 2100"
-    raise InvalidTime(f"{value!s} {reason}.", hint=f"Write {_ALLOWED}.", value=str(value))
+    short = abs(seconds) < 10**20  # of thousands of digits Python makes no text
+    shown = str(value) if short else "A number of more than 20 digits"
+    milliseconds = short and seconds >= 10**12
+    reason = "looks like milliseconds; times are epoch seconds" if milliseconds else "is outside 1970 to 2100"
+    raise InvalidTime(f"{shown} {reason}.", hint=f"Write {_ALLOWED}.", value=shown)
 
 
 def _unreadable(value: object) -> InvalidTime:

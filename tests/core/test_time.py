@@ -217,3 +217,16 @@ def test_knowledge_times_are_rounded_down_to_milliseconds(written: TimeLike, exp
 def test_knowledge_times_are_bounded_as_all_times_are(written: TimeLike) -> None:
     with pytest.raises(InvalidTime, match="outside 1970 to 2100"):
         parse_time_ms(written, now_ms=0)
+
+
+@pytest.mark.parametrize("digits", [21, 400, 5_000])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_number_of_thousands_of_digits_is_refused_in_a_sentence(digits: int, sign: int) -> None:
+    number = sign * 10**digits
+    for parse in (
+        lambda: parse_time(number, now_s=NOW),
+        lambda: parse_time_ms(number, now_ms=NOW * 1000),
+        lambda: parse_window(NEW_YEAR, number, now_s=NOW),
+    ):
+        with pytest.raises(InvalidTime, match=r"^A number of more than 20 digits is outside 1970 to 2100\.$"):
+            parse()
