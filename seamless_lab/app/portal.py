@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Coroutine
+from concurrent.futures import wait
 from contextlib import suppress
 from contextvars import ContextVar, copy_context
 from typing import Any, Generic, TypeVar
 
 from seamless_lab.engine.events import Emit, Event
-from seamless_lab.errors import Interrupted
+from seamless_lab.errors import Interrupted, RequestError
 
 T = TypeVar("T")
 
@@ -28,7 +30,8 @@ _caller: ContextVar[Emit | None] = ContextVar("seamless_caller", default=None)
 class EventStream:
     """Fans events out to sinks, and to the call that caused them.
 
-    Any thread may emit. Sinks must not raise; one that does is told of once, as a `RuntimeWarning`, and hears on.
+    Any thread may emit. Sinks must not raise; one that does is told of once, as a `RuntimeWarning`, and hears on. Where
+    warnings are errors, it is told of on stderr instead.
     """
 
     def __init__(self) -> None:
@@ -58,11 +61,11 @@ class EventStream:
     def _tell_once(self, sink: Emit, event: Event, error: Exception) -> None:
         if not any(known is sink for known in self._failed):
             self._failed.append(sink)
-            warnings.warn(
-                f"The sink {sink!r} raised {error!r} at the event {event.name}; the work goes on.",
-                RuntimeWarning,
-                stacklevel=3,
-            )
+            told = f"The sink {sink!r} raised {error!r} at the event {event.name}; the work goes on."
+            try:
+                warnings.warn(told, RuntimeWarning, stacklevel=3)
+            except RuntimeWarning:  # warnings are errors here: this one must not stop the work either
+                print(told, file=sys.stderr)  # noqa: T201  # the only other place where a user looks
 
 
 class _Call(Generic[T]):
@@ -187,24 +190,43 @@ class Portal:
         ------
         Exception
             What `last` raised; the thread has ended all the same.
+        RequestError
+            See `require_other_thread`; nothing was closed.
         """
+        self.require_other_thread()
         with self._lock:
             loop, thread = self._loop, self._thread
             self._loop = self._thread = None
         if loop is not None and thread is not None:
             ending = asyncio.run_coroutine_threadsafe(self._end_calls(loop, last), loop)
             try:
-                with suppress(TimeoutError):
-                    ending.result(2 * self._clean_up_s)  # for the calls, and for `last`
+                if wait([ending], 2 * self._clean_up_s).done:  # for the calls, and for `last`
+                    ending.result()
             finally:
                 self._end(loop, thread)
 
+    def require_other_thread(self) -> None:
+        """Refuse to close on the engine's own thread, which would wait for itself.
+
+        Raises
+        ------
+        RequestError
+            This is the engine's thread.
+        """
+        if threading.current_thread() is self._thread:
+            raise RequestError(
+                "The engine's own thread, which calls the sinks, cannot end itself.",
+                hint="Close in the thread that made the call, once it returned.",
+            )
+
     def _end(self, loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(self._clean_up_s)
-        for call in self._calls_of(loop):
-            call.abandon()
-            self._calls.discard(call)
+        try:
+            thread.join(self._clean_up_s)
+        finally:  # also after Ctrl-C nobody may go on waiting
+            for call in self._calls_of(loop):
+                call.abandon()
+                self._calls.discard(call)
         if not thread.is_alive():
             loop.close()
 

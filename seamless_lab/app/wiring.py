@@ -6,8 +6,8 @@ import os
 import socket
 import threading
 import uuid
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -250,18 +250,30 @@ class Wiring:
         return LiveTail(self.source_side, feed, self.settings.conformance.policy)
 
     async def close(self) -> None:
-        """End what runs on the loop: fills left behind, connections. Call on the loop.
+        """End what runs on the loop: fills left behind, connections; all of it also when one fails. Call on the loop.
 
         What is bound to this loop is made anew when the lab is used again.
         """
-        if "engine" in self.__dict__:
-            await self.engine.close()
-        for engine in self.__dict__.get("pinned_engines", {}).values():
-            await engine.close()
-        if "fetcher" in self.__dict__:
-            await self.fetcher.close()
-        for part in LOOP_BOUND:
-            self.__dict__.pop(part, None)
+        async with AsyncExitStack() as closing:  # the last to be entered is the first to close
+            for part in LOOP_BOUND:
+                closing.callback(self.__dict__.pop, part, None)
+            if "fetcher" in self.__dict__:
+                closing.push_async_callback(self.fetcher.close)
+            for engine in self.__dict__.get("pinned_engines", {}).values():
+                closing.push_async_callback(engine.close)
+            if "engine" in self.__dict__:
+                closing.push_async_callback(self.engine.close)
+
+    @contextmanager
+    def leaving_loop(self) -> Iterator[None]:
+        """However the block ends, what was bound to the loop at its beginning is not used again."""
+        bound = {part: self.__dict__[part] for part in LOOP_BOUND if part in self.__dict__}
+        try:
+            yield
+        finally:
+            for part, left in bound.items():
+                if self.__dict__.get(part) is left:  # not one that another thread has made anew meanwhile
+                    del self.__dict__[part]
 
     def close_files(self) -> None:
         """Release files and threads, all of them also when one fails to close; what is used again opens again."""

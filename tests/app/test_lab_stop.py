@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from seamless_lab.app.lab import Lab
+from seamless_lab.app.portal import Portal
 from seamless_lab.core.coverage import Cause
 from seamless_lab.errors import Interrupted, StoreUnavailable
 from seamless_lab.sandbox import FaultPlan, SandboxConfig, SandboxExchange
@@ -197,6 +198,48 @@ def test_a_file_that_fails_to_close_leaves_no_other_open(tmp_path: Path, exchang
         lab.close()
     mine = [Path(file.path).name for file in psutil.Process().open_files() if Path(file.path).is_relative_to(tmp_path)]
     assert mine == []
+
+
+@pytest.mark.parametrize("failure", [OSError, KeyboardInterrupt])
+def test_a_lab_works_again_after_a_close_that_failed(
+    tmp_path: Path, exchange: SandboxExchange, failure: type[BaseException]
+) -> None:
+    exchange.set_faults(FaultPlan())
+    lab = open_lab(tmp_path, exchange.url)
+    lab.fetch(NODE, START, START + DAY)
+    portal, end_fills, end_connections = lab._thread, lab.wiring.engine.close, lab.wiring.fetcher.close
+
+    async def fail() -> None:
+        await end_fills()
+        raise failure
+
+    async def end_all() -> None:
+        await end_fills()
+        await end_connections()
+
+    def interrupted(last: object) -> None:
+        Portal.close(portal, end_all)
+        raise failure
+
+    if failure is OSError:
+        lab.wiring.engine.close = fail
+    else:
+        portal.close = interrupted
+    with pytest.raises(failure):
+        lab.close()
+    assert connections(exchange) == 0, "one part that fails keeps no other open"
+    vars(portal).pop("close", None)
+    assert lab.fetch(NODE, START + DAY, START + 2 * DAY).verdict == "PASS"
+    lab.close()
+
+
+def test_a_sink_that_closes_the_lab_closes_nothing_and_is_told(tmp_path: Path, exchange: SandboxExchange) -> None:
+    exchange.set_faults(FaultPlan())
+    with open_lab(tmp_path, exchange.url) as lab:
+        lab.add_sink(lambda event: lab.close() if event.name == "seamless.fetch.start" else None)
+        with pytest.warns(RuntimeWarning, match="The engine's own thread"):
+            assert lab.fetch(NODE, START, START + DAY).verdict == "PASS"
+        assert lab.fetch(NODE, START, START + 2 * DAY).verdict == "PASS"
 
 
 async def test_both_doors_work_inside_a_running_loop(tmp_path: Path, exchange: SandboxExchange) -> None:

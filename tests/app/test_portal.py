@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from seamless_lab.app.portal import EventStream, Portal
 from seamless_lab.engine.events import Event
 from seamless_lab.engine.uncancelled import to_the_end
-from seamless_lab.errors import Interrupted
+from seamless_lab.errors import Interrupted, RequestError
 from tests.waiting import until
 
 
@@ -252,6 +253,67 @@ def test_a_last_act_that_fails_is_told_and_the_thread_ends(portal: Portal) -> No
     with pytest.raises(OSError, match="the last"):
         portal.close(fail)
     assert not thread.is_alive()
+
+
+def test_a_last_act_whose_own_patience_ended_is_told_too(portal: Portal) -> None:
+    async def answer() -> int:
+        return 42
+
+    async def fail() -> None:
+        raise TimeoutError("a connection did not close")
+
+    portal.call(answer)
+    with pytest.raises(TimeoutError, match="did not close"):
+        portal.close(fail)
+
+
+def test_closing_on_the_engines_thread_is_refused_and_ends_no_call(portal: Portal) -> None:
+    async def close() -> str:
+        with pytest.raises(RequestError, match="The engine's own thread"):
+            portal.close()
+        return "done"
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(portal.call, close).result(timeout=10) == "done"
+
+
+def test_closing_that_is_interrupted_lets_callers_go(outlasting) -> None:
+    portal, (work, begun) = Portal(clean_up_s=0.05), outlasting
+
+    class Impatient(threading.Thread):
+        def join(self, timeout: float | None = None) -> None:
+            raise KeyboardInterrupt
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(portal.call, work)
+        begun.wait()
+        loop, thread = portal.loop, portal._thread
+        assert thread is not None
+        thread.__class__ = Impatient  # Ctrl-C comes while it waits for the thread
+        with pytest.raises(KeyboardInterrupt):
+            portal.close()
+        with pytest.raises(Interrupted):
+            waiting.result(timeout=10)
+    threading.Thread.join(thread)
+    loop.close()
+
+
+def test_where_warnings_are_errors_a_sink_that_raises_stops_no_work_either(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stream, heard = EventStream(), []
+
+    def broken(event: Event) -> None:
+        raise ValueError(event.name)
+
+    stream.add(broken)
+    stream.add(lambda event: heard.append(event.name))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        stream.emit(Event("one", 0))
+        stream.emit(Event("two", 0))
+    assert heard == ["one", "two"]
+    assert capsys.readouterr().err.count("the work goes on") == 1
 
 
 def test_a_sink_that_raises_is_told_of_once_and_stops_neither_the_work_nor_other_sinks(portal: Portal) -> None:

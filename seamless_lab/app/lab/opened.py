@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from types import TracebackType
@@ -45,6 +46,7 @@ class Opened:
         )
         self._door = Door(self._parts)
         self._thread = Portal()
+        self._closing = threading.RLock()
         self._process: int | None = None
         if exchange_url is not None:
             try:
@@ -68,7 +70,8 @@ class Opened:
     def add_sink(self, sink: Emit) -> Callable[[], None]:
         """Send every event to `sink`, on the engine's threads; returns the function that ends it.
 
-        A sink that raises stops nothing: it is told of once, as a `RuntimeWarning`.
+        A sink that raises stops nothing: it is told of once, as a `RuntimeWarning`, or on stderr where warnings are
+        errors.
         """
         return self.wiring.events.add(sink)
 
@@ -102,10 +105,19 @@ class Opened:
         """Cancel what runs, close connections and files. Idempotent; a lab that is used again is to be closed again.
 
         In a process that was forked from the one that uses the lab there is nothing to close: all of it is the other's.
+
+        Raises
+        ------
+        RequestError
+            On the engine's own thread, where sinks are called; nothing was closed.
         """
-        if self._process in (None, os.getpid()):
+        if self._process not in (None, os.getpid()):
+            return
+        self._portal.require_other_thread()
+        with self._closing:  # a second one would take away what the first still closes
             try:
-                self._portal.close(self.wiring.close)
+                with self.wiring.leaving_loop():
+                    self._portal.close(self.wiring.close)
             finally:
                 self.wiring.close_files()
 
