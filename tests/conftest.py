@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from seamless_lab.app.reads import CURRENT_CELL, NO_CELL
+
 # Health checks measure wall time, which says nothing on a busy machine; examples are few in `make test`, many in soak.
 settings.register_profile(
     "test",
@@ -100,6 +102,12 @@ def outside_of_the_repository() -> None:
     folder = HOME / "cwd"
     folder.mkdir(exist_ok=True)
     os.chdir(folder)
+
+
+@pytest.fixture(autouse=True)
+def outside_of_cells() -> None:
+    """Begin outside of any notebook's cell, also after a test that left a notebook's extension loaded."""
+    CURRENT_CELL.set(NO_CELL)
 
 
 @pytest.fixture(autouse=True)

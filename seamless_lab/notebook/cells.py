@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from seamless_lab.app import reads, result_records
 from seamless_lab.app.notebooks.journal import CellJournal, source_digest
-from seamless_lab.app.reads import CURRENT_CELL, Cell
+from seamless_lab.app.reads import CURRENT_CELL, NO_CELL, Cell
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
@@ -36,6 +36,7 @@ class CellWatch:
         self._shell.events.unregister("post_run_cell", self._after)
         for each in self._ends:
             each()
+        CURRENT_CELL.set(NO_CELL)
 
     def _before(self, info: ExecutionInfo) -> None:
         self._depth += 1

@@ -13,6 +13,7 @@ from IPython.utils.capture import capture_output
 from traitlets.config import Config
 
 import seamless_lab
+from seamless_lab.app.reads import CURRENT_CELL, NO_CELL
 from seamless_lab.app.results import ArtifactList, FetchResult
 from seamless_lab.notebook.failure import CommandFailed, in_notebook
 from seamless_lab.notebook.question import asks_for_help
@@ -239,6 +240,7 @@ def test_loading_twice_and_unloading_twice_is_harmless() -> None:
             seamless_lab.unload_ipython_extension(shell)
     finally:
         SESSION.close = held
+    assert CURRENT_CELL.get() == NO_CELL, "what is read from here on is no cell's"
     assert shell.find_line_magic("seamless") is None
     assert not shell.Completer.custom_matchers
     assert asks_for_help not in shell.input_transformer_manager.cleanup_transforms
