@@ -7,6 +7,7 @@ import pytest
 from seamless_lab.adapters.objects_folder import FolderObjects
 from seamless_lab.errors import ConfigError
 from tests.engine.artifacts.making import PROCESSES
+from tests.processes import told_by_all
 
 
 def race(root: str, writer: int, rounds: int, results: Connection) -> None:
@@ -16,17 +17,7 @@ def race(root: str, writer: int, rounds: int, results: Connection) -> None:
 
 
 def test_of_many_processes_exactly_one_creates_each_name(tmp_path: Path) -> None:
-    pipes, workers = [], []
-    for writer in range(4):
-        mine, theirs = PROCESSES.Pipe(duplex=False)
-        worker = PROCESSES.Process(target=race, args=(str(tmp_path), writer, 60, theirs))
-        worker.start()
-        theirs.close()
-        pipes.append(mine)
-        workers.append(worker)
-    won = [pipe.recv() for pipe in pipes]
-    for worker in workers:
-        worker.join(30)
+    won = told_by_all(PROCESSES, [(race, (str(tmp_path), writer, 60)) for writer in range(4)])
     assert sorted(number for numbers in won for number in numbers) == list(range(60))
     for writer, numbers in enumerate(won):
         for number in numbers:

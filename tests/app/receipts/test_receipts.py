@@ -25,6 +25,13 @@ from tests.notebook.projects import BTC, ETH, minute, opened, restate
 from tests.notebook.studies import seamless
 
 
+def read_from_a_folder(project: Path) -> None:
+    """The pins of the project have a store of their own from here on."""
+    shutil.move(project / ".seamless" / "artifacts", project / "data")
+    lock = project / "seamless.lock"
+    lock.write_text(lock.read_text().replace("rows = 2880\n", 'rows = 2880\nstore = "data"\n'))
+
+
 def test_a_receipt_says_what_results_depended_on(project: Path) -> None:
     with opened(project) as lab:
         worked(lab)
@@ -220,9 +227,7 @@ def test_files_that_are_missing_cannot_verify_and_prove_nothing_wrong(project: P
 
 
 def test_the_folder_of_a_pin_that_is_gone_is_named_with_what_brings_it_back(project: Path) -> None:
-    shutil.move(project / ".seamless" / "artifacts", project / "data")
-    lock = project / "seamless.lock"
-    lock.write_text(lock.read_text().replace("rows = 2880\n", 'rows = 2880\nstore = "data"\n'))
+    read_from_a_folder(project)
     with opened(project) as lab:
         lab.backtest(crossover(5, 20), pins=["pin:btc", "pin:eth"])
         path = written(lab, project / "r.json")
@@ -307,9 +312,7 @@ def test_other_software_is_a_note_as_long_as_the_digests_agree(project: Path) ->
 
 
 def test_a_pin_read_from_a_folder_of_the_project_is_found_there(project: Path) -> None:
-    shutil.move(project / ".seamless" / "artifacts", project / "data")
-    lock = project / "seamless.lock"
-    lock.write_text(lock.read_text().replace("rows = 2880\n", 'rows = 2880\nstore = "data"\n'))
+    read_from_a_folder(project)
     with opened(project) as lab:
         lab.backtest(crossover(5, 20), pins=["pin:btc", "pin:eth"])
         assert {each.store for each in lab.receipt().inputs} == {"project"}
@@ -319,12 +322,11 @@ def test_a_pin_read_from_a_folder_of_the_project_is_found_there(project: Path) -
 
 
 def test_a_folder_of_a_pin_that_is_gone_hides_no_other_store(project: Path) -> None:
-    shutil.move(project / ".seamless" / "artifacts", project / "data")
-    lock = project / "seamless.lock"
-    lock.write_text(lock.read_text().replace("rows = 2880\n", 'rows = 2880\nstore = "data"\n'))
+    read_from_a_folder(project)
     with opened(project) as lab:
         lab.backtest(crossover(5, 20), pins=["pin:eth"])
         written(lab, project / "r.json")
+    lock = project / "seamless.lock"
     lock.write_text(lock.read_text().replace('store = "data"', 'store = "gone"', 1))
     with opened(project) as lab:
         assert lab.verify_receipt(project / "r.json").exit_code == 0
@@ -432,9 +434,7 @@ def test_a_receipt_of_pinned_reads_is_not_made_without_the_lockfile_that_says_wh
 
 
 def test_a_missing_file_is_told_of_the_store_that_has_the_version(project: Path) -> None:
-    shutil.move(project / ".seamless" / "artifacts", project / "data")
-    lock = project / "seamless.lock"
-    lock.write_text(lock.read_text().replace("rows = 2880\n", 'rows = 2880\nstore = "data"\n'))
+    read_from_a_folder(project)
     with opened(project) as lab:
         lab.fetch("pin:btc")
         path = written(lab, project / "r.json")
