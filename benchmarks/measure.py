@@ -125,7 +125,10 @@ def local(label: str, work: Callable[[], object], before: Callable[[], object] |
 
 
 def race(contenders: Iterable[Contender], rounds: int) -> list[Measure]:
-    """Run all contenders in turn, round after round; one that fails is out, with its reason."""
+    """Run all contenders in turn, round after round; one that fails is out, with its reason.
+
+    Every other round runs backwards: nobody is always the first to run, on caches that another's work has filled.
+    """
     listed = list(contenders)
     gc.collect()
     gc.freeze()  # what is there already is no garbage: the collections before each round stay short
@@ -140,7 +143,7 @@ def _race(listed: list[Contender], rounds: int) -> list[Measure]:
     errors: dict[int, str] = {}
     spent_s = dict.fromkeys(samples, 0.0)
     for turn in range(rounds):
-        for place, contender in enumerate(listed):
+        for place, contender in list(enumerate(listed))[:: -1 if turn % 2 else 1]:
             if place in errors or turn >= (contender.rounds or rounds) or (turn >= 2 and spent_s[place] > PATIENCE_S):
                 continue
             begun = time.perf_counter()

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import time
+from itertools import count
 from pathlib import Path
 
 import polars as pl
@@ -91,10 +92,11 @@ def publish_day(bench: Bench) -> Row:
         digest = hashlib.sha256(data.to_arrow().to_batches()[0].serialize()).hexdigest()
         _synced(plain / f"{number}.json", json.dumps({"seq": number, "digest": digest}).encode())
 
-    empty = FolderObjects(bench.new("empty"))
+    empty, numbers = FolderObjects(bench.new("empty")), count()
 
     def create() -> None:
-        *before, commit = [(path, bytes(size)) for path, size in counting.created]
+        number = next(numbers)  # the same sizes again when rounds run backwards: paths of their own
+        *before, commit = [(f"{path}.{number}", bytes(size)) for path, size in counting.created]
         list(bench.executor.map(lambda item: empty.create(*item), before))
         empty.create(*commit)
 
