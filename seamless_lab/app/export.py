@@ -46,17 +46,23 @@ def file_writer(target: str | Path, forms: Forms[T], *, force: bool, noun: str) 
     Raises
     ------
     RequestError
-        For a folder or a pipe, a suffix that has no form, or a place below a folder that does not exist; when called,
-        for a file with other content unless `force`.
+        For a folder or a pipe, a suffix that has no form, a name that the system refuses, or a place below a folder
+        that does not exist; when called, for a file with other content unless `force`.
     """
     path, suffixes = Path(target), tuple(forms)
-    if path.is_dir() or str(target).endswith(("/", os.sep)):
+    try:
+        is_folder, is_other = path.is_dir(), path.exists() and not path.is_file()
+    except OSError as error:  # too long a name, or a folder that may not be entered
+        raise RequestError(
+            f"--out {path}: {error.strerror}.", hint="Choose another name or folder.", path=str(path)
+        ) from error
+    if is_folder or str(target).endswith(("/", os.sep)):
         raise RequestError(
             f"--out {target} is a folder, and {noun} go into a file.",
             hint=f"Write {path / f'{noun}{suffixes[0]}'}.",
             path=str(target),
         )
-    if path.exists() and not path.is_file():  # a pipe has no end to read up to, and a rename would replace it
+    if is_other:  # a pipe has no end to read up to, and a rename would replace it
         raise RequestError(
             f"--out {target} is no regular file, and {noun} go into one.",
             hint="Choose another name.",
