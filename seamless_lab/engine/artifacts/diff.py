@@ -79,9 +79,7 @@ def diff(old: Side, new: Side, window: TimeRange | None = None) -> Difference:
     header = _one_header(old.version.header, new.version.header)
     if window is not None:
         window = header.grid.snap_outward(window)
-    before, after = _differing_packs(old.version, new.version, window)
-    was, now = _leaves(old, before, window), _leaves(new, after, window)
-    changed = {cell for cell in was.keys() | now.keys() if _digest(was, cell) != _digest(now, cell)}
+    was, now, changed = _differing_leaves(old, new, window)
     found = compare(*_state(old, was, changed, window), *_state(new, now, changed, window))
     return Difference(old.version, new.version, window, found, len(changed))
 
@@ -102,13 +100,11 @@ def count_changes(old: Side | None, new: Side, window: TimeRange) -> Counts:
 
     Leaves that only one version has, and that lie in the window, are counted without being opened.
     """
-    step_s, earlier = new.version.header.grid.step_s, old or new
-    before, after = _differing_packs(None if old is None else old.version, new.version, window)
-    was, now = _leaves(earlier, before, window), _leaves(new, after, window)
-    changed = {cell for cell in was.keys() | now.keys() if _digest(was, cell) != _digest(now, cell)}
+    step_s = new.version.header.grid.step_s
+    was, now, changed = _differing_leaves(old, new, window)
     gone, come = _alone(was, now, window), _alone(now, was, window)
     rest = changed - gone.keys() - come.keys()
-    found = compare(*_state(earlier, was, rest, window), *_state(new, now, rest, window))
+    found = compare(*_state(old or new, was, rest, window), *_state(new, now, rest, window))
     return Counts(
         added=len(found.added) + sum(leaf.rows for leaf in come.values()),
         restated=found.restated.height,
@@ -150,24 +146,21 @@ def _kind(header: Header) -> str:
     return f"bars every {grid.step_s} s from {grid.anchor_s} s, conformance {header.conformance}"
 
 
-def _differing_packs(
-    old: Version | None, new: Version, window: TimeRange | None
-) -> tuple[dict[int, PackRef], dict[int, PackRef]]:
-    """The packs of each version that touch the window and that the other one does not have."""
-    before = {} if old is None else {ref.cell: ref for ref in refs_in(old.tree, window)}
-    after = {ref.cell: ref for ref in refs_in(new.tree, window)}
+def _differing_leaves(
+    old: Side | None, new: Side, window: TimeRange | None
+) -> tuple[dict[int, Leaf], dict[int, Leaf], set[int]]:
+    """The leaves of each version in packs that the other one does not have, and the cells of those that differ."""
+    before = {} if old is None else {ref.cell: ref for ref in refs_in(old.version.tree, window)}
+    after = {ref.cell: ref for ref in refs_in(new.version.tree, window)}
     same = {cell for cell in before.keys() & after.keys() if before[cell].digest == after[cell].digest}
-    return (
-        {cell: ref for cell, ref in before.items() if cell not in same},
-        {cell: ref for cell, ref in after.items() if cell not in same},
-    )
+    was = _leaves(old or new, [ref for cell, ref in before.items() if cell not in same], window)
+    now = _leaves(new, [ref for cell, ref in after.items() if cell not in same], window)
+    return was, now, {cell for cell in was.keys() | now.keys() if _digest(was, cell) != _digest(now, cell)}
 
 
-def _leaves(side: Side, packs: dict[int, PackRef], window: TimeRange | None) -> dict[int, Leaf]:
+def _leaves(side: Side, packs: list[PackRef], window: TimeRange | None) -> dict[int, Leaf]:
     header, load = side.version.header, side.loader.pack
-    return {
-        leaf.cell: leaf for ref in packs.values() for leaf in leaves_in(header, load(header, ref.digest).leaves, window)
-    }
+    return {leaf.cell: leaf for ref in packs for leaf in leaves_in(header, load(header, ref.digest).leaves, window)}
 
 
 def _digest(leaves: dict[int, Leaf], cell: int) -> str:
