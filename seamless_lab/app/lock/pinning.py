@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePath
 
 from seamless_lab.app.door import Door
@@ -14,8 +13,8 @@ from seamless_lab.app.lock.lockfile import Lockfile, Pin
 from seamless_lab.app.lock.pin_results import Pinned, Unpinned
 from seamless_lab.app.lock.pins import Pins
 from seamless_lab.app.sealed_reads import SealedTarget, resolve_sealed
+from seamless_lab.app.software import versions
 from seamless_lab.app.wiring import Wiring
-from seamless_lab.core.digest import CONFORMANCE_VERSION
 from seamless_lab.core.numbers import seen
 from seamless_lab.core.policy import Domain
 from seamless_lab.core.ranges import Ranges
@@ -23,7 +22,7 @@ from seamless_lab.core.reference import named_pin, parse_pin_name
 from seamless_lab.core.time import TimeLike, format_time
 from seamless_lab.errors import GapsRefused, NotFound, NotSealed, RequestError
 
-_ENGINES = (("duckdb", "duckdb"), ("polars", "polars"), ("seamless_lab", "seamless-lab"))
+_ENGINES = ("conformance", "duckdb", "polars", "seamless_lab")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +105,7 @@ def unpin(pins: Pins, name: str) -> Unpinned:
 
 def engines() -> dict[str, str]:
     """The versions of what gives bars their digests and results their digits, as far as it is installed."""
-    found = {"conformance": CONFORMANCE_VERSION}
-    for name, package in _ENGINES:
-        try:
-            found[name] = version(package)
-        except PackageNotFoundError:  # DuckDB is an extra
-            continue
-    return found
+    return {name: version for name, version in versions().items() if name in _ENGINES}
 
 
 def pin_of(name: str, target: SealedTarget, store: str) -> Pin:
