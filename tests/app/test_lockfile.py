@@ -181,7 +181,7 @@ fingerprint = "sha256:{"cd" * 32}"
         ("ohlcv:binance:BTC/USDT:1m", "ohlcv:binance:BTC", r"line 7: pin btc: 'ohlcv:binance:BTC' is no node"),
         ("ohlcv:binance:BTC/USDT:1m", "trades:binance:BTC/USDT", r"line 7: pin btc: .* names trades"),
         ("[pin.btc]", "[pin.BTC]", r"line 6: pin BTC: 'BTC' is no name of a pin"),
-        ("rows = 44640", 'rows = 44640\nstore = "/bars"', r"line 15: pin btc: store is '/bars', not a folder relative"),
+        ("rows = 44640", 'rows = 44640\nstore = "/"', r"line 15: pin btc: store is '/', not a folder relative"),
         ("rows = 44640", 'rows = 44640\nstore = "s3://b/x"', r"store is 's3://b/x', not a folder relative"),
         ("rows = 44640", "rows = 44640\nstore = 5", r"line 15: pin btc: store is 5, not a text"),
         ('polars = "2.1.0"', "polars = 2", r"line 4: engine polars is 2, not a text"),
