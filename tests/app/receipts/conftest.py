@@ -13,7 +13,6 @@ from tests.notebook.studies import seamless
 
 @pytest.fixture(scope="module")
 def pinned(tmp_path_factory) -> Path:
-    """A project with two pins, and the receipt of a backtest on them."""
     project = new_project(tmp_path_factory.mktemp("receipts") / "project")
     for name, node in (("btc", BTC), ("eth", ETH)):
         window = ("--start", "2024-01-01", "--end", "2024-01-03")

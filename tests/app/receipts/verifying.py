@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 from seamless_lab import crossover
 from seamless_lab.app.lab import Lab
-from tests.notebook.projects import BTC
+from tests.notebook.projects import BTC, opened
 
 
 def worked(lab: Lab) -> None:
@@ -19,6 +20,19 @@ def worked(lab: Lab) -> None:
 def written(lab: Lab, path: Path) -> Path:
     path.write_text(json.dumps(lab.receipt().to_json(path.parent)))
     return path
+
+
+def receipt_of_work(project: Path) -> Path:
+    with opened(project) as lab:
+        worked(lab)
+        return written(lab, project / "r.json")
+
+
+def read_from_a_folder(project: Path) -> None:
+    """The pins of the project have a store of their own from here on."""
+    shutil.move(project / ".seamless" / "artifacts", project / "data")
+    lock = project / "seamless.lock"
+    lock.write_text(lock.read_text().replace("rows = 2880\n", 'rows = 2880\nstore = "data"\n'))
 
 
 def states(found) -> dict[str, list[str]]:
