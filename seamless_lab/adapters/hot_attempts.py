@@ -12,18 +12,8 @@ import polars as pl
 from seamless_lab.core.asks import ASKED, FAILED, UNPRICED, Asks, last_words
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import LATEST_S, TimeRange
-from seamless_lab.engine.ports import Attempt
+from seamless_lab.engine.ports import ATTEMPTS, Attempt
 
-SCHEMA: dict[str, pl.DataType] = {
-    "start": pl.Int64(),
-    "end": pl.Int64(),
-    "asked_at_ms": pl.Int64(),
-    "outcome": pl.String(),
-    "error": pl.String(),
-    "source": pl.String(),
-    "rows": pl.Int64(),
-    "requests": pl.Int64(),
-}
 _INSERT = (
     "INSERT INTO attempt"
     " (node, start, end, asked_at_ms, outcome, source, rows, requests, error, observed_at_ms, unpriced)"
@@ -108,7 +98,7 @@ def compact_attempts(connection: apsw.Connection, node: str, *, keep: int) -> No
 
 def _columns(rows: list[_Row]) -> Attempts:
     columns = list(zip(*rows, strict=True)) or [()] * 10
-    frame = pl.DataFrame({name: list(columns[place]) for place, name in enumerate(SCHEMA)}, schema=SCHEMA)
+    frame = pl.DataFrame({name: list(columns[place]) for place, name in enumerate(ATTEMPTS)}, schema=ATTEMPTS)
     starts, ends, asked_at = (frame[name].to_numpy() for name in ("start", "end", "asked_at_ms"))
     kinds = np.array([FAILED if outcome in _FAILURES else ASKED for outcome in columns[3]], dtype=np.int64)
     origin = np.arange(len(rows), dtype=np.int64)

@@ -15,22 +15,11 @@ from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.version import Version
 from seamless_lab.engine.backfill import FillOutcome
 from seamless_lab.engine.events import Emit, Event, Field
-from seamless_lab.engine.ports import Clock, FetchLog, FetchRecord, WorldLedger
+from seamless_lab.engine.ports import ATTEMPTS, Clock, FetchLog, FetchRecord, WorldLedger
 from seamless_lab.engine.request import Answer, FetchRequest, Provenance
 from seamless_lab.errors import AsOfRegressed, SeamlessError, SeamlessSLAExceeded
 
-NO_EVIDENCE = pl.DataFrame(
-    schema={
-        "start": pl.Int64,
-        "end": pl.Int64,
-        "asked_at_ms": pl.Int64,
-        "outcome": pl.String,
-        "error": pl.String,
-        "source": pl.String,
-        "rows": pl.Int64,
-        "requests": pl.Int64,
-    }
-)
+NO_EVIDENCE = pl.DataFrame(schema=ATTEMPTS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

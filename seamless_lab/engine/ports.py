@@ -256,13 +256,24 @@ class HotWrite:
     lease: Claimed | None = None
 
 
+ATTEMPTS: dict[str, pl.DataType] = {
+    "start": pl.Int64(),
+    "end": pl.Int64(),
+    "asked_at_ms": pl.Int64(),
+    "outcome": pl.String(),
+    "error": pl.String(),
+    "source": pl.String(),
+    "rows": pl.Int64(),
+    "requests": pl.Int64(),
+}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class HotState:
     """What the hot store knows about a window.
 
-    `attempts` has the columns `start, end, asked_at_ms` (Int64), `outcome, error, source` (String), `rows, requests`
-    (Int64), oldest first; `failed` the slots whose latest attempt failed or whose row had no price; `before_listing`
-    the quiet slots that precede a listing.
+    `attempts` has the columns `ATTEMPTS`, oldest first; `failed` the slots whose latest attempt failed or whose row had
+    no price; `before_listing` the quiet slots that precede a listing.
     """
 
     bars: Bars
