@@ -2,79 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
-import pytest
 
 from seamless_lab.adapters.clock_system import ManualClock
-from seamless_lab.app.lab import Lab
 from seamless_lab.core.coverage import Cause
-from seamless_lab.core.digest import Header
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange
-from seamless_lab.core.version import Version
-from seamless_lab.engine.artifacts import Published
+from tests.engine.one_day import BEGIN, DAY, FIRST, NODE, Home, dearer
 from tests.engine.sources import Heard, ScriptedSource, scripted_lab
 
-NODE, DAY = "ohlcv:binance:BTC/USDT:1m", 86_400
-BEGIN = 1_733_011_200  # 2024-12-01
-FIRST, SECOND, THIRD = (TimeRange(BEGIN + n * DAY, BEGIN + (n + 1) * DAY) for n in range(3))
-
-
-def dearer(frame: pl.DataFrame, by: float) -> pl.DataFrame:
-    return frame.with_columns(close=pl.col("close") + by, high=pl.col("high") + by)
-
-
-@dataclass
-class Home:
-    """A lab with a sealed first of December, one clock and one source."""
-
-    lab: Lab
-    clock: ManualClock
-    source: ScriptedSource
-    header: Header = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.header = self.lab.door.series(NODE)
-
-    def closes(self, window: TimeRange) -> pl.Series:
-        return self.lab.fetch(NODE, window.start, window.end).frame["close"]
-
-    def restate(self, window: TimeRange, by: float) -> None:
-        """The source now says something else, and is asked again."""
-        self.clock.advance(60)
-        self.source.spoil = lambda frame: dearer(frame, by)
-        self.lab.backfill(NODE, window.start, window.end, refresh=True)
-        self.source.spoil = lambda frame: frame
-        self.clock.advance(60)
-
-    def ask_without_sealing(self, window: TimeRange, by: float) -> None:
-        """As a process does that dies before it publishes."""
-        self.clock.advance(60)
-        self.source.spoil = lambda frame: dearer(frame, by)
-        fill, slots = self.lab.wiring.backfiller.fill, Ranges.single(window)
-        self.lab._portal.call(lambda: fill(self.header, slots, sealed=Ranges.empty(), refresh=True))
-        self.source.spoil = lambda frame: frame
-        self.clock.advance(60)
-
-    def version(self, seq: int | None = None) -> Version:
-        return self.lab.wiring.sealed.resolve(self.header.node, seq=seq)
-
-    def roll_back(self, seq: int) -> Published:
-        target = self.version(seq)
-        return self.lab._portal.call(lambda: self.lab.wiring.publisher.rollback(target))
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[Home]:
-    clock = ManualClock((BEGIN + 40 * DAY) * 1000)
-    source = ScriptedSource(clock)
-    with scripted_lab(tmp_path, clock, source) as lab:
-        lab.fetch(NODE, FIRST.start, FIRST.end)
-        yield Home(lab, clock, source)
+SECOND, THIRD = (TimeRange(BEGIN + n * DAY, BEGIN + (n + 1) * DAY) for n in (1, 2))
 
 
 def test_a_rolled_back_restatement_stays_rolled_back_when_fetched_and_published(home: Home) -> None:
