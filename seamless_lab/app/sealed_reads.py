@@ -45,19 +45,13 @@ class SealedBars:
     """Bars of one sealed version in a window, and nothing outside it.
 
     `answered`: the slots of the window for which the version has an answer; `content`: the digest of exactly these bars
-    and answers. The rest as in `SealedTarget`.
+    and answers.
     """
 
-    written: str
-    ref: str
-    node: NodeId
-    window: TimeRange
-    version: Version
+    target: SealedTarget
     bars: Bars
     answered: Ranges
     content: str
-    pin: str
-    store: SealedStore
 
 
 def resolve_sealed(
@@ -148,18 +142,7 @@ def read_target(wiring: Wiring, target: SealedTarget) -> SealedBars:
             domain=target.domain,
         )
     )
-    return SealedBars(
-        written=target.written,
-        ref=target.ref,
-        node=target.node,
-        window=target.window,
-        version=target.version,
-        bars=sealed.bars,
-        answered=sealed.answered,
-        content=sealed.content,
-        pin=target.pin,
-        store=target.store,
-    )
+    return SealedBars(target, sealed.bars, sealed.answered, sealed.content)
 
 
 def _admitted(wiring: Wiring, door: Door, asked: Asked, domain: Domain) -> Version:

@@ -74,9 +74,9 @@ def read(lab: Lab, ref: str, *window: str, **options):
 def test_a_pin_is_read_in_its_window(lab) -> None:
     made = pin(lab, "btc", start="2024-06-01T06:30Z", end="2024-06-02T03:00Z")
     found = read(lab, "pin:btc")
-    assert (found.window, found.content, len(found.bars)) == (made.window, made.content, made.rows)
-    assert found.pin == "btc"
-    assert found.ref == f"{NODE}@sha256:{made.fingerprint[:16]}"
+    assert (found.target.window, found.content, len(found.bars)) == (made.window, made.content, made.rows)
+    assert found.target.pin == "btc"
+    assert found.target.ref == f"{NODE}@sha256:{made.fingerprint[:16]}"
     assert found.answered.bounds == made.window
     assert read(lab, f"{NODE}@lock").content == made.content
 
@@ -95,7 +95,7 @@ def test_a_part_of_a_pin_is_read_and_nothing_outside(lab) -> None:
 
 def test_a_version_is_read_whole_or_inside_what_it_holds(lab) -> None:
     ref = lab.manifest(f"{NODE}@seq:1").ref
-    assert read(lab, ref).window == window("2024-06-01")
+    assert read(lab, ref).target.window == window("2024-06-01")
     with pytest.raises(NotSealed, match=r"holds .*2024-06-01.* was asked for"):
         read(lab, ref, "2024-06-02")
 
@@ -106,7 +106,7 @@ def test_sealed_domains_refuse_what_moves_and_show_what_to_paste(lab, ref, domai
     with pytest.raises(NotSealed) as refused:
         read(lab, ref, domain=domain)
     pasted = refused.value.hint.rpartition(" ")[2]
-    assert read(lab, pasted, domain=domain).window == window("2024-06-01", "2024-06-03")
+    assert read(lab, pasted, domain=domain).target.window == window("2024-06-01", "2024-06-03")
 
 
 def test_a_pin_of_the_lockfile_is_the_first_thing_to_paste(lab) -> None:
@@ -118,7 +118,7 @@ def test_a_pin_of_the_lockfile_is_the_first_thing_to_paste(lab) -> None:
 
 
 def test_other_domains_read_the_newest_version_of_a_bare_node(lab) -> None:
-    assert read(lab, NODE, domain=Domain.DRYRUN).version.commit.seq == 2
+    assert read(lab, NODE, domain=Domain.DRYRUN).target.version.commit.seq == 2
 
 
 def test_resolving_reads_no_rows_and_records_nothing(lab) -> None:
@@ -176,7 +176,7 @@ def test_the_content_decides_where_histories_differ(lab, exchange, tmp_path) -> 
         other.fetch(NODE, "2024-06-05")
         found = read(other, "pin:btc")
         assert found.content == made.content
-        assert found.version.tree.fingerprint != made.fingerprint
+        assert found.target.version.tree.fingerprint != made.fingerprint
         assert other.fetch("pin:btc").content == made.content
 
 
@@ -231,9 +231,9 @@ def test_lock_names_nothing_for_a_node_with_two_pins(lab) -> None:
 
 def test_a_changed_lockfile_is_read_again(lab) -> None:
     pin(lab, "btc")
-    assert read(lab, "pin:btc").window == window("2024-06-01")
+    assert read(lab, "pin:btc").target.window == window("2024-06-01")
     pin(lab, "btc", start="2024-06-02")
-    assert read(lab, "pin:btc").window == window("2024-06-02")
+    assert read(lab, "pin:btc").target.window == window("2024-06-02")
     edit(lab.wiring.home.lockfile, lambda lock: Lockfile())
     with pytest.raises(InvalidReference, match="no other"):
         read(lab, "pin:btc")

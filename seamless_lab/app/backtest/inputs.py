@@ -44,8 +44,9 @@ class Input:
     @classmethod
     def of(cls, name: str, sealed: SealedBars) -> Input:
         """What was read."""
+        asked = sealed.target
         return cls(
-            name, sealed.written, sealed.ref, sealed.node, sealed.window, sealed.content, len(sealed.bars), sealed.pin
+            name, target.written, target.ref, target.node, target.window, sealed.content, len(sealed.bars), target.pin
         )
 
     def to_dict(self) -> Json:
@@ -115,9 +116,9 @@ def require_answered(name: str, sealed: SealedBars) -> None:
         first = TimeRange(*gaps.pairs()[0])
         stretches = "in one stretch" if len(gaps) == 1 else f"in {len(gaps):,} stretches, the first"
         raise GapsRefused(
-            f"{name}: {plural(gaps.seconds // step, 'slot')} of {sealed.ref} in {sealed.window} "
+            f"{name}: {plural(gaps.seconds // step, 'slot')} of {sealed.target.ref} in {sealed.target.window} "
             f"{'has' if gaps.seconds == step else 'have'} no answer, {stretches} {first}.",
-            hint=f"Fill and pin again: seamless backfill {sealed.node} --start {format_time(first.start)} "
+            hint=f"Fill and pin again: seamless backfill {sealed.target.node} --start {format_time(first.start)} "
             f"--end {format_time(first.end)} ; or accept it with allow_gaps=True.",
             symbol=name,
             slots=gaps.seconds // step,
@@ -126,7 +127,7 @@ def require_answered(name: str, sealed: SealedBars) -> None:
 
 def unanswered(sealed: SealedBars) -> Ranges:
     """The slots of the window for which the version has no answer."""
-    return Ranges.single(sealed.window) - sealed.answered
+    return Ranges.single(sealed.target.window) - sealed.answered
 
 
 def require_prices(name: str, sealed: SealedBars) -> None:
@@ -140,7 +141,7 @@ def require_prices(name: str, sealed: SealedBars) -> None:
     frame = sealed.bars.frame
     if frame.is_empty():
         raise DataError(
-            f"{name}: {sealed.ref} has no bar in {sealed.window}.",
+            f"{name}: {sealed.target.ref} has no bar in {sealed.target.window}.",
             hint="Leave it out, or choose a window in which it was traded.",
             symbol=name,
         )

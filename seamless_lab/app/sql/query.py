@@ -115,13 +115,13 @@ def _require_coarser(statement: Statement, relations: tuple[Relation, ...]) -> N
     found = {relation.name: relation for relation in relations}
     for name, step_s in statement.resampled:
         for _, sealed in found[name].members:
-            grid = sealed.version.header.grid
+            node, grid = sealed.target.node, sealed.target.version.header.grid
             anchor_s = MONDAY_S if step_s == WEEK else 0
             if step_s % grid.step_s or (grid.anchor_s - anchor_s) % grid.step_s:
                 raise SqlRefused(
-                    f"resample: bars of {sealed.node} make no steps of {step_s:,} seconds.",
-                    hint=f"Take a multiple of {sealed.node.timeframe}, or pin finer bars.",
-                    node=str(sealed.node),
+                    f"resample: bars of {node} make no steps of {step_s:,} seconds.",
+                    hint=f"Take a multiple of {node.timeframe}, or pin finer bars.",
+                    node=str(node),
                     step_s=step_s,
                 )
 

@@ -61,13 +61,13 @@ def inputs_of(relations: tuple[Relation, ...]) -> tuple[SqlInput, ...]:
         SqlInput(
             name=relation.name,
             symbol=label if relation.many else "",
-            written=sealed.written,
-            ref=sealed.ref,
-            node=str(sealed.node),
-            window=sealed.window,
+            written=sealed.target.written,
+            ref=sealed.target.ref,
+            node=str(sealed.target.node),
+            window=sealed.target.window,
             content=sealed.content,
             rows=len(sealed.bars),
-            pin=sealed.pin,
+            pin=sealed.target.pin,
         )
         for relation in relations
         for label, sealed in relation.members
