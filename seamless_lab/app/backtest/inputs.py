@@ -44,7 +44,7 @@ class Input:
     @classmethod
     def of(cls, name: str, sealed: SealedBars) -> Input:
         """What was read."""
-        asked = sealed.target
+        target = sealed.target
         return cls(
             name, target.written, target.ref, target.node, target.window, sealed.content, len(sealed.bars), target.pin
         )
