@@ -13,7 +13,8 @@ from seamless_lab.core.policy import Domain
 from seamless_lab.core.time import TimeRange
 
 if TYPE_CHECKING:  # a kernel keeps its journal before anything is read
-    from seamless_lab.engine.request import Answer
+    from seamless_lab.core.bars import Bars
+    from seamless_lab.engine.request import Provenance
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +53,23 @@ class ReadRecord:
     domain: Domain
 
 
-def read_by(written: str, pin: str, answer: Answer) -> ReadRecord:
-    """The read that a fetch made of a version."""
-    request, provenance = answer.request, answer.provenance
-    node = request.header.node
+def read_of(
+    written: str, pin: str, domain: Domain, window: TimeRange, bars: Bars, provenance: Provenance
+) -> ReadRecord:
+    """The read that the running cell makes of a version."""
     return ReadRecord(
         cell=CURRENT_CELL.get(),
         written=written,
-        ref=f"{node}@sha256:{provenance.fingerprint[:16]}",
-        node=node,
-        window=request.window,
+        ref=f"{bars.node}@sha256:{provenance.fingerprint[:16]}",
+        node=bars.node,
+        window=window,
         content=provenance.content,
         fingerprint=provenance.fingerprint,
         seq=provenance.seq,
         as_of_ms=provenance.as_of_ms,
-        rows=len(answer.bars),
+        rows=len(bars),
         pin=pin,
-        domain=request.context.domain,
+        domain=domain,
     )
 
 

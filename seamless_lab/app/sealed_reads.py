@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from seamless_lab.app.door import Asked, Door, needs_start
-from seamless_lab.app.reads import CURRENT_CELL, ReadRecord
+from seamless_lab.app.reads import read_of
 from seamless_lab.app.restoring import restoring
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.bars import Bars
@@ -17,6 +17,7 @@ from seamless_lab.core.reference import Latest
 from seamless_lab.core.time import TimeLike, TimeRange, format_time
 from seamless_lab.core.version import Version
 from seamless_lab.engine.artifacts import SealedStore
+from seamless_lab.engine.request import Provenance
 from seamless_lab.errors import DataError, NotSealed
 
 
@@ -126,22 +127,8 @@ def read_target(wiring: Wiring, target: SealedTarget) -> SealedBars:
             found=sealed.content,
         )
     commit = target.version.commit
-    wiring.reads.add(
-        ReadRecord(
-            cell=CURRENT_CELL.get(),
-            written=target.written,
-            ref=target.ref,
-            node=target.node,
-            window=target.window,
-            content=sealed.content,
-            fingerprint=commit.fingerprint,
-            seq=commit.seq,
-            as_of_ms=commit.as_of_ms,
-            rows=len(sealed.bars),
-            pin=target.pin,
-            domain=target.domain,
-        )
-    )
+    provenance = Provenance(sealed.content, commit.fingerprint, commit.seq, commit.as_of_ms)
+    wiring.reads.add(read_of(target.written, target.pin, target.domain, target.window, sealed.bars, provenance))
     return SealedBars(target, sealed.bars, sealed.answered, sealed.content)
 
 

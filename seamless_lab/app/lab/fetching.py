@@ -9,7 +9,7 @@ import polars as pl
 
 from seamless_lab.app.door import AskedFetch, FetchOptions
 from seamless_lab.app.lab.opened import Opened
-from seamless_lab.app.reads import read_by
+from seamless_lab.app.reads import read_of
 from seamless_lab.app.restoring import restoring
 from seamless_lab.app.results import (
     FetchResult,
@@ -130,8 +130,11 @@ class Fetching(Opened):
     def _recorded(self, ask: AskedFetch, answer: Answer) -> FetchResult:
         """The result, entered in the journal when it comes from a version."""
         if answer.provenance.fingerprint:
-            pin = ask.asked.pin
-            self.wiring.reads.add(read_by(ask.asked.written, "" if pin is None else pin.name, answer))
+            asked, request = ask.asked, answer.request
+            pin = "" if asked.pin is None else asked.pin.name
+            self.wiring.reads.add(
+                read_of(asked.written, pin, request.context.domain, request.window, answer.bars, answer.provenance)
+            )
         return FetchResult(answer)
 
     def _follow(self, node: str, start: TimeLike, limit: int | None) -> AsyncGenerator[Bars, None]:
