@@ -1,4 +1,4 @@
-"""Checking and moving what is pinned: any change is found and named, and nothing moves by itself."""
+"""Checking what is pinned: any change is found and named."""
 
 from __future__ import annotations
 
@@ -7,19 +7,13 @@ import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import chdir
 from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from scripts.make_datasets import SPRING
-from scripts.make_datasets import exchange as market
-from scripts.make_datasets import lab as dataset_lab
 from seamless_lab.adapters.segments_parquet import ParquetSegments
-from seamless_lab.app.cached_files import wrong_files
 from seamless_lab.app.home import FOLDER
 from seamless_lab.app.lab import Lab
 from seamless_lab.app.lock.disk import edit, load
@@ -29,66 +23,8 @@ from seamless_lab.core.bars import COLUMNS
 from seamless_lab.core.identity import parse_node
 from seamless_lab.core.time import TimeRange, parse_window
 from seamless_lab.errors import ConfigError, Corrupted, InvalidReference
-from seamless_lab.sandbox import SandboxConfig, SandboxExchange
-from tests.app.rotting import rot
-from tests.labs import NOW_MS, open_lab
+from tests.app.lock.pinned import HOUR, HOURLY, MINUTES, data_files, move_one_tick, rewrite
 from tests.sealed_market import START, seal, walk
-
-HOURLY, MINUTES = "ohlcv:binance:BTC/USDT:1h", "ohlcv:binance:ETH/USDT:1m"
-HOUR = 3_600
-ROOT = Path(__file__).resolve().parent.parent.parent
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose lockfile pins fourteen months of hours and five days of minutes."""
-    root = tmp_path_factory.mktemp("original") / "project"
-    home = root / FOLDER
-    home.mkdir(parents=True)
-    seal(home, "BTC/USDT", walk(426 * 24, HOUR, 1))
-    seal(home, "ETH/USDT", walk(5 * 1_440, 60, 2, start=START + 28 * 86_400), timeframe="1m")
-    with chdir(root), Lab() as lab:
-        lab.pin("btc", HOURLY)
-        lab.pin("eth", MINUTES)
-    return root
-
-
-@pytest.fixture
-def project(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    root = tmp_path / "project"
-    shutil.copytree(original, root)
-    monkeypatch.chdir(root)
-    return root
-
-
-@pytest.fixture
-def lab(project: Path):
-    with Lab() as opened:
-        yield opened
-
-
-def data_files(project: Path) -> list[Path]:
-    return sorted(project.rglob("*.parquet"))
-
-
-def rewrite(path: Path, data: bytes) -> None:
-    path.chmod(0o644)
-    path.write_bytes(data)
-
-
-def move_one_tick(path: Path, row: int, column: str) -> pl.DataFrame:
-    """Change one value in a file, its checksum included, as someone would who knows the format."""
-    codec = ParquetSegments()
-    frame = codec.decode(path.read_bytes(), path=path.name)
-    by = 1 if column == "ts" else 0.01
-    moved = frame.with_columns(
-        pl.when(pl.int_range(pl.len()) == row).then(pl.col(column) + by).otherwise(pl.col(column)).alias(column)
-    )
-    rewrite(path, codec.encode(moved))
-    return frame.slice(row, 1)
-
-
-# -- verified -------------------------------------------------------------------------------------------------------
 
 
 def test_what_is_as_it_was_pinned_is_verified(lab) -> None:
@@ -162,9 +98,6 @@ def test_any_process_with_a_cold_cache_verifies_the_same(project, tmp_path, surr
         cwd=project, env={**os.environ, **places, **surroundings}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, '"state": "verified"' in done.stdout.replace('":"', '": "')) == (0, True), done.stderr
-
-
-# -- differs --------------------------------------------------------------------------------------------------------
 
 
 def test_one_tick_anywhere_is_found_and_named(lab, project, original) -> None:
@@ -305,135 +238,6 @@ def test_a_swept_version_cannot_be_verified(lab, project) -> None:
     assert f"its newest is sha256:{pin.fingerprint[:16]}" in report.pins[0].findings[0].said
 
 
-# -- update ---------------------------------------------------------------------------------------------------------
-
-
-def restated(home: Path, slots: range) -> None:
-    """Seal BTC again with another close in some slots."""
-    frame = walk(426 * 24, HOUR, 1)
-    moved = pl.when(pl.int_range(pl.len()).is_in(list(slots))).then(pl.col("close") + 0.01).otherwise(pl.col("close"))
-    seal(home, "BTC/USDT", frame.with_columns(close=moved), at_ms=1_718_000_000_000)
-
-
-def test_an_update_shows_what_would_change_and_writes_nothing(lab, project) -> None:
-    before = (project / "seamless.lock").read_text()
-    restated(project / FOLDER, range(100, 107))
-    shown = lab.update_lock()
-    assert [str(one.move) for one in shown.pins] == ["changes", "unchanged"]
-    assert (shown.pins[0].restated, shown.pins[0].added, shown.pins[0].removed) == (7, 0, 0)
-    assert (shown.exit_code, shown.written) == (0, False)
-    assert "seamless lock --update --yes" in shown.to_text()
-    assert (project / "seamless.lock").read_text() == before
-
-
-def test_an_update_with_yes_moves_what_changed_and_nothing_else(lab, project) -> None:
-    before = load(project / "seamless.lock").pins
-    restated(project / FOLDER, range(100, 107))
-    moved = lab.update_lock(write=True)
-    after = load(project / "seamless.lock").pins
-    assert moved.written
-    assert after["eth"] == before["eth"]
-    assert after["btc"] == moved.pins[0].now != before["btc"]
-    assert after["btc"].window == before["btc"].window
-    assert lab.check_lock().exit_code == 0
-    assert lab.update_lock(write=True).written is False
-
-
-def test_only_the_named_pins_move(lab, project) -> None:
-    before = (project / "seamless.lock").read_text()
-    restated(project / FOLDER, range(3, 5))
-    assert not lab.update_lock(["eth"], write=True).written
-    assert (project / "seamless.lock").read_text() == before
-    assert "seamless lock --update btc --yes" in lab.update_lock(["btc"]).to_text()
-
-
-def test_a_restatement_outside_a_pin_moves_nothing(lab, project) -> None:
-    lab.pin("week", HOURLY, "2024-01-01", "2024-01-08")
-    restated(project / FOLDER, range(1_000, 1_001))
-    assert [str(one.move) for one in lab.update_lock(["week"]).pins] == ["unchanged"]
-
-
-def test_a_pin_whose_series_is_gone_cannot_move(lab, project) -> None:
-    shutil.rmtree(next(project.glob("**/symbol=ETH*")))
-    shown = lab.update_lock()
-    assert shown.exit_code == 1
-    assert "no sealed version" in shown.pins[1].said
-
-
-# -- rebuild --------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def exchange():
-    with SandboxExchange(SandboxConfig(seed=12, now_ms=NOW_MS)) as running:
-        yield running
-
-
-@pytest.fixture
-def sandboxed(exchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    root = tmp_path / "project"
-    (root / FOLDER).mkdir(parents=True)
-    monkeypatch.chdir(root)
-    with open_lab(root / FOLDER, exchange.url) as lab:
-        for symbol, timeframe in (("BTC/USDT", "1m"), ("ETH/USDT", "1h")):
-            node = f"ohlcv:binance:{symbol}:{timeframe}"
-            lab.backfill(node, "2024-06-01", "2024-06-04")
-            lab.pin(symbol[:3].lower(), node, "2024-06-01T07:00Z", "2024-06-03T05:00Z")
-        yield lab
-
-
-def test_a_rebuild_from_the_exchange_has_the_same_content(sandboxed, tmp_path) -> None:
-    report = sandboxed.check_lock(rebuild=True)
-    assert (report.exit_code, report.rebuilt) == (0, True)
-    assert "fetched again from the exchanges" in report.to_text()
-
-
-def test_a_shipped_pin_can_be_rebuilt_from_the_exchange_it_came_from(tmp_path, monkeypatch) -> None:
-    shutil.copy(ROOT / "seamless.lock", tmp_path)
-    monkeypatch.chdir(tmp_path)
-    with market() as exchange, dataset_lab(tmp_path / "home", exchange, SPRING) as lab:
-        report = lab.check_lock(["btc", "sol"], rebuild=True)
-        assert (report.exit_code, lab.check_lock(["btc", "sol"]).exit_code) == (0, 3)
-
-
-def test_a_rebuild_needs_no_store_and_leaves_none(sandboxed, tmp_path, monkeypatch) -> None:
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(scratch))
-    shutil.rmtree(tmp_path / "project" / FOLDER / "artifacts")
-    assert sandboxed.check_lock().exit_code == 3
-    assert sandboxed.check_lock(rebuild=True).exit_code == 0
-    assert not list(scratch.iterdir())
-    assert not (tmp_path / "project" / FOLDER / "artifacts").exists()
-
-
-def test_a_rebuild_that_gives_other_bars_names_the_first_of_them(sandboxed, tmp_path) -> None:
-    home = tmp_path / "project" / FOLDER
-    with SandboxExchange(SandboxConfig(seed=13, now_ms=NOW_MS)) as other, open_lab(home, other.url) as lab:
-        report = lab.check_lock(["eth"], rebuild=True)
-    assert report.exit_code == 1
-    check = report.pins[0]
-    assert [finding.what for finding in check.findings] == ["content", "bars"]
-    assert "46 bars restated; the first at 2024-06-01T07:00Z" in check.findings[1].said
-    assert (check.changes[0].ts, check.changes[0].column) == (
-        parse_window("2024-06-01", None, now_s=0).start + 7 * HOUR,
-        "open",
-    )
-    assert check.changes[0].pinned != check.changes[0].now
-
-
-def test_an_exchange_that_does_not_answer_proves_nothing(sandboxed, tmp_path) -> None:
-    with SandboxExchange(SandboxConfig(seed=12, now_ms=NOW_MS)) as other:
-        url = other.url
-    with open_lab(tmp_path / "project" / FOLDER, url) as lab:
-        report = lab.check_lock(["eth"], rebuild=True)
-    assert report.exit_code == 3
-    assert "did not answer" in report.pins[0].findings[0].said
-
-
-# -- words ----------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     "start, end, said",
     [
@@ -447,72 +251,3 @@ def test_an_exchange_that_does_not_answer_proves_nothing(sandboxed, tmp_path) ->
 )
 def test_a_cell_of_the_calendar_is_named_as_people_do(start: str, end: str | None, said: str) -> None:
     assert slots_text(parse_window(start, end, now_s=0)) == said
-
-
-def test_a_cached_file_that_rotted_unseen_is_found_and_removed(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SEAMLESS_CACHE_DIR", str(tmp_path / "cache"))  # what rots here is read by no other test
-    query = "SELECT sum(close) AS s FROM btc"
-    with Lab() as lab:
-        right = lab.sql(query).frame["s"][0]
-    wrong = rot(tmp_path / "cache")
-    with Lab() as lab:
-        assert lab.sql(query).frame["s"][0] != right
-        checked = lab.check_lock()
-        assert checked.exit_code == 0  # the store holds what was pinned
-        said = [note for check in checked.pins for note in check.notes]
-        assert said == [wrong_files(wrong)]
-        assert lab.sql(query).frame["s"][0] == right
-        assert not any(check.notes for check in lab.check_lock().pins)
-
-
-@pytest.mark.parametrize("check", [Lab.check_lock, Lab.verify, lambda lab: lab.verify("pin:btc")])
-def test_a_fetch_after_a_check_gives_no_bars_that_were_kept_from_a_wrong_file(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, check: Callable[[Lab], object]
-) -> None:
-    monkeypatch.setenv("SEAMLESS_CACHE_DIR", str(tmp_path / "cache"))
-    with Lab() as lab:
-        right = lab.fetch("pin:btc").content
-        close = lab.fetch("pin:btc").frame["close"].sum()
-        assert rot(tmp_path / "cache")
-        assert lab.fetch("pin:btc").frame["close"].sum() != close, "kept in memory, which is the file's"
-        check(lab)
-        again = lab.fetch("pin:btc")
-        assert (again.content, again.frame["close"].sum()) == (right, close)
-
-
-@pytest.mark.parametrize("ref", ["pin:btc", HOURLY, f"{HOURLY}@seq:1", None])
-def test_verifying_finds_a_cached_file_that_rotted_too(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ref: str | None
-) -> None:
-    monkeypatch.setenv("SEAMLESS_CACHE_DIR", str(tmp_path / "cache"))
-    query = "SELECT sum(close) AS s FROM btc"
-    with Lab() as lab:
-        right = lab.sql(query).frame["s"][0]
-        wrong = rot(tmp_path / "cache")
-        assert lab.verify(ref).dropped == tuple(wrong), "maps of this process show what the disk has"
-        rot(tmp_path / "cache")
-    with Lab() as lab:
-        lab.sql(query)
-        rot(tmp_path / "cache")
-        report = lab.verify(ref)
-        assert report.exit_code == 0  # the store holds what was sealed, and the cache is no part of it
-        assert report.to_dict()["cached_files_removed"] == wrong
-        assert wrong_files(wrong) in " ".join(report.to_text().split())
-        assert lab.sql(query).frame["s"][0] == right
-        assert lab.verify(ref).dropped == ()
-
-
-def test_what_a_process_holds_of_a_cached_file_that_another_removed_is_found(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SEAMLESS_CACHE_DIR", str(tmp_path / "cache"))
-    query = "SELECT sum(close) AS s FROM btc"
-    with Lab() as lab, Lab() as other:
-        right = lab.sql(query).frame["s"][0]
-        wrong = rot(tmp_path / "cache")
-        assert lab.sql(query).frame["s"][0] != right, "mapped, and shared with the file"
-        assert other.verify("pin:btc").dropped == tuple(wrong)
-        assert lab.verify("pin:btc").dropped == tuple(wrong)
-        assert lab.sql(query).frame["s"][0] == right

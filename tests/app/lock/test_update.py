@@ -1,0 +1,65 @@
+"""Moving what is pinned: shown before, and nothing moves by itself."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import polars as pl
+
+from seamless_lab.app.home import FOLDER
+from seamless_lab.app.lock.disk import load
+from tests.app.lock.pinned import HOUR, HOURLY
+from tests.sealed_market import seal, walk
+
+
+def restated(home: Path, slots: range) -> None:
+    """Seal BTC again with another close in some slots."""
+    frame = walk(426 * 24, HOUR, 1)
+    moved = pl.when(pl.int_range(pl.len()).is_in(list(slots))).then(pl.col("close") + 0.01).otherwise(pl.col("close"))
+    seal(home, "BTC/USDT", frame.with_columns(close=moved), at_ms=1_718_000_000_000)
+
+
+def test_an_update_shows_what_would_change_and_writes_nothing(lab, project) -> None:
+    before = (project / "seamless.lock").read_text()
+    restated(project / FOLDER, range(100, 107))
+    shown = lab.update_lock()
+    assert [str(one.move) for one in shown.pins] == ["changes", "unchanged"]
+    assert (shown.pins[0].restated, shown.pins[0].added, shown.pins[0].removed) == (7, 0, 0)
+    assert (shown.exit_code, shown.written) == (0, False)
+    assert "seamless lock --update --yes" in shown.to_text()
+    assert (project / "seamless.lock").read_text() == before
+
+
+def test_an_update_with_yes_moves_what_changed_and_nothing_else(lab, project) -> None:
+    before = load(project / "seamless.lock").pins
+    restated(project / FOLDER, range(100, 107))
+    moved = lab.update_lock(write=True)
+    after = load(project / "seamless.lock").pins
+    assert moved.written
+    assert after["eth"] == before["eth"]
+    assert after["btc"] == moved.pins[0].now != before["btc"]
+    assert after["btc"].window == before["btc"].window
+    assert lab.check_lock().exit_code == 0
+    assert lab.update_lock(write=True).written is False
+
+
+def test_only_the_named_pins_move(lab, project) -> None:
+    before = (project / "seamless.lock").read_text()
+    restated(project / FOLDER, range(3, 5))
+    assert not lab.update_lock(["eth"], write=True).written
+    assert (project / "seamless.lock").read_text() == before
+    assert "seamless lock --update btc --yes" in lab.update_lock(["btc"]).to_text()
+
+
+def test_a_restatement_outside_a_pin_moves_nothing(lab, project) -> None:
+    lab.pin("week", HOURLY, "2024-01-01", "2024-01-08")
+    restated(project / FOLDER, range(1_000, 1_001))
+    assert [str(one.move) for one in lab.update_lock(["week"]).pins] == ["unchanged"]
+
+
+def test_a_pin_whose_series_is_gone_cannot_move(lab, project) -> None:
+    shutil.rmtree(next(project.glob("**/symbol=ETH*")))
+    shown = lab.update_lock()
+    assert shown.exit_code == 1
+    assert "no sealed version" in shown.pins[1].said
