@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from seamless_lab.core.identity import NodeId
 from seamless_lab.core.policy import Domain
@@ -73,16 +73,40 @@ def read_of(
     )
 
 
+Record = TypeVar("Record")
+
+
+class Journal(Generic[Record]):
+    """What one lab has done, in order; each is kept as often as it was made. Thread-safe."""
+
+    _listeners: ClassVar[list[Callable[[Any], None]]]  # of each kind of record its own
+
+    def __init__(self) -> None:
+        self._records: list[Record] = []
+        self._lock = Lock()
+
+    @classmethod
+    def listen(cls, heard: Callable[[Record], None]) -> Callable[[], None]:
+        """Hear of every record of every lab of this process; returns the function that ends it."""
+        cls._listeners.append(heard)
+        return lambda: cls._listeners.remove(heard)
+
+    def add(self, record: Record) -> None:
+        """Append one."""
+        with self._lock:
+            self._records.append(record)
+        for heard in self._listeners:
+            heard(record)
+
+    def records(self) -> Sequence[Record]:
+        """All so far, oldest first."""
+        with self._lock:
+            return tuple(self._records)
+
+
 MOST_UNHEARD = 100
 
-_listeners: list[Callable[[ReadRecord], None]] = []
 _unheard: dict[ReadRecord, None] = {}
-
-
-def listen(heard: Callable[[ReadRecord], None]) -> Callable[[], None]:
-    """Hear of every read of every lab of this process; returns the function that ends it."""
-    _listeners.append(heard)
-    return lambda: _listeners.remove(heard)
 
 
 def unheard() -> Sequence[ReadRecord]:
@@ -90,23 +114,14 @@ def unheard() -> Sequence[ReadRecord]:
     return tuple(_unheard)
 
 
-class ReadJournal:
-    """All sealed reads of one lab, in order; each is kept as often as it was made. Thread-safe."""
+class ReadJournal(Journal[ReadRecord]):
+    """All sealed reads of one lab."""
 
-    def __init__(self) -> None:
-        self._records: list[ReadRecord] = []
-        self._lock = Lock()
+    _listeners: ClassVar[list[Callable[[ReadRecord], None]]] = []
 
     def add(self, record: ReadRecord) -> None:
         """Append one."""
         with self._lock:
-            self._records.append(record)
-            if not _listeners and len(_unheard) < MOST_UNHEARD:
+            if not self._listeners and len(_unheard) < MOST_UNHEARD:
                 _unheard[record] = None
-        for heard in _listeners:
-            heard(record)
-
-    def records(self) -> Sequence[ReadRecord]:
-        """All so far, oldest first."""
-        with self._lock:
-            return tuple(self._records)
+        super().add(record)

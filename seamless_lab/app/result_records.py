@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
-from seamless_lab.app.reads import CURRENT_CELL, NO_CELL, Cell
+from seamless_lab.app.reads import CURRENT_CELL, NO_CELL, Cell, Journal
 from seamless_lab.core.time import TimeRange
 
 Recipe = Mapping[str, object]
@@ -44,34 +44,11 @@ class ResultRecord:
     cell: Cell = NO_CELL
 
 
-Heard = Callable[[ResultRecord], None]
+class ResultJournal(Journal[ResultRecord]):
+    """The results of one lab, each recorded as one of the cell that runs."""
 
-
-class ResultJournal:
-    """The results of one lab, in the order they were made. Thread-safe."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._records: list[ResultRecord] = []
+    _listeners: ClassVar[list[Callable[[ResultRecord], None]]] = []
 
     def add(self, record: ResultRecord) -> None:
-        """Record a result, as one of the cell that runs."""
-        record = replace(record, cell=CURRENT_CELL.get())
-        with self._lock:
-            self._records.append(record)
-        for heard in _listeners:
-            heard(record)
-
-    def records(self) -> tuple[ResultRecord, ...]:
-        """All of them, oldest first."""
-        with self._lock:
-            return tuple(self._records)
-
-
-_listeners: list[Heard] = []
-
-
-def listen(heard: Heard) -> Callable[[], None]:
-    """Hear of every result of every lab of this process; returns the function that ends it."""
-    _listeners.append(heard)
-    return lambda: _listeners.remove(heard)
+        """Append one."""
+        super().add(replace(record, cell=CURRENT_CELL.get()))

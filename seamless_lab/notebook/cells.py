@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seamless_lab.app import reads, result_records
 from seamless_lab.app.notebooks.journal import CellJournal, source_digest
-from seamless_lab.app.reads import CURRENT_CELL, NO_CELL, Cell
+from seamless_lab.app.reads import CURRENT_CELL, NO_CELL, Cell, ReadJournal
+from seamless_lab.app.result_records import ResultJournal
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
@@ -28,7 +28,7 @@ class CellWatch:
         self._begin(_cell_id(shell), typed)
         shell.events.register("pre_run_cell", self._before)
         shell.events.register("post_run_cell", self._after)
-        self._ends = [reads.listen(journal.read), result_records.listen(journal.made)]
+        self._ends = [ReadJournal.listen(journal.read), ResultJournal.listen(journal.made)]
 
     def end(self) -> None:
         """Hear no more."""
