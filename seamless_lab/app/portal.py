@@ -106,7 +106,7 @@ class _Call(Generic[T]):
 
     def result(self) -> T:
         if self.task is None or not self.task.done() or self.task.cancelled():
-            raise _stopped()
+            raise stopped()
         return self.task.result()
 
     def _finish(self, task: asyncio.Task[T]) -> None:
@@ -130,6 +130,7 @@ class Portal:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
+        self._ending = False
         self._calls: set[_Call[Any]] = set()
 
     @property
@@ -149,8 +150,12 @@ class Portal:
         Raises
         ------
         Interrupted
-            After Ctrl-C, the stop button or `close`: the work was cancelled and has cleaned up.
+            After Ctrl-C, the stop button or `close`: the work was cancelled and has cleaned up. While another thread
+            closes, none begins.
+        RequestError
+            See `require_other_thread`.
         """
+        self.require_other_thread()
         mail: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         call = _Call[T](mail.put, wants_events=on_event is not None)
         try:
@@ -160,7 +165,7 @@ class Portal:
                     on_event(event)
         except KeyboardInterrupt as error:
             self._stop(call)
-            raise _stopped() from error
+            raise stopped() from error
         except BaseException:  # on_event raised: don't leave the work running behind the caller's back
             self._stop(call)
             raise
@@ -196,17 +201,23 @@ class Portal:
         self.require_other_thread()
         with self._lock:
             loop, thread = self._loop, self._thread
-            self._loop = self._thread = None
-        if loop is not None and thread is not None:
+            if loop is None or thread is None or self._ending:
+                return
+            self._ending = True
+        try:
             ending = asyncio.run_coroutine_threadsafe(self._end_calls(loop, last), loop)
             try:
                 if wait([ending], 2 * self._clean_up_s).done:  # for the calls, and for `last`
                     ending.result()
             finally:
                 self._end(loop, thread)
+        finally:
+            with self._lock:
+                self._loop = self._thread = None
+                self._ending = False
 
     def require_other_thread(self) -> None:
-        """Refuse to close on the engine's own thread, which would wait for itself.
+        """Refuse to call or to close on the engine's own thread, which would wait for itself.
 
         Raises
         ------
@@ -215,8 +226,8 @@ class Portal:
         """
         if threading.current_thread() is self._thread:
             raise RequestError(
-                "The engine's own thread, which calls the sinks, cannot end itself.",
-                hint="Close in the thread that made the call, once it returned.",
+                "The engine's own thread, which calls the sinks, cannot wait for itself.",
+                hint="Call or close in the thread that made the call, once it returned.",
             )
 
     def _end(self, loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
@@ -233,6 +244,8 @@ class Portal:
     def _submit(self, call: _Call[T], work: Callable[[], Coroutine[None, None, T]]) -> None:
         """Start a call; never on a loop that is being closed, where it would wait for ever."""
         with self._lock:
+            if self._ending:
+                raise stopped()
             loop = self.loop
             self._calls.add(call)
             loop.call_soon_threadsafe(self._start, call, work, loop)
@@ -267,7 +280,8 @@ class Portal:
         call.done.wait(self._clean_up_s)
 
 
-def _stopped() -> Interrupted:
+def stopped() -> Interrupted:
+    """What a call ends with that is stopped."""
     return Interrupted(
         "Stopped; what had been acknowledged is kept.", hint="Run the same command again to go on from there."
     )

@@ -233,6 +233,36 @@ def test_a_lab_works_again_after_a_close_that_failed(
     lab.close()
 
 
+def test_fetches_beside_closes_end_well_or_as_stopped(tmp_path: Path, exchange: SandboxExchange) -> None:
+    exchange.set_faults(FaultPlan())
+    lab, begun, over = open_lab(tmp_path, exchange.url), threading.Event(), threading.Event()
+
+    def fetch_on() -> int:
+        served = 0
+        while not over.is_set():
+            day = START + served * DAY
+            try:
+                lab.fetch(NODE, day, day + DAY)
+            except Interrupted:
+                continue
+            finally:
+                begun.set()
+            served += 1
+        return served
+
+    with ThreadPoolExecutor(2) as pool:
+        fetching = [pool.submit(fetch_on) for _ in range(2)]
+        begun.wait()
+        for _ in range(10):
+            time.sleep(0.05)
+            lab.close()
+        over.set()
+        served = [one.result(timeout=30) for one in fetching]
+    assert lab.fetch(NODE, START, START + DAY * max(served) + DAY).verdict == "PASS"
+    lab.close()
+    assert connections(exchange) == 0
+
+
 def test_a_sink_that_closes_the_lab_closes_nothing_and_is_told(tmp_path: Path, exchange: SandboxExchange) -> None:
     exchange.set_faults(FaultPlan())
     with open_lab(tmp_path, exchange.url) as lab:

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from seamless_lab.errors import UnknownMarket
+from seamless_lab.errors import Interrupted, UnknownMarket
 from seamless_lab.sandbox import SandboxConfig, SandboxExchange, Stretch
 from tests.labs import NODE, NOW_MS, NOW_S, open_lab
 
@@ -46,3 +46,13 @@ async def test_live_for_async_code_ends_at_its_limit(tmp_path, exchange):
 def test_an_unknown_market_is_refused_at_once(tmp_path, exchange):
     with open_lab(tmp_path, exchange.url) as lab, pytest.raises(UnknownMarket):
         next(lab.live("ohlcv:binance:BCT/USDT:1m"))
+
+
+def test_closing_the_lab_ends_what_is_followed(tmp_path, exchange):
+    with open_lab(tmp_path, exchange.url) as lab:
+        bars = lab.live(NODE, start=TEN_MINUTES_AGO)
+        next(bars)
+        lab.close()
+        with pytest.raises(Interrupted):
+            next(bars)
+        assert lab.fetch(NODE, TEN_MINUTES_AGO, TEN_MINUTES_AGO + 60).rows == 1

@@ -277,6 +277,42 @@ def test_closing_on_the_engines_thread_is_refused_and_ends_no_call(portal: Porta
         assert pool.submit(portal.call, close).result(timeout=10) == "done"
 
 
+def test_calling_on_the_engines_thread_is_refused_and_hangs_nobody(portal: Portal) -> None:
+    async def call_again() -> str:
+        with pytest.raises(RequestError, match="The engine's own thread"):
+            portal.call(call_again)
+        return "done"
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(portal.call, call_again).result(timeout=10) == "done"
+
+
+def test_while_one_thread_closes_no_call_begins_and_the_engines_thread_is_refused(portal: Portal) -> None:
+    closing, may_end, refused = threading.Event(), threading.Event(), []
+
+    async def answer() -> int:
+        return 42
+
+    async def last() -> None:
+        try:
+            portal.close()
+        except RequestError as error:
+            refused.append(error)
+        closing.set()
+        await asyncio.to_thread(may_end.wait)
+
+    portal.call(answer)
+    with ThreadPoolExecutor(1) as pool:
+        closed = pool.submit(portal.close, last)
+        closing.wait()
+        with pytest.raises(Interrupted):
+            portal.call(answer)
+        may_end.set()
+        closed.result(timeout=10)
+    assert len(refused) == 1
+    assert portal.call(answer) == 42
+
+
 def test_closing_that_is_interrupted_lets_callers_go(outlasting) -> None:
     portal, (work, begun) = Portal(clean_up_s=0.05), outlasting
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import polars as pl
 
 from seamless_lab.app.door import AskedFetch, FetchOptions
 from seamless_lab.app.lab.opened import Opened
+from seamless_lab.app.portal import stopped
 from seamless_lab.app.reads import read_of
 from seamless_lab.app.restoring import restoring
 from seamless_lab.app.results import (
     FetchResult,
     with_time,
 )
+from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.bars import Bars
+from seamless_lab.core.digest import Header
 from seamless_lab.core.numbers import require_number
 from seamless_lab.core.policy import Domain, SLAPolicy, Strategy
 from seamless_lab.core.time import TimeLike, parse_time
@@ -70,9 +73,9 @@ class Fetching(Opened):
         """
         options = FetchOptions(as_of, domain, strategy, sla, world, max_lag_s, min_coverage)
         ask = self.door.request(node, start, end, options)
-        engine = self.wiring.engine_for(ask.asked.store)
-        with restoring(self.wiring, ask.asked.store):
-            answer = self._portal.call(lambda: engine.fetch(ask.request), on_event)
+        store = ask.asked.store
+        with restoring(self.wiring, store):
+            answer = self._portal.call(lambda: self.wiring.engine_for(store).fetch(ask.request), on_event)
         return self._recorded(ask, answer)
 
     async def afetch(  # noqa: PLR0913  # the options of `fetch`
@@ -93,9 +96,9 @@ class Fetching(Opened):
         """`fetch` for async code; cancelling it cancels the work."""
         options = FetchOptions(as_of, domain, strategy, sla, world, max_lag_s, min_coverage)
         ask = await asyncio.to_thread(self.door.request, node, start, end, options)
-        engine = self.wiring.engine_for(ask.asked.store)
-        with restoring(self.wiring, ask.asked.store):
-            answer = await self._portal.acall(lambda: engine.fetch(ask.request), on_event)
+        store = ask.asked.store
+        with restoring(self.wiring, store):
+            answer = await self._portal.acall(lambda: self.wiring.engine_for(store).fetch(ask.request), on_event)
         return self._recorded(ask, answer)
 
     def live(self, node: str, *, start: TimeLike = "now", limit: int | None = None) -> Iterator[pl.DataFrame]:
@@ -106,12 +109,12 @@ class Fetching(Opened):
         following, left = self._follow(node, start, limit), limit
         try:
             while left is None or left > 0:
-                bars = self._portal.call(lambda: _next(following))
+                bars = self._portal.call(following.next)
                 frame = bars.frame.head(len(bars) if left is None else left)
                 left = None if left is None else left - frame.height
                 yield with_time(frame)
         finally:
-            self._portal.call(lambda: _end(following))
+            self._portal.call(following.end)
 
     async def alive(
         self, node: str, *, start: TimeLike = "now", limit: int | None = None
@@ -120,12 +123,12 @@ class Fetching(Opened):
         following, left = self._follow(node, start, limit), limit
         try:
             while left is None or left > 0:
-                bars = await self._portal.acall(lambda: _next(following))
+                bars = await self._portal.acall(following.next)
                 frame = bars.frame.head(len(bars) if left is None else left)
                 left = None if left is None else left - frame.height
                 yield with_time(frame)
         finally:
-            await self._portal.acall(lambda: _end(following))
+            await self._portal.acall(following.end)
 
     def _recorded(self, ask: AskedFetch, answer: Answer) -> FetchResult:
         """The result, entered in the journal when it comes from a version."""
@@ -137,17 +140,24 @@ class Fetching(Opened):
             )
         return FetchResult(answer)
 
-    def _follow(self, node: str, start: TimeLike, limit: int | None) -> AsyncGenerator[Bars, None]:
+    def _follow(self, node: str, start: TimeLike, limit: int | None) -> _Following:
         if limit is not None:
             require_number("limit", limit, "The number of bars to wait for, such as 10.", whole=True)
         header = self.door.series(node)
-        from_s = parse_time(start, now_s=self.wiring.clock.now_ms() // 1000)
-        return self.wiring.tail.follow(header, from_s)
+        return _Following(self.wiring, header, parse_time(start, now_s=self.wiring.clock.now_ms() // 1000))
 
 
-async def _next(following: AsyncGenerator[Bars, None]) -> Bars:
-    return await anext(following)
+class _Following:
+    """A series that is followed until its lab is closed; to be used on the engine's loop."""
 
+    def __init__(self, wiring: Wiring, header: Header, from_s: int) -> None:
+        self._wiring, self._tail = wiring, wiring.tail
+        self._bars = self._tail.follow(header, from_s)
 
-async def _end(following: AsyncGenerator[Bars, None]) -> None:
-    await following.aclose()
+    async def next(self) -> Bars:
+        if self._wiring.tail is not self._tail:
+            raise stopped()
+        return await anext(self._bars)
+
+    async def end(self) -> None:
+        await self._bars.aclose()
