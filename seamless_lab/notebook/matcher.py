@@ -37,8 +37,12 @@ def make_matcher(known: Callable[[], Iterable[str]], variables: Callable[[], Ite
             return _offered(name["name"], variables())
         words, fragment = unfinished(typed)
         bound, equals, ref = fragment.partition("=")
-        if words[-1:] == ["--pin"] and equals:
-            found = [(f"{bound}={text}", said) for text, said in complete(["fetch"], ref, known)]
+        if words[-1:] == ["--pin"] and equals:  # a reference, which no option is
+            found = (
+                []
+                if ref.startswith("-")
+                else [(f"{bound}={text}", said) for text, said in complete(["fetch"], ref, known)]
+            )
         else:
             found = complete(words, fragment, known)
         return SimpleMatcherResult(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-_ASKED = re.compile(r"\s*%seamless\s+(?:[A-Za-z_]\w*\s*<<\s*)?(?P<command>[a-z]+)\s*\?{1,2}\s*")
+_ASKED = re.compile(
+    r"\s*(?:[A-Za-z_][\w.]*\s*=\s*)?%seamless\s+(?:[A-Za-z_]\w*\s*<<\s*)?(?P<command>[a-z]*)\s*\?{1,2}\s*"
+)
 
 
 def asks_for_help(lines: list[str]) -> list[str]:
@@ -13,4 +15,4 @@ def asks_for_help(lines: list[str]) -> list[str]:
     Only a cell that is nothing else is read so: a line like it may stand in a text that spans lines.
     """
     found = _ASKED.fullmatch("".join(lines))
-    return lines if found is None else [f"%seamless {found['command']} --help\n"]
+    return lines if found is None else [f"%seamless {found['command']} --help\n".replace("  ", " ")]

@@ -164,11 +164,19 @@ def test_help_is_printed_and_the_magic_is_documented(shell: InteractiveShell) ->
     assert "$name" in documented
 
 
-@pytest.mark.parametrize("cell", ["%seamless fetch?", " %seamless fetch ??\n", "%seamless z << fetch?"])
+@pytest.mark.parametrize(
+    "cell", ["%seamless fetch?", " %seamless fetch ??\n", "%seamless z << fetch?", "z = %seamless fetch ?"]
+)
 def test_a_question_mark_behind_a_command_shows_its_help(shell: InteractiveShell, cell: str) -> None:
     with capture_output() as shown:
         shell.run_cell(cell).raise_error()
     assert "Usage: %seamless fetch" in shown.stdout
+
+
+def test_a_question_mark_in_place_of_a_command_shows_them_all(shell: InteractiveShell) -> None:
+    with capture_output() as shown:
+        shell.run_cell("%seamless ?").raise_error()
+    assert "backfill" in shown.stdout
 
 
 def test_a_question_mark_inside_a_text_stays(shell: InteractiveShell) -> None:
@@ -193,6 +201,7 @@ def test_completion_of_lines_and_cells(shell: InteractiveShell) -> None:
     assert completed(shell, f"x = %seamless fetch {NODE}@la") == [f"x = %seamless fetch {NODE}@latest"]
     assert completed(shell, "%seamless y << fetch n --domain l") == ["%seamless y << fetch n --domain live"]
     assert completed(shell, "%%seamless sql --pin b=ohlcv:binance:BTC/") == [f"%%seamless sql --pin b={NODE}"]
+    assert not [text for text in completed(shell, "%%seamless sql --pin b=-") if "b=--" in text]
     assert completed(shell, "%%seamless sql --thr") == ["%%seamless sql --threads"]
     assert completed(shell, "%%seamless\nfetch n --st") == [
         "%%seamless\nfetch n --start",
