@@ -37,12 +37,9 @@ def make_matcher(known: Callable[[], Iterable[str]], variables: Callable[[], Ite
             return _offered(name["name"], variables())
         words, fragment = unfinished(typed)
         bound, equals, ref = fragment.partition("=")
-        if words[-1:] == ["--pin"] and equals:  # a reference, which no option is
-            found = (
-                []
-                if ref.startswith("-")
-                else [(f"{bound}={text}", said) for text, said in complete(["fetch"], ref, known)]
-            )
+        if words[-1:] == ["--pin"] and equals:
+            refs = [] if ref.startswith("-") else complete(["fetch"], ref, known)  # no option is a reference
+            found = [(f"{bound}={text}", said) for text, said in refs]
         else:
             found = complete(words, fragment, known)
         return SimpleMatcherResult(

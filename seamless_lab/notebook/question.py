@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _ASKED = re.compile(
-    r"\s*(?:[A-Za-z_][\w.]*\s*=\s*)?%seamless\s+(?:[A-Za-z_]\w*\s*<<\s*)?(?P<command>[a-z]*)\s*\?{1,2}\s*"
+    r"\s*(?:[A-Za-z_][\w.]*\s*=\s*)?%seamless\s+(?:[A-Za-z_]\w*\s*<<\s*)?(?P<command>[a-z]+\s*)?\?{1,2}\s*"
 )
 
 
@@ -15,4 +15,4 @@ def asks_for_help(lines: list[str]) -> list[str]:
     Only a cell that is nothing else is read so: a line like it may stand in a text that spans lines.
     """
     found = _ASKED.fullmatch("".join(lines))
-    return lines if found is None else [f"%seamless {found['command']} --help\n".replace("  ", " ")]
+    return lines if found is None else [f"%seamless {found['command'] or ''} --help\n"]
