@@ -61,7 +61,6 @@ class FillOutcome:
 
     requests: int = 0
     rows: int = 0
-    blocks_done: int = 0
     reports: list[ConformanceReport] = field(default_factory=list)
     errors: list[SeamlessError] = field(default_factory=list)
 
@@ -189,7 +188,6 @@ class Backfiller:
                 run.outcome.errors.append(error)
                 run.blocks_failed += 1
             run.blocks_left -= 1
-            run.outcome.blocks_done += 1
             self._emit(
                 "seamless.backfill.progress",
                 run.header,
