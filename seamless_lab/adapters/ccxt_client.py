@@ -20,6 +20,7 @@ from seamless_lab.errors import ConfigError, SeamlessError, SourceRejected, Sour
 
 Result = TypeVar("Result")
 _JSON_STARTS = ("{", "[", '"')
+_TEST_NETWORK = ("sandbox", "testnet")  # options that ccxt's constructor follows
 Repeat = Callable[[Callable[[], Awaitable[object]]], Awaitable[object]]
 """Makes a request, and makes it again while it may succeed."""
 
@@ -261,20 +262,29 @@ async def open_client(
     Raises
     ------
     ConfigError
-        `test_network` of an exchange without one.
+        For options that ccxt does not take, and a test network of an exchange without one, also by ccxt's own options.
     """
     ccxt = await asyncio.to_thread(importlib.import_module, "ccxt.async_support")
     exchange_class = getattr(ccxt, exchange_id)
     defaults: dict[str, object] = {"enableRateLimit": False, "timeout": timeout_ms}
     quiet: dict[str, object] = dict.fromkeys(("enableLastHttpResponse", "enableLastJsonResponse"), False)
-    exchange = _guarded(exchange_class)({**defaults, **options, **quiet})
-    if test_network:
+    own = {name: value for name, value in options.items() if name not in _TEST_NETWORK}
+    try:
+        exchange = _guarded(exchange_class)({**defaults, **own, **quiet})
+    except Exception as error:  # ccxt checks no option, and falls over what it finds
+        raise ConfigError(
+            f"ccxt's {exchange_id} cannot be made with exchanges.{exchange_id}.ccxt, which has {', '.join(own)}.",
+            hint="Leave out what ccxt's manual has with another kind of value; --debug shows what ccxt said.",
+            exchange=exchange_id,
+        ) from error
+    wanted = ["sandbox"] * test_network + [f"ccxt.{name}" for name in _TEST_NETWORK if options.get(name) is True]
+    for setting in wanted[:1]:
         try:
             exchange.set_sandbox_mode(True)
         except (TypeError, ccxt.NotSupported) as error:  # ccxt 4 copies the test URLs without looking for any
             raise ConfigError(
-                f"exchanges.{exchange_id}.sandbox is true; ccxt knows no test network of {exchange_id}.",
-                hint=f"Leave exchanges.{exchange_id}.sandbox out.",
+                f"exchanges.{exchange_id}.{setting} is true; ccxt knows no test network of {exchange_id}.",
+                hint=f"Leave exchanges.{exchange_id}.{setting} out.",
                 exchange=exchange_id,
             ) from error
     chosen = options.get("options")

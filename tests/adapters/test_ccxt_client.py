@@ -47,9 +47,17 @@ async def test_the_rows_of_an_answer_are_gone_once_they_are_columns() -> None:
     assert [row() for row in exchange.seen] == [None] * 3, "hundreds of pages would be searched for garbage"
 
 
-async def test_an_exchange_without_a_test_network_is_refused_by_the_name_of_the_setting() -> None:
-    with pytest.raises(ConfigError, match=r"exchanges\.coinbase\.sandbox is true; ccxt knows no test network"):
-        await open_client("coinbase", "", {}, 1_000, test_network=True)
+@pytest.mark.parametrize("name", ["sandbox", "ccxt.sandbox", "ccxt.testnet"])
+async def test_an_exchange_without_a_test_network_is_refused_by_the_name_of_the_setting(name: str) -> None:
+    options = {name.removeprefix("ccxt."): True} if "." in name else {}
+    with pytest.raises(ConfigError, match=rf"^exchanges\.coinbase\.{name} is true; ccxt knows no test network"):
+        await open_client("coinbase", "", options, 1_000, test_network=not options)
+
+
+@pytest.mark.parametrize("name", ["has", "options"])
+async def test_options_that_ccxt_falls_over_are_refused_by_their_names(name: str) -> None:
+    with pytest.raises(ConfigError, match=rf"exchanges\.kraken\.ccxt, which has {name}\."):
+        await open_client("kraken", "", {name: 5}, 1_000)
 
 
 @pytest.mark.parametrize("exchange", ["binance", "bitget"])  # bitget has one without URLs of its own
