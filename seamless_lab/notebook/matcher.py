@@ -42,6 +42,7 @@ def make_matcher(known: Callable[[], Iterable[str]], variables: Callable[[], Ite
             found = [(f"{bound}={text}", said) for text, said in refs]
         else:
             found = complete(words, fragment, known)
+        found = found or [(fragment, "")] * bool(fragment)  # the word itself, or IPython would offer names of Python's
         return SimpleMatcherResult(
             completions=[SimpleCompletion(_quoted(text), type=_type(text, said, words)) for text, said in found],
             matched_fragment=fragment,

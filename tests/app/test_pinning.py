@@ -227,6 +227,9 @@ def test_results_are_told_in_json_and_html(lab) -> None:
 def test_completion_offers_pins_before_series(lab, project) -> None:
     lab.pin("btc", NODE, "2024-01-02")
     assert list(lab.known()) == ["pin:btc", NODE, OTHER]
+    with Lab(str(project / "empty")) as clone:
+        clone.wiring.home.lockfile.write_bytes((project / "seamless.lock").read_bytes())
+        assert list(clone.known()) == ["pin:btc", NODE], "what is pinned is known before it is stored"
     (project / "seamless.lock").write_text("version = ")
     assert list(lab.known()) == [NODE, OTHER]
 

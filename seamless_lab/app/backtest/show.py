@@ -87,11 +87,17 @@ def _cautions(result: BacktestResult) -> list[str]:
     ]
     if not result.trading.check_lookahead:
         said.append("The strategy was not checked for look-ahead.")
+    idle = [run.input.name for run in result.ran.symbols if not run.metrics.exposure]
+    if idle:
+        said.append(f"No position was ever held: {_listed(idle)}.")
     waiting = [run.input.name for run in result.ran.symbols if run.waiting is not None]
     if waiting:
-        listed = ", ".join(waiting[:3]) + (", …" if len(waiting) > 3 else "")
-        said.append(f"The last bar's signal was not executed, as no bar follows: {listed}.")
+        said.append(f"The last bar's signal was not executed, as no bar follows: {_listed(waiting)}.")
     return said
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
 
 
 def _row(name: str, found: Metrics) -> tuple[str, ...]:

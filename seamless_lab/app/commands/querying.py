@@ -45,9 +45,9 @@ def sql(  # noqa: PLR0913  # one argument for each option
         pins,
         start=start,
         end=end,
-        threads=threads or 1,
-        timeout_s=timeout or TIMEOUT_S,
-        memory_limit=memory or MEMORY,
+        threads=1 if threads is None else threads,
+        timeout_s=TIMEOUT_S if timeout is None else timeout,
+        memory_limit=MEMORY if memory is None else memory,
         volatile=volatile,
     )
     if write is not None:

@@ -84,7 +84,7 @@ class Opened:
         return inspect.nodes(self.wiring)
 
     def known(self) -> Sequence[str]:
-        """What completes a reference: the pins as `pin:NAME`, all series, and the symbols that are configured.
+        """What completes a reference: the pins as `pin:NAME`, their series, all series, and the configured symbols.
 
         A broken lockfile has no pins.
         """
@@ -92,14 +92,15 @@ class Opened:
             lock = self.wiring.pins.found()
         except ConfigError:  # the command that is typed will say so
             lock = None
-        names = [] if lock is None else [pin.ref for _, pin in sorted(lock.pins.items())]
+        pins = [] if lock is None else [pin for _, pin in sorted(lock.pins.items())]
         configured = [
             f"ohlcv:{exchange}:{symbol}:{timeframe}"
             for exchange, settings in self.wiring.settings.exchanges.items()
             for symbol in settings.symbols
             for timeframe in OFFERED_TIMEFRAMES
         ]
-        return [*names, *dict.fromkeys([*self.nodes(), *configured])]
+        series = dict.fromkeys([*self.nodes(), *(str(pin.node) for pin in pins), *configured])
+        return [*(pin.ref for pin in pins), *series]
 
     def close(self) -> None:
         """Cancel what runs, close connections and files. Idempotent; a lab that is used again is to be closed again.

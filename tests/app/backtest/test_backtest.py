@@ -161,6 +161,12 @@ def test_a_signal_that_waits_is_said(lab):
     assert result.symbols["waiting"].to_list() == [1, 1, 1]
 
 
+def test_that_no_position_was_ever_held_is_said(lab):
+    result = lab.backtest(crossover(2, SLOTS), pins=three(lab))
+    assert "No position was ever held: btc, eth, sol." in result.to_text()
+    assert "No position" not in lab.backtest(crossover(2, 9), pins=three(lab)).to_text()
+
+
 def test_the_strategy_runs_on_our_threads_and_none_is_left(lab):
     lab.backtest(above, pins=three(lab))
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("seamless-backtest")]

@@ -120,6 +120,8 @@ def test_a_query_comes_from_a_file_and_rows_go_to_one(
         (["SELECT clos FROM btc"], 2, "line 1, column 8"),
         (["DROP VIEW btc"], 1, "one SELECT"),
         ([COUNT, "--threads", "900"], 2, "1 to 64"),
+        ([COUNT, "--threads", "0"], 2, "1 to 64"),
+        ([COUNT, "--timeout", "0"], 2, "number of seconds"),
         ([COUNT, "--memory", "lots"], 2, "4GB"),
         (["SELECT count(*) FROM range(100000000000)", "--timeout", "1"], 1, "did not end within 1 s"),
     ],
