@@ -46,7 +46,7 @@ def find_inputs(wiring: Wiring, fresh: FreshStores, inputs: Sequence[Input]) -> 
     found = []
     for each in inputs:
         one, read = _found(fresh, stores, each), each.read
-        if one.state is State.UNKNOWN and (gone := _gone(wiring, pins, read)):
+        if one.state is State.UNKNOWN and not one.held and (gone := _gone(wiring, pins, read)):
             one = replace(one, why=gone)
         told = (contradictions.get((read.node, read.seq), ""), in_lock(wiring.pins, pins, read))
         found.append(replace(one, notes=(*one.notes, *filter(None, told))))
@@ -104,7 +104,7 @@ def _in_store(fresh: FreshStores, known: SealedStore, wanted: Input) -> FoundInp
         return FoundInput(wanted, State.UNKNOWN, error.message, held=True)
     except DataError as error:
         if error.facts.get("pin") is None:  # a file of it is damaged, and named
-            return FoundInput(wanted, State.DIFFERS, error.message)
+            return FoundInput(wanted, State.DIFFERS, error.message, held=True)
         return _instead(store, wanted)
     if audit.damages:
         damage = audit.damages[0]

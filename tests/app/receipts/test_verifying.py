@@ -294,6 +294,43 @@ def test_a_missing_file_is_told_of_the_store_that_has_the_version(project: Path)
     assert ".parquet is missing" in said
 
 
+def test_a_folder_of_another_pin_that_is_gone_hides_no_file_that_is_missing(project: Path) -> None:
+    with opened(project) as lab:
+        lab.fetch("pin:btc")
+        path = written(lab, project / "r.json")
+    with (project / "seamless.lock").open("a") as lock:
+        lock.write(lock_of_another_folder(project))
+    for file in (project / ".seamless").rglob("data/*.parquet"):
+        file.unlink()
+    with opened(project) as lab:
+        found = lab.verify_receipt(path)
+    assert found.exit_code == 3
+    assert [".parquet is missing" in each.said for each in found.findings] == [True]
+
+
+def lock_of_another_folder(project: Path) -> str:
+    """A second pin of the bars of `btc`, which is read from a folder that is not there."""
+    _, _, btc = (project / "seamless.lock").read_text().partition("[pin.btc]\n")
+    return f'\n[pin.other]\n{btc.partition("[pin.")[0].rstrip()}\nstore = "gone"\n'
+
+
+def test_a_damaged_tree_of_a_pins_store_is_told_before_other_bars_of_the_home(project: Path) -> None:
+    read_from_a_folder(project)
+    with opened(project) as lab:
+        lab.fetch("pin:btc")
+        path = written(lab, project / "r.json")
+        lab.wiring.sealed.publish(candidate(days(0, 2), salt=1))
+    for tree in (project / "data").rglob("trees/*.json"):
+        tree.chmod(0o644)
+        tree.write_bytes(tree.read_bytes()[:-20])
+    with opened(project) as lab:
+        found = lab.verify_receipt(path)
+    assert found.exit_code == 1
+    [said] = [each.said for each in found.findings]
+    assert "trees/" in said
+    assert "has other bars there" not in said
+
+
 def test_what_a_stranger_writes_into_a_receipt_commands_no_terminal(project: Path) -> None:
     with opened(project) as lab:
         lab.fetch("pin:btc")
