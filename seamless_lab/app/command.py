@@ -93,7 +93,7 @@ class Place:
         named = (("--home", self.home), ("--config", self.config), ("--exchange-url", self.exchange_url))
         return " ".join(f"{option} {shlex.quote(value)}" for option, value in named if value is not None)
 
-    def overrides(self) -> dict[str, object]:
+    def stand_in(self) -> dict[str, object]:
         """Settings that send every exchange the sandbox knows to `exchange_url`; imports ccxt when there is one."""
         if self.exchange_url is None:
             return {}

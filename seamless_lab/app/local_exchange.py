@@ -58,10 +58,6 @@ class LocalExchange:
         self.url = str(json.loads(line)["url"])
         return self
 
-    def overrides(self) -> dict[str, object]:
-        """Settings that point a lab at this exchange, without its rate limits: the exchange is on this machine."""
-        return exchange_overrides(self.url)
-
     def set_faults(self, **plan: object) -> None:
         """Replace the fault plan: `seed`, `rates`, `max_consecutive`, `latency_ms`, ...; nothing ends all faults."""
         self._control("POST", "faults", plan)
@@ -96,32 +92,17 @@ class LocalExchange:
             return json.loads(answer.read())
 
 
-_CREDENTIALS = (
-    "apiKey", "secret", "uid", "accountId", "login", "password", "twofa", "privateKey", "walletAddress", "token",
-)  # fmt: skip
-_PROXIES = (
-    "proxy", "proxyUrl", "proxy_url", "httpProxy", "http_proxy", "httpsProxy", "https_proxy", "socksProxy",
-    "socks_proxy", "wsProxy", "ws_proxy", "wssProxy", "wss_proxy", "wsSocksProxy", "ws_socks_proxy", "aiohttp_proxy",
-)  # fmt: skip
-_MEANT_FOR_THE_REAL_ONE: dict[str, object] = {
-    **dict.fromkeys((*_CREDENTIALS, *_PROXIES)), "aiohttp_trust_env": False, "headers": {}, "options": {}
-}  # fmt: skip
-"""Options of ccxt that a sandbox must not see or cannot be reached with."""
-
-
 def exchange_overrides(url: str) -> dict[str, object]:
-    """Settings that send `binance`, `coinbase` and `kraken` to a sandbox exchange at `url`, at a local pace.
-
-    Credentials and proxies that the configuration has for the real ones are left out.
-    """
+    """Settings that send `binance`, `coinbase` and `kraken` to a sandbox exchange at `url`, at a local pace."""
     from seamless_lab.sandbox.ccxt_urls import ccxt_urls  # imports ccxt, which takes a while
 
     places: dict[str, object] = {
         f"exchanges.{exchange}.{key}": value
         for exchange in STOOD_IN_FOR
         for key, value in (
-            ("ccxt", {**_MEANT_FOR_THE_REAL_ONE, "urls": ccxt_urls(exchange, url)}),
+            ("ccxt", {"urls": ccxt_urls(exchange, url)}),
             ("rate_limit_rps", 2000.0),
+            ("sandbox", False),
         )
     }
     return {**places, "seamless.rate_limit.min_interval_ms": 0, "seamless.rate_limit.burst_tokens": 100_000}

@@ -70,4 +70,4 @@ def stood_in(url: str, *, named_home: bool) -> dict[str, object]:
             hint='Add a home of its own, such as --home ./sandbox-home (home="./sandbox-home").',
             url=url,
         )
-    return Place(exchange_url=url).overrides()
+    return Place(exchange_url=url).stand_in()

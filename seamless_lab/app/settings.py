@@ -19,7 +19,7 @@ from seamless_lab.app.config.resolve import Resolution, resolve
 from seamless_lab.app.config.schema import KEYS, Profile
 from seamless_lab.app.config.sources import Origin, from_arguments, from_environment, from_file, unknown_environment
 from seamless_lab.app.config.values import nearest
-from seamless_lab.app.secret import reveal, show
+from seamless_lab.app.secret import reveal, show, wrap_secrets
 from seamless_lab.core.bucket import BucketShape
 from seamless_lab.core.policy import BackfillPolicy, ComputeContext, Domain, SLAPolicy, Strategy
 from seamless_lab.core.report import ConformancePolicy
@@ -183,7 +183,8 @@ def resolve_settings(
     env
         The environment; None is an empty one.
     stand_in
-        Settings that send exchanges to a sandbox; `overrides` win over them, but not over its address.
+        Settings that send exchanges to a sandbox; `overrides` win over them, but not over where they lead: of options
+        of ccxt's constructor that are set elsewhere none is kept.
     overrides
         Keyword arguments and command line options, by dotted key or as nested mappings.
 
@@ -211,11 +212,12 @@ def validate_settings(
     *,
     config_file: Path | None = None,
     env: Mapping[str, str] | None = None,
+    stand_in: Mapping[str, object] | None = None,
     overrides: Mapping[str, object] | None = None,
 ) -> ConfigReport:
     """All that is wrong or worth knowing, errors first; raises nothing that a configuration can cause."""
     try:
-        settings, findings = _load(config_file, env or {}, {}, overrides or {})
+        settings, findings = _load(config_file, env or {}, stand_in or {}, overrides or {})
     except ConfigError as error:
         key = str(error.facts.get("key", ""))
         settings, findings = None, (Finding(Level.ERROR, key, error.message, error.hint, f"file {config_file}"),)
@@ -235,9 +237,10 @@ def _load(
         from_environment(env),
         from_arguments(stand_in),
         from_arguments(overrides),
-        from_arguments({key: value for key, value in stand_in.items() if key.endswith(".ccxt")}),
     ]
     found = resolve(sources)
+    alone = {key: value for key, value in stand_in.items() if key.endswith((".ccxt", ".sandbox"))}
+    found.values.update({key: wrap_secrets(value) for key, value in alone.items()})
     for name, near in unknown_environment(env):
         hint = near[0].upper() + near[1:] if near else "Remove it if it was meant for this program."
         found.findings.append(Finding(Level.WARNING, name, f"The environment sets {name}, which nothing reads.", hint))

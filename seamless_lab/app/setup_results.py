@@ -96,7 +96,7 @@ def shown(place: Place, environment: Mapping[str, str], *, section: str, changed
         For a section without keys.
     """
     home, file = _find(place, environment)
-    settings = resolve_settings(config_file=file, env=environment, overrides=place.overrides())
+    settings = resolve_settings(config_file=file, env=environment, stand_in=place.stand_in())
     found = view(settings, section=section, changed=changed)
     if section and not found.rows and not view(settings, section=section).rows:
         heads = sorted({row.key.partition(".")[0] for row in view(settings).rows})
@@ -109,7 +109,7 @@ def shown(place: Place, environment: Mapping[str, str], *, section: str, changed
 def validated(place: Place, environment: Mapping[str, str]) -> ConfigChecked:
     """All findings about that configuration."""
     _, file = _find(place, environment)
-    return ConfigChecked(validate_settings(config_file=file, env=environment, overrides=place.overrides()))
+    return ConfigChecked(validate_settings(config_file=file, env=environment, stand_in=place.stand_in()))
 
 
 def examined(place: Place, environment: Mapping[str, str]) -> Doctor:
@@ -131,7 +131,7 @@ def examined(place: Place, environment: Mapping[str, str]) -> Doctor:
 def _artifacts(home: Home, file: Path | None, place: Place, environment: Mapping[str, str]) -> Path:
     """The folder of sealed versions; the home's own for settings that are wrong, which another check reports."""
     try:
-        settings = resolve_settings(config_file=file, env=environment, overrides=place.overrides())
+        settings = resolve_settings(config_file=file, env=environment, stand_in=place.stand_in())
     except SeamlessError:
         return home.artifacts
     return settings.artifact.folder or home.artifacts
