@@ -13,7 +13,7 @@ from seamless_lab.app.local_exchange import LocalExchange
 from seamless_lab.app.placing import placed, placed_view
 from seamless_lab.app.render.view import Badge, Code, Fact, Facts, Note, Tone, View
 from seamless_lab.app.results import BackfillResult, FetchResult, Json, Rendered
-from seamless_lab.app.sandbox_home import mark
+from seamless_lab.app.sandbox_home import making, mark
 from seamless_lab.core.coverage import Cause
 from seamless_lab.errors import ConfigError, NotSealed
 
@@ -94,14 +94,14 @@ def run_demo(call: Call) -> DemoResult:
             "   A quarter of its answers are errors; others are cut off, HTML, doubled or shuffled.\n"
         )
         exchange.set_faults(seed=1, rates=BAD_DAY, routes=["klines"], max_consecutive=None)
-        with Lab(str(home), overrides={**exchange.overrides(), **PATIENCE}) as lab:
+        with Lab(str(home), exchange_url=exchange.url, overrides=PATIENCE) as lab:
             call.watch(lab)
             first, repaired, pinned = _story(call, lab, exchange, Place(home=str(home)).options())
         call.tell(
             "\n7. Somebody else, in another order, without faults: do they get the same?\n"
             "   A second, empty home fetches the year from its end to its start, month by month.\n"
         )
-        with Lab(str(home / "second"), overrides={**exchange.overrides(), **PATIENCE}) as other:
+        with Lab(str(home / "second"), exchange_url=exchange.url, overrides=PATIENCE) as other:
             call.watch(other)
             for month in range(12, 0, -1):
                 other.fetch(NODE, f"2024-{month:02d}")
@@ -144,16 +144,17 @@ def _story(
 
 def _fresh_home(home: Path) -> Path:
     """An empty home; one that an earlier demonstration left is cleared away, anything else is refused."""
-    if home.exists() and any(home.iterdir()):
-        if not (home / MARK).exists():
-            raise ConfigError(
-                f"The folder {home} is not empty, and no demonstration made it.",
-                hint="Name another one: seamless demo --home FOLDER",
-                path=str(home),
-            )
-        shutil.rmtree(home)
-    home.mkdir(parents=True, exist_ok=True)
-    (home / MARK).touch()
+    with making(home):
+        if home.exists() and any(home.iterdir()):
+            if not (home / MARK).exists():
+                raise ConfigError(
+                    f"The folder {home} is not empty, and no demonstration made it.",
+                    hint="Name another one: seamless demo --home FOLDER",
+                    path=str(home),
+                )
+            shutil.rmtree(home)
+        home.mkdir(parents=True, exist_ok=True)
+        (home / MARK).touch()
     mark(home)
     mark(home / "second")
     return home

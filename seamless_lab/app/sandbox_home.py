@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from seamless_lab.adapters.fetcher_ccxt import CcxtFetcher, CcxtSettings
@@ -13,7 +14,7 @@ from seamless_lab.core.identity import NodeId
 from seamless_lab.core.time import TimeRange
 from seamless_lab.engine.events import Emit
 from seamless_lab.engine.ports import Clock, Fetched, RateLimiter, SourceTraits
-from seamless_lab.errors import RequestError
+from seamless_lab.errors import ConfigError, RequestError
 
 
 def is_marked(home: Path) -> bool:
@@ -22,9 +23,27 @@ def is_marked(home: Path) -> bool:
 
 
 def mark(home: Path) -> None:
-    """Remember that a home holds a sandbox's bars."""
-    home.mkdir(parents=True, exist_ok=True)
-    (home / SANDBOX_MARK).touch()
+    """Remember that a home holds a sandbox's bars. Raises as `making`."""
+    with making(home):
+        home.mkdir(parents=True, exist_ok=True)
+        (home / SANDBOX_MARK).touch()
+
+
+@contextmanager
+def making(home: Path) -> Iterator[None]:
+    """Make a home, or fail in a sentence.
+
+    Raises
+    ------
+    ConfigError
+        If the system refuses what is done.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"The folder {home} cannot be made: {error.strerror or error}.", hint="Choose another --home."
+        ) from error
 
 
 class HomeFetcher(CcxtFetcher):

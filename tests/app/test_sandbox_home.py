@@ -12,6 +12,7 @@ from seamless_lab.app.command import Place
 from seamless_lab.app.lab import Lab
 from seamless_lab.app.opening import open_lab
 from seamless_lab.app.sandbox_home import is_marked
+from seamless_lab.cli import main
 from seamless_lab.errors import RequestError
 from seamless_lab.sandbox import SandboxConfig, SandboxExchange
 from tests import labs
@@ -65,20 +66,29 @@ def test_a_home_with_real_bars_takes_none_of_a_sandbox(tmp_path: Path, url: str)
 @pytest.mark.parametrize(
     "overrides",
     [
-        {"exchanges.binance.ccxt": {"verbose": False}},
-        {"exchanges": {"binance": {"ccxt": {"verbose": False}, "rate_limit_rps": 7.0}}},
+        {"exchanges.binance.ccxt": {"timeout": 1}},
+        {"exchanges": {"binance": {"ccxt": {"has": {}}, "sandbox": True, "rate_limit_rps": 7.0}}},
     ],
 )
-def test_options_of_an_exchange_stay_when_a_sandbox_stands_in(
+def test_options_of_the_real_exchange_go_where_a_sandbox_stands_in_and_its_pace_stays(
     tmp_path: Path, url: str, overrides: dict[str, object]
 ) -> None:
     config = tmp_path / "seamless.yaml"
-    config.write_text("exchanges: {binance: {ccxt: {timeout: 1500, verbose: true}}}")
+    config.write_text("exchanges: {binance: {ccxt: {timeout: 1, cafile: nowhere, session: 5}}}")
     with Lab(str(tmp_path / "home"), config=str(config), exchange_url=url, overrides=overrides) as lab:
-        options = lab.wiring.settings.exchange("binance").ccxt_options()
-        assert (options["timeout"], options["verbose"]) == (1500, False)
-        assert "urls" in options
+        settings = lab.wiring.settings.exchange("binance")
+        assert (list(settings.ccxt_options()), settings.sandbox) == (["urls"], False)
+        assert settings.rate_limit_rps == (7.0 if "exchanges" in overrides else 2000.0)
         assert len(lab.fetch(NODE, "2024-03").bars) == 31
+
+
+def test_a_home_that_cannot_be_made_is_refused_before_a_demonstration_starts(tmp_path: Path, capsys) -> None:
+    (tmp_path / "file").touch()
+    for home in (tmp_path / "file", tmp_path / "file" / "below"):
+        assert main(["demo", "--home", str(home), "--json"]) == 2
+        refused = json.loads(capsys.readouterr().out)["error"]
+        assert (refused["code"], refused["hint"]) == ("E-CONFIG", "Choose another --home.")
+        assert refused["message"] == f"The folder {home} cannot be made: Not a directory."
 
 
 def test_credentials_and_proxies_meant_for_the_real_exchange_never_reach_a_sandbox(tmp_path: Path, url: str) -> None:
@@ -94,5 +104,5 @@ def test_credentials_and_proxies_meant_for_the_real_exchange_never_reach_a_sandb
     ):
         with lab:
             options = lab.wiring.settings.exchange("binance").ccxt_options()
-            assert not any(options[name] for name in ("apiKey", "secret", "httpsProxy", "headers", "options"))
+            assert list(options) == ["urls"]
             assert len(lab.fetch(NODE, "2024-03").bars) == 31
