@@ -53,9 +53,7 @@ def file_writer(target: str | Path, forms: Forms[T], *, force: bool, noun: str) 
     try:
         is_folder, is_other = path.is_dir(), path.exists() and not path.is_file()
     except OSError as error:  # too long a name, or a folder that may not be entered
-        raise RequestError(
-            f"--out {path}: {error.strerror}.", hint="Choose another name or folder.", path=str(path)
-        ) from error
+        raise _refused(path, error) from error
     if is_folder or str(target).endswith(("/", os.sep)):
         raise RequestError(
             f"--out {target} is a folder, and {noun} go into a file.",
@@ -87,7 +85,11 @@ def file_writer(target: str | Path, forms: Forms[T], *, force: bool, noun: str) 
             return
         data = forms[suffix](result)
         if not force and path.exists():
-            if path.read_bytes() == data:
+            try:
+                same = path.read_bytes() == data
+            except OSError as error:
+                raise _refused(path, error) from error
+            if same:
                 return
             raise RequestError(
                 f"--out {path}: the file is there already, with other content.",
@@ -97,6 +99,10 @@ def file_writer(target: str | Path, forms: Forms[T], *, force: bool, noun: str) 
         put(path, data)
 
     return write
+
+
+def _refused(path: Path, error: OSError) -> RequestError:
+    return RequestError(f"--out {path}: {error.strerror}.", hint="Choose another name or folder.", path=str(path))
 
 
 def parquet_bytes(result: FetchResult) -> bytes:

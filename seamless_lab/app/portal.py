@@ -24,6 +24,9 @@ CLEAN_UP_S = 10.0
 LOOK_UP_S = 0.1
 """How often a waiting caller looks up. Polars 2 handles SIGINT with SA_RESTART, after which no lock is interrupted."""
 
+_telling = threading.local()
+"""`sinks`: whether this thread is calling a sink."""
+
 _caller: ContextVar[Emit | None] = ContextVar("seamless_caller", default=None)
 
 
@@ -31,7 +34,7 @@ class EventStream:
     """Fans events out to sinks, and to the call that caused them.
 
     Any thread may emit. Sinks must not raise; one that does is told of once, as a `RuntimeWarning`, and hears on. Where
-    warnings are errors, it is told of on stderr instead.
+    warnings are errors, it is told of on stderr instead. Only Ctrl-C in the main thread is passed on.
     """
 
     def __init__(self) -> None:
@@ -52,20 +55,27 @@ class EventStream:
         """Pass an event on."""
         for sink in self._sinks:
             try:
+                _telling.sinks = True
                 sink(event)
-            except Exception as error:  # whoever listens must not stop the work, which may be somebody else's
+            except BaseException as error:  # whoever listens must not stop the work, which may be somebody else's
+                if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+                    raise
                 self._tell_once(sink, event, error)
+            finally:
+                _telling.sinks = False
         if (caller := _caller.get()) is not None:
             caller(event)
 
-    def _tell_once(self, sink: Emit, event: Event, error: Exception) -> None:
-        if not any(known is sink for known in self._failed):
-            self._failed.append(sink)
-            told = f"The sink {sink!r} raised {error!r} at the event {event.name}; the work goes on."
-            try:
-                warnings.warn(told, RuntimeWarning, stacklevel=3)
-            except RuntimeWarning:  # warnings are errors here: this one must not stop the work either
-                print(told, file=sys.stderr)  # noqa: T201  # the only other place where a user looks
+    def _tell_once(self, sink: Emit, event: Event, error: BaseException) -> None:
+        if any(known is sink for known in self._failed):
+            return
+        self._failed.append(sink)
+        told = f"The sink {_shown(sink)} raised {_shown(error)} at the event {event.name}; the work goes on."
+        try:
+            warnings.warn(told, RuntimeWarning, stacklevel=3)
+        except Exception:  # where warnings are errors, or their hook fails, this one must not stop the work either
+            with suppress(Exception):
+                print(told, file=sys.stderr or sys.__stderr__)  # the only other place to look
 
 
 class _Call(Generic[T]):
@@ -217,17 +227,17 @@ class Portal:
                 self._ending = False
 
     def require_other_thread(self) -> None:
-        """Refuse to call or to close on the engine's own thread, which would wait for itself.
+        """Refuse to call or to close in a sink, or else on the engine's thread, which would wait for itself.
 
         Raises
         ------
         RequestError
-            This is the engine's thread.
+            This is such a thread.
         """
-        if threading.current_thread() is self._thread:
+        if threading.current_thread() is self._thread or getattr(_telling, "sinks", False):
             raise RequestError(
-                "The engine's own thread, which calls the sinks, cannot wait for itself.",
-                hint="Call or close in the thread that made the call, once it returned.",
+                "A sink cannot call or close its lab, whose engine waits for the sink.",
+                hint="Do it in the thread that made the call, once it returned.",
             )
 
     def _end(self, loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
@@ -278,6 +288,13 @@ class Portal:
         with suppress(RuntimeError):  # the loop was closed meanwhile: then the call has ended
             loop.call_soon_threadsafe(call.cancel)
         call.done.wait(self._clean_up_s)
+
+
+def _shown(value: object) -> str:
+    try:
+        return repr(value)
+    except Exception:  # what raises here would stop the work
+        return object.__repr__(value)
 
 
 def stopped() -> Interrupted:

@@ -102,3 +102,16 @@ def test_a_pipe_is_neither_read_nor_replaced(tmp_path: Path, force: bool) -> Non
 def test_a_name_that_the_system_refuses_is_refused_before_anything_is_fetched(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=r"\.csv: File name too long\.$"):
         writer(tmp_path / f"{'x' * 300}.csv", force=False)
+
+
+def test_a_file_that_may_not_be_read_is_refused_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("mine")
+
+    def forbidden(self: Path) -> bytes:  # root may read everything
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", forbidden)
+    with pytest.raises(RequestError, match="Permission denied"):
+        writer(path, force=False)(fetched(BARS))
+    assert path.read_text() == "mine"

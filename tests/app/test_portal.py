@@ -269,7 +269,7 @@ def test_a_last_act_whose_own_patience_ended_is_told_too(portal: Portal) -> None
 
 def test_closing_on_the_engines_thread_is_refused_and_ends_no_call(portal: Portal) -> None:
     async def close() -> str:
-        with pytest.raises(RequestError, match="The engine's own thread"):
+        with pytest.raises(RequestError, match="A sink cannot call or close"):
             portal.close()
         return "done"
 
@@ -279,7 +279,7 @@ def test_closing_on_the_engines_thread_is_refused_and_ends_no_call(portal: Porta
 
 def test_calling_on_the_engines_thread_is_refused_and_hangs_nobody(portal: Portal) -> None:
     async def call_again() -> str:
-        with pytest.raises(RequestError, match="The engine's own thread"):
+        with pytest.raises(RequestError, match="A sink cannot call or close"):
             portal.call(call_again)
         return "done"
 
@@ -370,6 +370,66 @@ def test_a_sink_that_raises_is_told_of_once_and_stops_neither_the_work_nor_other
         assert portal.call(work) == "done"
     assert len(warned) == 1
     assert heard == ["one", "two"]
+
+
+class Nameless:
+    """A sink that fails, and whose name fails."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def __call__(self, event: Event) -> None:
+        raise self.error
+
+    def __repr__(self) -> str:
+        raise ValueError("no name")
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError()])
+def test_whatever_a_sink_raises_on_the_engines_threads_the_work_goes_on(portal: Portal, error: BaseException) -> None:
+    stream = EventStream()
+    stream.add(Nameless(error))
+
+    async def work() -> str:
+        stream.emit(Event("one", 0))
+        return "done"
+
+    with pytest.warns(RuntimeWarning, match="Nameless object at .* the work goes on"):
+        assert portal.call(work) == "done"
+
+
+def test_a_hook_of_warnings_that_fails_stops_no_work(monkeypatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def broken(*told: object, **more: object) -> None:
+        raise OSError("the hook")
+
+    stream = EventStream()
+    stream.add(Nameless(KeyError("x")))
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        monkeypatch.setattr(warnings, "showwarning", broken)
+        stream.emit(Event("one", 0))
+    assert "the work goes on" in capsys.readouterr().err
+
+
+def test_a_sink_on_any_thread_can_neither_call_nor_close(portal: Portal) -> None:
+    stream, refused = EventStream(), []
+
+    async def answer() -> int:
+        return 42
+
+    def again(event: Event) -> None:
+        for what in (lambda: portal.call(answer), portal.close):
+            with pytest.raises(RequestError, match="A sink cannot call or close"):
+                what()
+            refused.append(event.name)
+
+    async def work() -> None:
+        await asyncio.to_thread(stream.emit, Event("one", 0))
+
+    stream.add(again)
+    portal.call(work)
+    assert refused == ["one", "one"]
+    assert portal.call(answer) == 42
 
 
 def test_a_sink_may_still_be_interrupted() -> None:

@@ -102,12 +102,14 @@ def _said(what: str, error: Exception) -> RequestError:
 
 
 def _crossover(text: str) -> Crossover:
+    hint = "Write crossover:20:100, or crossover:20:100:short to sell short too."
     match text.split(":"):
-        case [_, fast, slow] if _LENGTH.fullmatch(fast) and _LENGTH.fullmatch(slow):
-            return Crossover(int(fast), int(slow))
-        case [_, fast, slow, "short"] if _LENGTH.fullmatch(fast) and _LENGTH.fullmatch(slow):
-            return Crossover(int(fast), int(slow), short=True)
-    raise RequestError(f"{text!r} names no crossover.", hint="Write crossover:20:100.", value=text)
+        case [_, fast, slow, *rest] if _LENGTH.fullmatch(fast) and _LENGTH.fullmatch(slow) and rest in ([], ["short"]):
+            try:
+                return Crossover(int(fast), int(slow), short=bool(rest))
+            except RequestError as error:
+                raise RequestError(error.message, hint=hint, value=text) from error
+    raise RequestError(f"{text!r} names no crossover.", hint=hint, value=text)
 
 
 def _file(name: str) -> Path:

@@ -45,6 +45,11 @@ def verify(call: Call, *, ref: str | None, run: bool, notebook: str | None) -> R
             hint=f"Check what it reads: seamless lock --check {ref}. Or write its receipt, which verify takes: "
             f"seamless receipt {ref} --out FILE.json",
         )
+    if ref is not None and ref.endswith(".txt"):
+        raise RequestError(
+            f"verify takes a receipt as JSON, and {ref} is text.",
+            hint="Write the receipt as FILE.json too: seamless receipt … --out FILE.json",
+        )
     lab = existing(call, ref)
     if ref is not None and ref.endswith(".json"):
 

@@ -45,7 +45,9 @@ class Limits:
         if not 0 < self.timeout_s < float("inf"):
             raise RequestError(f"timeout_s is {self.timeout_s!r}; it is a number of seconds.", hint="For example 120.")
         if not _MEMORY.fullmatch(str(self.memory)):
-            raise RequestError(f"memory_limit is {self.memory!r}; it is a number with a unit.", hint="For example 4GB.")
+            raise RequestError(
+                f"memory_limit is {self.memory!r}; it is a number with KB, MB, GB or TB.", hint="For example 4GB."
+            )
 
     @property
     def given(self) -> dict[str, object]:

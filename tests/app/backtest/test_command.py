@@ -92,6 +92,7 @@ def test_a_function_in_a_file_has_its_source_in_the_digest(seamless, tmp_path):
     "words, code, said",
     [
         (["crossover:10:40"], 2, "needs at least one reference"),
+        (["crossover:96:24", "pin:btc"], 2, "Write crossover:20:100"),
         (["crossover:10", "pin:btc"], 2, "names no crossover"),
         (["crossover:2:²", "pin:btc"], 2, "names no crossover"),
         (["crossover:40:10", "pin:btc"], 2, "must be the shorter one"),
