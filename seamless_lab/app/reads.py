@@ -13,6 +13,7 @@ from seamless_lab.core.policy import Domain
 from seamless_lab.core.time import TimeRange
 
 if TYPE_CHECKING:  # a kernel keeps its journal before anything is read
+    from seamless_lab.app.lock.lockfile import Pin
     from seamless_lab.core.bars import Bars
     from seamless_lab.engine.request import Provenance
 
@@ -31,12 +32,16 @@ CURRENT_CELL: ContextVar[Cell] = ContextVar("seamless_current_cell", default=NO_
 """The cell that runs now; a notebook's front end sets it before each."""
 
 
+HOME, PROJECT = "home", "project"
+
+
 @dataclass(frozen=True, slots=True)
 class ReadRecord:
     """One sealed read.
 
     `written`: the reference as the user wrote it; `ref`: the version it came to. `content`: digest of what was
-    delivered of `window`; `pin`: the name of the pin it was read by, or empty.
+    delivered of `window`; `pin`: the name of the pin it was read by, or empty; `store`: `PROJECT` for a pin that was
+    read from a folder of its project, `HOME` for all else, also for what was found in such a folder by its content.
     """
 
     cell: Cell
@@ -51,10 +56,11 @@ class ReadRecord:
     rows: int
     pin: str
     domain: Domain
+    store: str = HOME
 
 
 def read_of(
-    written: str, pin: str, domain: Domain, window: TimeRange, bars: Bars, provenance: Provenance
+    written: str, pin: Pin | None, domain: Domain, window: TimeRange, bars: Bars, provenance: Provenance
 ) -> ReadRecord:
     """The read that the running cell makes of a version."""
     return ReadRecord(
@@ -68,8 +74,9 @@ def read_of(
         seq=provenance.seq,
         as_of_ms=provenance.as_of_ms,
         rows=len(bars),
-        pin=pin,
+        pin="" if pin is None else pin.name,
         domain=domain,
+        store=HOME if pin is None or not pin.store else PROJECT,
     )
 
 

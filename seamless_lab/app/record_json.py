@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seamless_lab.app.json_facts import JsonFacts, WrongValue
-from seamless_lab.app.reads import NO_CELL, ReadRecord
+from seamless_lab.app.reads import HOME, NO_CELL, PROJECT, ReadRecord
 from seamless_lab.app.result_records import ResultInput, ResultRecord
 from seamless_lab.app.results import Json
 from seamless_lab.app.results.spelling import moments_ms
@@ -12,11 +12,25 @@ from seamless_lab.core.identity import parse_node
 from seamless_lab.core.policy import Domain
 from seamless_lab.errors import RequestError
 
-_READ = ("written", "pin", "node", "start", "end", "ref", "content", "fingerprint", "seq", "as_of", "rows", "domain")
+_READ = (
+    "written",
+    "pin",
+    "node",
+    "start",
+    "end",
+    "ref",
+    "content",
+    "fingerprint",
+    "seq",
+    "as_of",
+    "rows",
+    "domain",
+    "store",
+)
 
 
 def read_json(read: ReadRecord) -> Json:
-    """A read without its cell."""
+    """A read without its cell, and with its store only where that is not the home's."""
     [as_of] = moments_ms([read.as_of_ms])
     return {
         "written": read.written,
@@ -30,6 +44,7 @@ def read_json(read: ReadRecord) -> Json:
         "as_of": as_of,
         "rows": read.rows,
         "domain": str(read.domain),
+        **({} if read.store == HOME else {"store": read.store}),
     }
 
 
@@ -40,6 +55,9 @@ def read_from(facts: JsonFacts) -> ReadRecord:
         node, domain = parse_node(facts.text("node")), Domain(facts.text("domain"))
     except (RequestError, ValueError) as error:
         raise WrongValue(f"{facts.where}: {error}") from error
+    pin, store = facts.text_or_none("pin"), facts.text("store") if "store" in facts.values else HOME
+    if store not in ((HOME, PROJECT) if pin else (HOME,)):
+        raise WrongValue(f"{facts.where}: store is {store!r:.60}, not {HOME}, or {PROJECT} of a pin")
     return ReadRecord(
         cell=NO_CELL,
         written=facts.text("written"),
@@ -51,8 +69,9 @@ def read_from(facts: JsonFacts) -> ReadRecord:
         seq=facts.whole("seq"),
         as_of_ms=facts.moment_ms("as_of"),
         rows=facts.whole("rows"),
-        pin=facts.text_or_none("pin"),
+        pin=pin,
         domain=domain,
+        store=store,
     )
 
 

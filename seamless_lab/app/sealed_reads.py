@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from seamless_lab.app.door import Asked, Door, needs_start
+from seamless_lab.app.lock.lockfile import Pin
 from seamless_lab.app.reads import read_of
 from seamless_lab.app.restoring import restoring
 from seamless_lab.app.wiring import Wiring
@@ -26,8 +27,7 @@ class SealedTarget:
     """What a reference comes to, before any bar is read.
 
     `written`: the reference as the user wrote it. `ref`: `NODE@sha256:<16 hex>`, which stays the same. `window`: on the
-    grid of the version. `pin`: the pin's name, or empty. `expected`: the digest that the window must have by the
-    lockfile, or empty when the window is not the pin's.
+    grid of the version. `locked`: the pin that it was named by.
     """
 
     written: str
@@ -35,10 +35,19 @@ class SealedTarget:
     node: NodeId
     window: TimeRange
     version: Version
-    pin: str
-    expected: str
+    locked: Pin | None
     store: SealedStore
     domain: Domain
+
+    @property
+    def pin(self) -> str:
+        """The pin's name, or empty."""
+        return "" if self.locked is None else self.locked.name
+
+    @property
+    def expected(self) -> str:
+        """The digest that the window must have by the lockfile, or empty when the window is not the pin's."""
+        return "" if self.locked is None or self.window != self.locked.window else self.locked.content
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,10 +105,9 @@ def resolve_sealed(
         written=ref,
         ref=f"{asked.node}@sha256:{version.tree.fingerprint[:16]}",
         node=asked.node,
-        window=(window := _window(door, asked, version, start, end)),
+        window=_window(door, asked, version, start, end),
         version=version,
-        pin="" if asked.pin is None else asked.pin.name,
-        expected="" if asked.pin is None or window != asked.pin.window else asked.pin.content,
+        locked=asked.pin,
         store=asked.store,
         domain=domain,
     )
@@ -128,7 +136,7 @@ def read_target(wiring: Wiring, target: SealedTarget) -> SealedBars:
         )
     commit = target.version.commit
     provenance = Provenance(sealed.content, commit.fingerprint, commit.seq, commit.as_of_ms)
-    wiring.reads.add(read_of(target.written, target.pin, target.domain, target.window, sealed.bars, provenance))
+    wiring.reads.add(read_of(target.written, target.locked, target.domain, target.window, sealed.bars, provenance))
     return SealedBars(target, sealed.bars, sealed.answered, sealed.content)
 
 

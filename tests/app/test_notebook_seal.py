@@ -155,8 +155,9 @@ def test_checking_reads_finds_a_cached_file_that_rotted(tmp_path: Path, monkeypa
 
 
 def sealed() -> Seal:
+    pinned = replace(read(number=2), written="pin:btc", pin="btc", store="project")
     cells = (
-        SealedCell(Cell("a", 3), "f" * 64, (read(), read(number=2)), ()),
+        SealedCell(Cell("a", 3), "f" * 64, (read(), pinned), ()),
         SealedCell(Cell("", None), "", (), (made(),)),
     )
     return Seal(cells, {"python": "3.11", "polars": "2.1.0"})

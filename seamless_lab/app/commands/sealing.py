@@ -56,9 +56,9 @@ def receipt(call: Call, *, notebook: str | None, out: str | None, force: bool) -
     write = None if out is None else making.writer(out, force=force)
     kernel = call.kernel()
     if kernel is not None:
-        found = making.of_kernel(call.lab().wiring, kernel, notebook)
+        found = making.of_kernel(kernel, notebook)
     elif notebook is not None:
-        found = making.of_file(call.lab().wiring, Path(notebook))
+        found = making.of_file(Path(notebook))
     else:
         raise RequestError(
             "There is no notebook here to write a receipt of.",

@@ -134,9 +134,10 @@ class Fetching(Opened):
         """The result, entered in the journal when it comes from a version."""
         if answer.provenance.fingerprint:
             asked, request = ask.asked, answer.request
-            pin = "" if asked.pin is None else asked.pin.name
             self.wiring.reads.add(
-                read_of(asked.written, pin, request.context.domain, request.window, answer.bars, answer.provenance)
+                read_of(
+                    asked.written, asked.pin, request.context.domain, request.window, answer.bars, answer.provenance
+                )
             )
         return FetchResult(answer)
 

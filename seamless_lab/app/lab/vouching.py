@@ -67,8 +67,7 @@ class Vouching(Opened):
         from seamless_lab.app.receipts import making
         from seamless_lab.app.receipts.receipt import about
 
-        wiring = self.wiring
-        made = making.of_lab(wiring) if notebook is None else making.of_file(wiring, Path(notebook))
+        made = making.of_lab(self.wiring) if notebook is None else making.of_file(Path(notebook))
         return about(made, results) if results else made
 
     def verify_receipt(

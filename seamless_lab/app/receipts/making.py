@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from seamless_lab.app.notebooks.file import read_notebook
 from seamless_lab.app.notebooks.journal import Kernel
 from seamless_lab.app.notebooks.places import Since, place_of, seal_in
 from seamless_lab.app.notebooks.sealing import no_seal
-from seamless_lab.app.reads import ReadRecord
 from seamless_lab.app.receipts.receipt import Receipt, receipt_of
 from seamless_lab.app.software import versions
 from seamless_lab.app.wiring import Wiring
@@ -20,36 +19,25 @@ from seamless_lab.errors import DataError
 
 
 def of_lab(wiring: Wiring) -> Receipt:
-    """The receipt of all that a lab read and made.
-
-    Raises
-    ------
-    ConfigError
-        If it read by pins, and the lockfile cannot be read.
-    """
-    reads = wiring.reads.records()
-    return receipt_of(reads, wiring.results.records(), versions(), _stores(wiring, reads))
+    """The receipt of all that a lab read and made."""
+    return receipt_of(wiring.reads.records(), wiring.results.records(), versions())
 
 
-def of_kernel(wiring: Wiring, kernel: Kernel, notebook: str | None) -> Receipt:
+def of_kernel(kernel: Kernel, notebook: str | None) -> Receipt:
     """The receipt of what the cells of a kernel read and made when they last ran, and of its notebook's saved code.
 
     Raises
     ------
     RequestError
         If `notebook` names no notebook.
-    ConfigError
-        If they read by pins, and the lockfile cannot be read.
     """
     path = kernel.path if notebook is None else Path(notebook)
     file = None if path is None else read_notebook(path)
     cells = kernel.journal.cells()
-    reads = [read for cell in cells for read in cell.reads]
     found = receipt_of(
-        reads,
+        (read for cell in cells for read in cell.reads),
         (made for cell in cells for made in cell.results),
         versions(),
-        _stores(wiring, reads),
         file,
     )
     if file is None:
@@ -59,7 +47,7 @@ def of_kernel(wiring: Wiring, kernel: Kernel, notebook: str | None) -> Receipt:
     return replace(found, notes=(*found.notes, f"{file.path.name} {_UNSAVED}")) if unsaved else found
 
 
-def of_file(wiring: Wiring, path: Path) -> Receipt:
+def of_file(path: Path) -> Receipt:
     """The receipt of a notebook's seal.
 
     Raises
@@ -70,8 +58,6 @@ def of_file(wiring: Wiring, path: Path) -> Receipt:
         If it has no seal, or one that was changed by hand.
     DataError
         If cells changed after the seal: nobody knows what they depend on.
-    ConfigError
-        If it has reads by pins, and the lockfile cannot be read.
     """
     notebook = read_notebook(path)
     found = seal_in(notebook)
@@ -85,7 +71,7 @@ def of_file(wiring: Wiring, path: Path) -> Receipt:
             hint="Run all cells of the notebook, with %seamless seal as the last one, and save it.",
             path=str(path),
         )
-    return receipt_of(seal.reads, seal.results, seal.software, _stores(wiring, seal.reads), notebook)
+    return receipt_of(seal.reads, seal.results, seal.software, notebook)
 
 
 def writer(target: str, *, force: bool) -> Callable[[Receipt], None]:
@@ -100,18 +86,6 @@ def writer(target: str, *, force: bool) -> Callable[[Receipt], None]:
         return f"{receipt.to_text()}\n".encode()
 
     return file_writer(target, {".json": as_json, ".txt": as_text}, force=force, noun="receipts")
-
-
-def _stores(wiring: Wiring, reads: Sequence[ReadRecord]) -> dict[str, str]:
-    """The folder of each pin that has a store of its own; asked only for reads by pins, as their digest has it in it.
-
-    Raises
-    ------
-    ConfigError
-        If the lockfile cannot be read: the receipt would get another digest than it has with it.
-    """
-    lock = wiring.pins.found() if any(read.pin for read in reads) else None
-    return {} if lock is None else {name: pin.store for name, pin in lock.pins.items()}
 
 
 _NO_CODE = "Which code this is of is not known here: %seamless receipt NOTEBOOK.ipynb"

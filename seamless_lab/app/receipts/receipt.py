@@ -35,18 +35,16 @@ class ReceiptDamaged(DataError):
 class Input:
     """Sealed bars that something was made of.
 
-    `store`: `project` for a pin that is read from a folder of its project, `home` for all else, also for what was asked
-    for by its content and found in the store of a pin. The read is of no cell and of one domain: what a result depends
-    on does not depend on where in a notebook it was read, and for what.
+    The read is of no cell and of one domain: what a result depends on does not depend on where in a notebook it was
+    read, and for what.
     """
 
     read: ReadRecord
-    store: str
 
     def to_dict(self) -> Json:
         """Plain JSON values."""
         facts = {name: value for name, value in read_json(self.read).items() if name != "domain"}
-        return {**facts, "store": self.store}
+        return {**facts, "store": self.read.store}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,20 +104,12 @@ def receipt_of(
     reads: Iterable[ReadRecord],
     results: Iterable[ResultRecord],
     software: Mapping[str, str],
-    stores: Mapping[str, str],
     notebook: NotebookFile | None = None,
 ) -> Receipt:
-    """A receipt; each input and each result once, sorted, whatever the order in which they came.
-
-    Parameters
-    ----------
-    stores
-        Of each pin that has a store of its own, its folder.
-    """
+    """A receipt; each input and each result once, sorted, whatever the order in which they came."""
     found = list(reads)
     live = sum(read.domain is Domain.LIVE for read in found)
-    bare = {replace(read, cell=NO_CELL, domain=Domain.RESEARCH) for read in found}
-    inputs = [Input(read, "project" if stores.get(read.pin) else "home") for read in bare]
+    inputs = {Input(replace(read, cell=NO_CELL, domain=Domain.RESEARCH)) for read in found}
     made = {canonical_json(result_json(each)): replace(each, cell=NO_CELL) for each in results}
     return Receipt(
         tuple(sorted(inputs, key=_by_series)),
@@ -230,11 +220,10 @@ def _from(facts: JsonFacts, folder: Path) -> Receipt:
 
 
 def _input(facts: JsonFacts) -> Input:
-    store = facts.text("store")
+    facts.text("store")
     if "domain" in facts.values:
         raise WrongValue(f"{facts.where} has the unknown 'domain'")
-    bare = {**{name: value for name, value in facts.values.items() if name != "store"}, "domain": str(Domain.RESEARCH)}
-    return Input(read_from(JsonFacts(bare, facts.where)), store)
+    return Input(read_from(JsonFacts({**facts.values, "domain": str(Domain.RESEARCH)}, facts.where)))
 
 
 def _digest_of(result: object) -> str:

@@ -12,7 +12,7 @@ from itertools import pairwise
 from seamless_lab.app.lock.lockfile import Pin
 from seamless_lab.app.lock.pins import Pins
 from seamless_lab.app.notebooks.show import DIGITS
-from seamless_lab.app.reads import ReadRecord
+from seamless_lab.app.reads import HOME, ReadRecord
 from seamless_lab.app.receipts.receipt import Input
 from seamless_lab.core.identity import NodeId
 from seamless_lab.core.reference import AsOf, Fingerprint, Locked, PinName, Seq, parse_reference
@@ -60,7 +60,7 @@ def at_odds(inputs: Sequence[Input]) -> dict[tuple[NodeId, int], str]:
     versions: dict[NodeId, set[tuple[int, int, str]]] = {}
     for each in inputs:
         read = each.read
-        if each.store == "home" and "@sha256:" not in read.written:
+        if read.store == HOME and "@sha256:" not in read.written:
             versions.setdefault(read.node, set()).add((read.seq, read.as_of_ms, read.fingerprint))
     found: dict[tuple[NodeId, int], str] = {}
     for node, listed in versions.items():

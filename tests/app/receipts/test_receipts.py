@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from seamless_lab import crossover
-from seamless_lab.app.receipts.receipt import ReceiptDamaged, read_receipt, receipt_of
+from seamless_lab.app.receipts.receipt import Input, ReceiptDamaged, read_receipt, receipt_of
 from seamless_lab.core.policy import Domain
-from seamless_lab.errors import ConfigError, RequestError
-from tests.app.receipts.verifying import worked, written
+from seamless_lab.errors import RequestError
+from tests.app.receipts.verifying import read_from_a_folder, worked, written
 from tests.app.test_notebook_seal import changed, leaves, other
 from tests.notebook.projects import BTC, opened
 
@@ -43,8 +43,8 @@ def test_the_digest_does_not_depend_on_order_or_repetition_nor_on_place(project:
     for seed in range(5):
         shuffled = reads * 2
         random.Random(seed).shuffle(shuffled)
-        assert receipt_of(shuffled, results * 2, receipt_software(), {}).digest == expected
-    body = json.dumps(receipt_of(reads, results, receipt_software(), {}).to_json(project))
+        assert receipt_of(shuffled, results * 2, receipt_software()).digest == expected
+    body = json.dumps(receipt_of(reads, results, receipt_software()).to_json(project))
     assert str(project) not in body
 
 
@@ -127,27 +127,37 @@ def test_what_was_read_live_is_noted(project: Path) -> None:
     with opened(project) as lab:
         worked(lab)
         live = [replace(each, domain=Domain.LIVE) for each in lab.wiring.reads.records()[:1]]
-    assert "1 read in the live domain" in repr(receipt_of(live, (), {}, {}))
+    assert "1 read in the live domain" in repr(receipt_of(live, (), {}))
 
 
 # -- verifying --------------------------------------------------------------------------------------------------------
 
 
-def test_a_receipt_of_pinned_reads_is_not_made_without_the_lockfile_that_says_where_they_are_from(
-    project: Path,
-) -> None:
+def test_where_bars_were_read_from_does_not_change_with_the_lockfile(project: Path) -> None:
+    read_from_a_folder(project)
     lock = project / "seamless.lock"
     kept = lock.read_text()
     with opened(project) as lab:
-        lab.fetch(BTC, "2024-01-01")
-        before = lab.receipt().digest
-        lock.write_text(f"{kept}<<<<<<< HEAD\n")
-        assert lab.receipt().digest == before, "nothing was read by a pin"
-        lock.write_text(kept)
         lab.fetch("pin:btc")
-        lock.write_text(f"{kept}<<<<<<< HEAD\n")
-        with pytest.raises(ConfigError, match=r"seamless\.lock"):
-            lab.receipt()
+        before = lab.receipt()
+        assert [each.read.store for each in before.inputs] == ["project"]
+        for now in (kept.replace('store = "data"\n', ""), kept.replace("[pin.btc]", "[pin.sol]"), "<<<<<<< HEAD\n"):
+            lock.write_text(now)
+            assert lab.receipt().digest == before.digest, now
+        lock.unlink()
+        assert lab.receipt().digest == before.digest
+
+
+@pytest.mark.parametrize("facts", [{"store": "elsewhere"}, {"store": "home\n  ok"}, {"store": "project", "pin": ""}])
+def test_a_store_that_no_lab_writes_is_refused(project: Path, facts: dict[str, str]) -> None:
+    with opened(project) as lab:
+        lab.fetch("pin:btc")
+        receipt = lab.receipt()
+    [given] = receipt.inputs
+    forged = replace(receipt, inputs=(Input(replace(given.read, **facts)),))
+    (project / "r.json").write_text(json.dumps(forged.to_json(project)))
+    with pytest.raises(ReceiptDamaged, match="not home, or project of a pin"):
+        read_receipt(project / "r.json")
 
 
 def test_why_a_receipt_was_changed_ends_in_one_stop(project: Path) -> None:

@@ -24,7 +24,7 @@ def run_of(receipt: Receipt, *reads: ReadRecord, digests: Sequence[str] = ()) ->
     """A receipt of some reads, and of results with some digests."""
     [made] = receipt.results
     results = [replace(made, digest=digest) for digest in digests]
-    return receipt_of(reads, results, receipt.software, {})
+    return receipt_of(reads, results, receipt.software)
 
 
 def test_what_a_run_reads_otherwise_is_told_though_a_reference_was_read_twice(project: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_notebook_that_only_the_receipt_names_is_run_from_its_folder_or_the_pr
     path, sources = project / "receipts" / "r.json", Sources("0" * 64, 1)
 
     def receipt(place: Path) -> Receipt:
-        return replace(receipt_of((), (), {}, {}), notebook=sources, notebook_path=place)
+        return replace(receipt_of((), (), {}), notebook=sources, notebook_path=place)
 
     (outside / "n.ipynb").touch()
     (project / "link.ipynb").symlink_to(outside / "n.ipynb")
