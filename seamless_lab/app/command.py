@@ -29,6 +29,8 @@ class Kind(Enum):
     """Completed from the series that the stores hold."""
     REF = auto()
     """A node, or `NODE@SELECTOR`; completed with selectors too."""
+    NAMED_REF = auto()
+    """`NAME=REF`; the reference is completed."""
     PIN = auto()
     """The name of a pin; completed from the lockfile."""
     TIME = auto()

@@ -292,6 +292,9 @@ class _Type(click.ParamType):  # type: ignore[type-arg]  # generic only since cl
                 return [CompletionItem("*", type="dir")]
             case Kind.NODE | Kind.REF:
                 return [CompletionItem(word) for word in self._references(incomplete)]
+            case Kind.NAMED_REF:
+                name, equals, ref = incomplete.partition("=")
+                return [CompletionItem(f"{name}={word}") for word in self._references(ref)] if equals else []
             case Kind.PIN:
                 names = (word.removeprefix(_PIN) for word in self._known() if word.startswith(_PIN))
                 return [CompletionItem(name) for name in names if name.startswith(incomplete)]
@@ -303,10 +306,11 @@ class _Type(click.ParamType):  # type: ignore[type-arg]  # generic only since cl
 
     def _references(self, fragment: str) -> Iterable[str]:
         node, at, selector = fragment.rpartition("@")
-        if at and self._parameter.kind is Kind.REF:
+        any_ref = self._parameter.kind is not Kind.NODE
+        if at and any_ref:
             return [f"{node}@{word}" for word in _SELECTORS if word.startswith(selector)]
-        pins = self._parameter.kind is Kind.REF
-        matching = (word for word in self._known() if word.startswith(fragment) and (pins or not word.startswith(_PIN)))
+        known = (word for word in self._known() if any_ref or not word.startswith(_PIN))
+        matching = (word for word in known if word.startswith(fragment))
         return list(islice(matching, MOST_OFFERED)) or _stems(fragment)
 
     def _word(self, text: str) -> str:

@@ -36,12 +36,7 @@ def make_matcher(known: Callable[[], Iterable[str]], variables: Callable[[], Ite
         if name := _NAME.search(typed):
             return _offered(name["name"], variables())
         words, fragment = unfinished(typed)
-        bound, equals, ref = fragment.partition("=")
-        if words[-1:] == ["--pin"] and equals:
-            refs = [] if ref.startswith("-") else complete(["fetch"], ref, known)  # no option is a reference
-            found = [(f"{bound}={text}", said) for text, said in refs]
-        else:
-            found = complete(words, fragment, known)
+        found = complete(words, fragment, known)
         found = found or [(fragment, "")] * bool(fragment)  # the word itself, or IPython would offer names of Python's
         return SimpleMatcherResult(
             completions=[SimpleCompletion(_quoted(text), type=_type(text, said, words)) for text, said in found],

@@ -55,6 +55,7 @@ def test_bash_completes_nodes_past_their_colons_and_files(completing) -> None:
         "fetch ohlcv:kr": ["kraken:"],
         "fetch ohlcv:binance:BTC/USDT:1m@se": ["@seq:"],
         "fetch x --domain=l": ["live"],
+        "sql --pin b=ohlcv:kr": ["kraken:"],
         "lock --check st": ["studies", "study.ipynb"],
         "verify .hi": [".hidden.json"],
         "fetch x --out=b": ["bars.csv"],
@@ -82,6 +83,7 @@ def test_bash_completes_nodes_past_their_colons_and_files(completing) -> None:
     [
         ("fetch ohlcv:kr", ["ohlcv:kraken:"]),
         ("fetch x --domain=l", ["--domain=live"]),
+        ("sql --pin b=ohlcv:kr", ["b=ohlcv:kraken:"]),
         ("lock --check st", ["studies/", "study.ipynb"]),
         ("verify cr", ["crossover.json"]),
         ("fetch x --out=b", ["--out=bars.csv"]),

@@ -93,7 +93,7 @@ SQL = Command(
         Parameter("file", "Read the query from a file.", Kind.FILE, endings=(".sql",)),
         Parameter(
             "pin", "What a name in the query stands for: a pin, NODE@SELECTOR, or pin:GLOB* for a universe. Repeat it "
-            "for more names, or with one name for a universe.", repeated=True, metavar="NAME=REF",
+            "for more names, or with one name for a universe.", Kind.NAMED_REF, repeated=True, metavar="NAME=REF",
         ),
         START,
         END,
