@@ -72,7 +72,7 @@ def parse(words: Sequence[str], *, program: str = "seamless", version: str = "")
     except _Asked as asked:
         return Shown(asked.text)
     except click.UsageError as error:
-        raise _usage(error, program) from error
+        raise _usage(error, program, words) from error
     assert isinstance(found, Invocation)  # every callback below returns one
     return found
 
@@ -354,9 +354,10 @@ def _window_of(ctx: click.Context | None) -> str:
     return " ".join(f"{name} T" for name in ("--start", "--at", "--end") if name in options)
 
 
-def _usage(error: click.UsageError, program: str) -> CommandLineError:
+def _usage(error: click.UsageError, program: str, words: Sequence[str]) -> CommandLineError:
     """Ours, from what click found wrong."""
-    path = error.ctx.command_path if error.ctx is not None else program
+    named = next((word for word in words if word in {command.name for command in COMMANDS}), "")
+    path = error.ctx.command_path if error.ctx is not None else f"{program} {named}".rstrip()
     line_help = f"See: {path} --help"
     match error:
         case _Unknown():
@@ -372,6 +373,7 @@ def _usage(error: click.UsageError, program: str) -> CommandLineError:
             name = error.param.opts[0] if isinstance(error.param, click.Option) else str(error.param.metavar)
             return CommandLineError(f"{path} needs {name}.", hint=line_help, parameter=name)
         case click.BadOptionUsage():
-            return CommandLineError(f"{error.option_name} needs a value.", hint=line_help, option=error.option_name)
+            what = "takes no value" if "does not take" in error.message else "needs a value"
+            return CommandLineError(f"{error.option_name} {what}.", hint=line_help, option=error.option_name)
     said = error.format_message().rstrip(".")
     return CommandLineError(f"{path}: {said[:1].lower()}{said[1:]}.", hint=line_help)

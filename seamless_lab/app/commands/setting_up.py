@@ -78,7 +78,7 @@ SET_UP = (
     Command(
         "doctor",
         "Check this installation, its home and its services; each finding with a fix.",
-        "Exit code 1 when something does not work.",
+        "Exit code 1 when something does not work, 2 when that is the configuration.",
         (),
         ("doctor",),
         doctor,
