@@ -12,21 +12,7 @@ from seamless_lab.core.identity import parse_node
 from seamless_lab.core.policy import Domain
 from seamless_lab.errors import RequestError
 
-_READ = (
-    "written",
-    "pin",
-    "node",
-    "start",
-    "end",
-    "ref",
-    "content",
-    "fingerprint",
-    "seq",
-    "as_of",
-    "rows",
-    "domain",
-    "store",
-)
+_READ = ("written", "pin", "node", "start", "end", "ref", "content", "fingerprint", "seq", "as_of", "rows", "domain")
 
 
 def read_json(read: ReadRecord) -> Json:
@@ -50,7 +36,7 @@ def read_json(read: ReadRecord) -> Json:
 
 def read_from(facts: JsonFacts) -> ReadRecord:
     """The read that `read_json` wrote, of no cell. Raises `WrongValue`."""
-    facts.only(*_READ)
+    facts.only(*_READ, "store")
     try:
         node, domain = parse_node(facts.text("node")), Domain(facts.text("domain"))
     except (RequestError, ValueError) as error:

@@ -216,6 +216,6 @@ def test_a_lockfile_that_cannot_be_read_changes_no_receipt(project: Path) -> Non
 
 
 def test_a_result_that_the_seal_of_a_notebook_lacks_is_told_so(project: Path) -> None:
-    with opened(project) as lab, pytest.raises(RequestError, match=r"the seal of study\.ipynb has no record") as caught:
+    with opened(project) as lab, pytest.raises(RequestError, match=r"The seal of study\.ipynb has no record") as caught:
         lab.receipt(lab.fetch(BTC, "2024-01-02"), notebook="study.ipynb")
     assert "%seamless seal" in caught.value.hint

@@ -139,7 +139,7 @@ class Fetching(Opened):
                     asked.written, asked.pin, request.context.domain, request.window, answer.bars, answer.provenance
                 )
             )
-        return FetchResult(answer)
+        return FetchResult(answer, ask.asked.written)
 
     def _follow(self, node: str, start: TimeLike, limit: int | None) -> _Following:
         if limit is not None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from seamless_lab.app.json_facts import JsonFacts, WrongValue
 from seamless_lab.app.notebooks.file import NotebookFile
@@ -18,9 +19,12 @@ from seamless_lab.app.render.view import View, plural
 from seamless_lab.app.result_records import ResultRecord
 from seamless_lab.app.results import Json, Rendered
 from seamless_lab.core.digest import canonical_json
+from seamless_lab.core.numbers import seen
 from seamless_lab.core.policy import Domain
 from seamless_lab.core.time import TimeRange
 from seamless_lab.errors import DataError, RequestError
+
+T = TypeVar("T")
 
 FORMAT = "seamless.receipt/1"
 
@@ -40,6 +44,11 @@ class Input:
     """
 
     read: ReadRecord
+
+    @property
+    def bars(self) -> tuple[str, TimeRange, str]:
+        """Which bars they are, however they were asked for."""
+        return str(self.read.node), self.read.window, self.read.content
 
     def to_dict(self) -> Json:
         """Plain JSON values."""
@@ -135,27 +144,34 @@ def about(receipt: Receipt, results: Sequence[object]) -> Receipt:
         does not have.
     """
     digests = {_digest_of(result) for result in results}
-    made = tuple(each for each in receipt.results if each.digest in digests)
+    given = [one for result in results for one in getattr(result, "inputs", (result,))]
+    refs = {(getattr(one, "ref", ""), getattr(one, "content", "")) for one in given}
+    written = {(getattr(one, "written", ""), getattr(one, "content", "")) for one in given}
+    made = _own(
+        [each for each in receipt.results if each.digest in digests],
+        lambda each: each.digest,
+        lambda each: {(one.ref, one.content) for one in each.inputs} <= refs,
+    )
     used = {(one.ref.rpartition("@")[0], one.window, one.content) for each in made for one in each.inputs}
-    inputs = tuple(
-        each
-        for each in receipt.inputs
-        if each.read.content in digests or (str(each.read.node), each.read.window, each.read.content) in used
+    inputs = _own(
+        [each for each in receipt.inputs if each.read.content in digests or each.bars in used],
+        lambda each: each.bars,
+        lambda each: (each.read.written, each.read.content) in written,
     )
     known = {each.digest for each in made} | {each.read.content for each in inputs}
     if strangers := [result for result in results if _digest_of(result) not in known]:
-        kind, path = type(strangers[0]).__name__, receipt.notebook_path
-        if path is not None:
-            raise RequestError(
-                f"A {kind} was given that the seal of {path} has no record of.",
-                hint="Run all cells of the notebook, with %seamless seal as the last one, and save it.",
-                path=str(path),
-            )
-        raise RequestError(
-            f"A {kind} was given that this lab has no record of.",
-            hint="Give what this lab's fetch, sql or backtest returned.",
-        )
+        said, path = f"has no record of such a result: {seen(strangers[0])}.", receipt.notebook_path
+        if path is None:
+            raise RequestError(f"This lab {said}", hint="Give what its fetch, sql or backtest returned of sealed bars.")
+        hint = "Run all cells of the notebook, with %seamless seal as the last one, and save it."
+        raise RequestError(f"The seal of {path} {said}", hint=hint, path=str(path))
     return replace(receipt, inputs=inputs, results=made)
+
+
+def _own(found: Sequence[T], alike: Callable[[T], object], is_own: Callable[[T], bool]) -> tuple[T, ...]:
+    """Of those that are alike the results' own; all where there are none: a notebook may have read it otherwise."""
+    told = {alike(each) for each in found if is_own(each)}
+    return tuple(each for each in found if is_own(each) or alike(each) not in told)
 
 
 def read_receipt(path: Path) -> Receipt:

@@ -31,10 +31,11 @@ class FetchResult(Rendered):
 
     `frame` has the columns `ts` (Int64, epoch seconds), `time` (UTC datetime of the open), `open, high, low, close,
     volume` (Float64), sorted by time. Can be handed to anything that reads Arrow (`duckdb`, `polars`, `pyarrow`) as it
-    is.
+    is. `written`: the reference as it was given.
     """
 
     answer: Answer
+    written: str = ""
 
     @property
     def node(self) -> NodeId:

@@ -61,8 +61,22 @@ def test_a_receipt_of_some_results_has_their_inputs_only(project: Path) -> None:
         fetched = lab.fetch(BTC, "2024-01-02")
         assert [each.read.written for each in lab.receipt(one).inputs] == ["pin:eth"]
         assert [each.read.rows for each in lab.receipt(fetched).inputs] == [1440]
-        with pytest.raises(RequestError, match="A int was given"):
+        with pytest.raises(RequestError, match=r"This lab has no record of such a result: 7\."):
             lab.receipt(7)
+
+
+def test_a_receipt_of_some_results_has_no_other_reads_of_the_same_bars(project: Path) -> None:
+    query = "SELECT count(*) AS bars FROM c"
+    with opened(project) as lab:
+        backtest, counted = lab.backtest(crossover(5, 20), pins=["pin:btc"]), lab.sql(query, {"c": "pin:btc"})
+        fetched = lab.fetch("pin:btc")
+        before = [lab.receipt(each).digest for each in (backtest, counted, fetched)]
+        window = (fetched.window.start, fetched.window.end)
+        other = lab.fetch(fetched.ref, *window)
+        lab.sql(query, {"c": "pin:eth"})
+        assert [lab.receipt(each).digest for each in (backtest, counted, fetched)] == before
+        assert [each.read.written for each in lab.receipt(other).inputs] == [fetched.ref]
+        assert len(lab.receipt(backtest, other).inputs) == 2
 
 
 def test_a_receipt_read_back_is_the_same(project: Path) -> None:
