@@ -21,7 +21,7 @@ def put(path: Path, data: bytes) -> None:
     try:
         target = path.resolve()
         replace(target, data, target.with_name(f".{target.name}.{secrets.token_hex(4)}"))
-    except (OSError, RuntimeError) as error:  # the latter of a link to itself
+    except (OSError, RuntimeError, ValueError) as error:  # the latter two of a link to itself and of a NUL in the name
         said = getattr(error, "strerror", None) or error
         raise StoreUnavailable(
             f"{path} cannot be written: {said}.", hint="Choose another folder.", path=str(path)

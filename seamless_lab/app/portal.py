@@ -241,9 +241,9 @@ class Portal:
             )
 
     def _end(self, loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
-        loop.call_soon_threadsafe(loop.stop)
+        loop.call_soon_threadsafe(_stop_soon, loop)
         try:
-            thread.join(self._clean_up_s)
+            thread.join(self._clean_up_s + LOOK_UP_S)
         finally:  # also after Ctrl-C nobody may go on waiting
             for call in self._calls_of(loop):
                 call.abandon()
@@ -288,6 +288,15 @@ class Portal:
         with suppress(RuntimeError):  # the loop was closed meanwhile: then the call has ended
             loop.call_soon_threadsafe(call.cancel)
         call.done.wait(self._clean_up_s)
+
+
+def _stop_soon(loop: asyncio.AbstractEventLoop) -> None:
+    """Stop the loop, after a moment for what is left on it to end; what then remains outlasts all patience."""
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    loop.set_exception_handler(lambda *_: None)
+    loop.call_later(LOOK_UP_S if left else 0, loop.stop)
 
 
 def _shown(value: object) -> str:

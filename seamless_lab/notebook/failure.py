@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from seamless_lab.app.commands import COMMANDS
+from seamless_lab.app.printable import printable
 from seamless_lab.errors import SeamlessError
 
 _COMMAND = re.compile(rf"(?<![\w%/.-])seamless(?= (?:{'|'.join(command.name for command in COMMANDS)})\b)")
@@ -24,7 +25,8 @@ class CommandFailed(Exception):
     def _render_traceback_(self) -> list[str]:
         """What IPython prints in place of a traceback."""
         lines = [f"error[{self.error.code}]: {self.error.message}"]
-        return [*lines, f"hint: {in_notebook(self.error.hint)}"] if self.error.hint else lines
+        lines += [f"hint: {in_notebook(self.error.hint)}"] if self.error.hint else []
+        return [printable(line) for line in lines]
 
 
 def in_notebook(text: str) -> str:

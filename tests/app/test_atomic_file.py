@@ -58,3 +58,8 @@ def test_a_link_to_itself_is_told_as_what_cannot_be_written(tmp_path: Path) -> N
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     with pytest.raises(StoreUnavailable, match="loop cannot be written"):
         put(tmp_path / "loop", b"bars")
+
+
+def test_a_name_that_no_system_takes_is_told_as_what_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable, match="null byte"):
+        put(tmp_path / "a\0b", b"bars")

@@ -15,6 +15,7 @@ from traitlets.config import Config
 import seamless_lab
 from seamless_lab.app.reads import CURRENT_CELL, NO_CELL
 from seamless_lab.app.results import ArtifactList, FetchResult
+from seamless_lab.errors import RequestError
 from seamless_lab.notebook.failure import CommandFailed, in_notebook
 from seamless_lab.notebook.question import asks_for_help
 from seamless_lab.notebook.session import SESSION
@@ -145,6 +146,11 @@ def test_errors_are_our_own_in_two_lines_with_the_cause_behind(
     assert lines[0].startswith(f"error[{code}")
     assert said in "\n".join(lines)
     assert error.__cause__ is error.error
+
+
+def test_an_error_commands_no_terminal() -> None:
+    lines = CommandFailed(RequestError("a\x1b]0;b\x07", hint="c\x9bd"))._render_traceback_()
+    assert lines == ["error[E-REQUEST]: a\ufffd]0;b\ufffd", "hint: c\ufffdd"]
 
 
 def test_full_tracebacks_raise_the_error_itself(shell: InteractiveShell) -> None:

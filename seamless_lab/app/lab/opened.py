@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from difflib import get_close_matches
 from types import TracebackType
 from typing import Never, Self
@@ -14,7 +15,7 @@ from seamless_lab.app import (
 )
 from seamless_lab.app.door import Door
 from seamless_lab.app.opening import keep_apart, stood_in
-from seamless_lab.app.portal import Portal
+from seamless_lab.app.portal import LOOK_UP_S, Portal
 from seamless_lab.app.wiring import Wiring, wire
 from seamless_lab.engine.events import Emit
 from seamless_lab.errors import ConfigError, RequestError
@@ -110,17 +111,18 @@ class Opened:
         Raises
         ------
         RequestError
-            On the engine's own thread, where sinks are called; nothing was closed.
+            In a sink, which the engine waits for; nothing was closed.
         """
         if self._process not in (None, os.getpid()):
             return
         self._portal.require_other_thread()
-        with self._closing:  # a second one would take away what the first still closes
-            try:
-                with self.wiring.leaving_loop():
-                    self._portal.close(self.wiring.close)
-            finally:
-                self.wiring.close_files()
+        while not self._closing.acquire(timeout=LOOK_UP_S):  # a second one would take away what the first still closes
+            continue
+        with ExitStack() as ending:  # what is entered last ends first
+            ending.callback(self._closing.release)
+            ending.callback(self.wiring.close_files)
+            ending.enter_context(self.wiring.leaving_loop())
+            self._portal.close(self.wiring.close)
 
     def __enter__(self) -> Self:
         return self
