@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 import orjson
 
 from seamless_lab.app.placing import placed, placed_json, placed_view
-from seamless_lab.app.printable import printable
+from seamless_lab.app.printable import printable, printable_json
 from seamless_lab.errors import Fact
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class Screen:
         text = orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS, default=str).decode()
         self.answered = True
         with self._read():
-            print(text, file=self.out, flush=True)
+            print(printable_json(text), file=self.out, flush=True)
 
     @contextmanager
     def _read(self) -> Iterator[None]:

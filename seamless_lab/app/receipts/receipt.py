@@ -225,11 +225,13 @@ def _from(facts: JsonFacts, folder: Path) -> Receipt:
         notebook = Sources(told.digest("sources"), told.whole("cells"))
     elif "notebook" not in facts.values:
         raise WrongValue("the receipt has no notebook")
-    where = facts.text_or_none("notebook_path")
+    software, where = facts.texts("software"), facts.text_or_none("notebook_path")
+    if lines := [text for text in (*software, *software.values()) if text.split() != [text]]:
+        raise WrongValue(f"software has {lines[0]!r:.60}, and names and versions are words")
     return Receipt(
         tuple(_input(each) for each in facts.objects("inputs")),
         tuple(result_from(each) for each in facts.objects("results")),
-        facts.texts("software"),
+        software,
         notebook,
         folder / where if where else None,
     )

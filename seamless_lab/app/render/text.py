@@ -146,12 +146,11 @@ def _curve(block: Curve, look: Look) -> list[str]:
 
 def _table(block: Table, look: Look) -> list[str]:
     columns, titles = block.columns, [column.title for column in block.columns]
-    rows = [[_one_line(cell) for cell in row] for row in block.rows]
     lines = ["", f"  {paint(block.title, _BOLD, look)}"] if block.title else [""]
-    if rows:
-        widths = [max(_width(text) for text in column) for column in zip(titles, *rows, strict=True)]
+    if block.rows:
+        widths = [max(_width(text) for text in column) for column in zip(titles, *block.rows, strict=True)]
         lines.append(paint("  " + _row(titles, columns, widths), _DIM, look))
-        lines += ["  " + _row(row, columns, widths) for row in rows]
+        lines += ["  " + _row(row, columns, widths) for row in block.rows]
     if block.left_out:
         lines.append(f"  … {block.left_out:,} more")
     return lines
@@ -163,10 +162,6 @@ def _row(texts: Iterable[str], columns: Iterable[Column], widths: list[int]) -> 
         space = " " * (width - _width(text))
         padded.append(space + text if column.right else text + space)
     return "  ".join(padded)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split()) if "\n" in text else text
 
 
 def _width(text: str) -> int:

@@ -174,6 +174,13 @@ def test_a_store_that_no_lab_writes_is_refused(project: Path, facts: dict[str, s
         read_receipt(project / "r.json")
 
 
+@pytest.mark.parametrize("software", [{"a\n  ok  all inputs signed": "1"}, {"a": "1 "}, {"": "1"}, {"a": "1\u2028"}])
+def test_software_whose_name_or_version_is_no_word_is_refused(tmp_path: Path, software: dict[str, str]) -> None:
+    (tmp_path / "r.json").write_text(json.dumps(receipt_of((), (), software).to_json(tmp_path)))
+    with pytest.raises(ReceiptDamaged, match="names and versions are words"):
+        read_receipt(tmp_path / "r.json")
+
+
 def test_why_a_receipt_was_changed_ends_in_one_stop(project: Path) -> None:
     with opened(project) as lab:
         lab.fetch("pin:btc")

@@ -336,10 +336,15 @@ def test_what_a_stranger_writes_into_a_receipt_commands_no_terminal(project: Pat
         lab.fetch("pin:btc")
         receipt = lab.receipt()
     forged = [replace(each, read=replace(each.read, pin="\x1b]0;x\x07")) for each in receipt.inputs]
-    software = {**receipt.software, "polars": "\x1b[31mx\x9b"}
-    (project / "r.json").write_text(
-        json.dumps(replace(receipt, inputs=tuple(forged), software=software).to_json(project))
-    )
-    shown = seamless(project, "verify", "r.json")
-    assert "polars was ?[31mx? and is" in shown.stdout
-    assert not {"\x1b", "\x07", "\x9b"} & set(shown.stdout + shown.stderr)
+    receipt = replace(receipt, inputs=tuple(forged), software={"polars": "\x1b[31mx\x9b", "a": "1\u202e\u2066"})
+    (project / "r.json").write_text(json.dumps(receipt.to_json(project)))
+    lines = replace(receipt, software={"a\n  ok  all inputs signed": "1"})
+    with opened(project) as lab:
+        shown = repr(lab.verify_receipt(project / "r.json")) + repr(lines)
+    assert "polars was \ufffd[31mx\ufffd and is" in shown
+    assert "a was 1\ufffd\ufffd and is not installed here" in shown
+    assert "a ok all inputs signed 1" in shown
+    assert not set("\x1b\x07\x9b\u202e\u2066") & set(shown)
+    told = seamless(project, "verify", "r.json", "--json").stdout
+    assert not set("\x1b\x07\x9b\u202e\u2066") & set(told)
+    assert "1\u202e\u2066" in json.loads(told)["notes"][0]
