@@ -44,6 +44,10 @@ class Pin:
         """How the pin is written where a reference is wanted."""
         return f"pin:{self.name}"
 
+    def said(self, sentence: str) -> str:
+        """A sentence about the pin, which names it once."""
+        return sentence if sentence.startswith((f"{self.ref} ", f"{self.ref}: ")) else f"{self.ref}: {sentence}"
+
 
 @dataclass(frozen=True, slots=True)
 class NotebookRead:

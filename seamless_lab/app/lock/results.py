@@ -171,7 +171,7 @@ def slots_text(slots: TimeRange) -> str:
 
 def _explained(check: PinCheck) -> Sequence[Block]:
     tone, shown = _TONES[check.state], check.findings[:FINDINGS_SHOWN]
-    blocks: list[Block] = [Note(f"{check.pin.ref}: {finding.said}", tone) for finding in shown]
+    blocks: list[Block] = [Note(check.pin.said(finding.said), tone) for finding in shown]
     files = tuple(dict.fromkeys(finding.path for finding in shown if finding.path))
     if files:
         blocks.append(Code(files, volatile=True))

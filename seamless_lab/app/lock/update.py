@@ -57,7 +57,7 @@ def _updated(wiring: Wiring, door: Door, pins: Pins, pin: Pin) -> PinUpdate:
             return PinUpdate(pin, pin, 0, 0, 0)
         refuse_gaps(target)
     except SeamlessError as error:
-        return PinUpdate(pin, None, said=f"{pin.ref}: {error.message}", hint=error.hint or getting(pin))
+        return PinUpdate(pin, None, said=pin.said(error.message), hint=error.hint or getting(pin))
     return PinUpdate(pin, now, *_counts(store, pin, now))
 
 

@@ -73,7 +73,7 @@ class LockUpdate(Rendered):
 
     def view(self) -> View:
         """What is shown, as a value."""
-        moved = [update for update in self.pins if update.move is Move.MOVED]
+        moved, stuck = ([one for one in self.pins if one.move is move] for move in (Move.MOVED, Move.STUCK))
         columns = (
             Column("pin", code=True),
             Column(""),
@@ -84,20 +84,18 @@ class LockUpdate(Rendered):
             Column("content", code=True),
         )
         blocks: list[Block] = [Table(columns, tuple(_update_row(update) for update in self.pins))] if self.pins else []
-        for update in self.pins:
-            if update.move is Move.STUCK:
-                blocks.append(Note(update.said, Tone.WARN))
-                blocks.append(Note(update.hint))
+        for update in stuck:
+            blocks += [Note(update.said, Tone.WARN), Note(update.hint)]
         blocks.append(Facts((Fact("lockfile", self.path, volatile=True),)))
         if moved and not self.written:
             blocks += [Note("Nothing is written yet. To write it:"), Code((self.again,), command=True)]
         if not moved:
-            badge = Badge("nothing to update", Tone.PLAIN)
+            badge = Badge(str(Move.STUCK), Tone.WARN) if stuck else Badge("nothing to update", Tone.PLAIN)
         elif self.written:
             badge = Badge("updated", Tone.GOOD)
         else:
             badge = Badge("would change", Tone.WARN)
-        return View("seamless.lock", badge, f"{plural(len(moved), 'pin')} of {len(self.pins)}", tuple(blocks))
+        return View("seamless.lock", badge, f"{plural(len(moved or stuck), 'pin')} of {len(self.pins)}", tuple(blocks))
 
     def to_dict(self) -> Json:
         """The changes as JSON values."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -63,3 +64,14 @@ def test_a_pin_whose_series_is_gone_cannot_move(lab, project) -> None:
     shown = lab.update_lock()
     assert shown.exit_code == 1
     assert "no sealed version" in shown.pins[1].said
+
+
+def test_pins_whose_store_is_gone_are_no_reason_to_say_that_nothing_is_to_be_updated(lab, project) -> None:
+    lock = project / "seamless.lock"
+    lock.write_text(re.sub(r"^(rows = .*)$", r'\1\nstore = "gone"', lock.read_text(), flags=re.MULTILINE))
+    shown = lab.update_lock()
+    assert shown.exit_code == 1
+    head, *lines = shown.to_text().splitlines()
+    assert head == "seamless.lock  2 pins of 2  cannot move"
+    for told in (lines, lab.check_lock().to_text().splitlines()):
+        assert [line.split(" is read ")[0] for line in told if "is read from" in line] == ["  ! pin:btc", "  ! pin:eth"]
