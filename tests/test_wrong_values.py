@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import json
 import re
@@ -14,6 +15,8 @@ import pytest
 
 from seamless_lab import Lab, crossover
 from seamless_lab.app.home import FOLDER
+from seamless_lab.app.local_exchange import exchange_overrides
+from seamless_lab.app.settings import resolve_settings
 from seamless_lab.cli import main
 from seamless_lab.cli.screen import Screen
 from seamless_lab.core.policy import SLAPolicy
@@ -66,7 +69,7 @@ def project(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (lambda _: crossover(2.5, 4), "fast is 2.5; it is a whole number"),
         (lambda lab: lab.pin(None, NODE), "None is no name of a pin"),
         (lambda lab: lab.pin(5, NODE), "5 is no name of a pin"),
-        (lambda lab: lab.pin("x", NODE, store=5), "The store 5 is not there"),
+        (lambda lab: lab.pin("x", NODE, store=5), "store is 5; it is a path"),
         (lambda lab: lab.unpin(None), "None is no name of a pin"),
         (lambda lab: lab.check_lock(5), "5 names no pins"),
         (lambda lab: lab.update_lock(FRAME), "a DataFrame names no pins"),
@@ -84,6 +87,100 @@ def test_a_value_of_another_type_is_refused_at_the_door(project: Path, wrong, sa
         wrong(lab)
     assert (refused.value.exit_code, bool(refused.value.hint)) == (2, True) or "store" in said
     assert sorted(project.iterdir()) == before
+
+
+WRONG = (5, 10**5000, None, [], object(), b"x", float("nan"), "\0", "\ud800")
+NEVER_WRONG = {  # what an argument takes besides its default
+    **dict.fromkeys(("start", "end", "at", "since", "as_of", "rows", "limit", "max_lag_s", "threads", "timeout_s"), 5),
+    **dict.fromkeys(("fee_bps", "slippage_bps", "capital"), 5),
+    "names": [],
+}
+VERBS: dict[str, dict[str, object]] = {
+    **{
+        verb: {"node": NODE} for verb in ("fetch", "live", "coverage", "gaps", "backfill", "plan", "publish", "compact")
+    },
+    **{verb: {"node": NODE} for verb in ("artifacts", "sla")},
+    **{verb: {"ref": NODE} for verb in ("manifest", "verify", "history")},
+    **{verb: {} for verb in ("check_lock", "update_lock", "receipt")},
+    **{verb: {"notebook": "none.ipynb"} for verb in ("seal", "check_notebook")},
+    "diff": {"ref": NODE, "other": f"{NODE}@seq:1"},
+    "rollback": {"ref": f"{NODE}@seq:1"},
+    "pin": {"name": "other", "ref": NODE},
+    "unpin": {"name": "none"},
+    "verify_receipt": {"receipt": "none.json"},
+    "sql": {"query": "SELECT 1 FROM btc"},
+    "backtest": {"strategy": crossover(2, 3), "pins": "pin:btc"},
+}
+
+
+def call(lab: Lab, verb: str, **arguments: object) -> object:
+    found = getattr(lab, verb)(**arguments)
+    return next(found) if verb == "live" else found
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_whatever_an_argument_is_given_it_is_taken_or_refused_in_a_sentence(project: Path, verb: str) -> None:
+    given: dict[str, object] = {"start": "2024-01-02", "end": "2024-01-03"}
+    with Lab(overrides=exchange_overrides("http://127.0.0.1:9")) as lab:
+        parameters = inspect.signature(getattr(lab, verb)).parameters
+        usual = {name: value for name, value in given.items() if name in parameters} | VERBS[verb]
+        for name, parameter in parameters.items():
+            flag = isinstance(parameter.default, bool) or name in ("on_event", "on_run", "results")
+            for value in () if flag else WRONG:
+                if value is parameter.default or value == NEVER_WRONG.get(name, parameter.default):
+                    continue
+                with pytest.raises(SeamlessError) as refused:
+                    call(lab, verb, **{**usual, name: value})
+                assert len(refused.value.message) < 300, (name, type(value))
+                json.dumps(refused.value.facts, default=str)
+
+
+def test_long_numbers_and_texts_are_shown_by_their_beginning(project: Path, capsys) -> None:
+    digits = "1" * 5000
+    for line in (
+        f"fetch ohlcv:binance:BTC/USDT:{digits}m --start 2024",
+        f"fetch {NODE} --start {digits}",
+        f"fetch {NODE} --start 2024 --sla {digits}",
+        f"coverage {NODE} --home {digits}",
+        f"diff {NODE} --store {digits}",
+    ):
+        assert main(line.split()) == 2
+        shown = capsys.readouterr().err
+        assert "1111…" in shown.replace("'", "")
+        assert len(shown) < 400
+        assert "defect" not in shown
+
+
+def test_a_version_is_not_named_twice_whatever_the_second_is(project: Path) -> None:
+    with Lab() as lab, pytest.raises(SeamlessError, match=r"named twice: .* as_of a number of thousands of digits"):
+        lab.fetch(f"{NODE}@seq:1", as_of=10**5000)
+
+
+@pytest.mark.parametrize("name", ["home", "config", "overrides", "exchange_url"])
+@pytest.mark.parametrize(
+    "value", [10**5000, [5], object(), b"x", "\0", "\ud800", "1" * 5000], ids=lambda value: type(value).__name__
+)
+def test_no_lab_is_opened_with_what_names_no_place(project: Path, name: str, value: object) -> None:
+    with pytest.raises(SeamlessError) as refused:
+        Lab(**{name: value})
+    assert (refused.value.exit_code, len(refused.value.message) < 300) == (2, True)
+
+
+def test_settings_of_thousands_of_digits_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "seamless.yaml").write_text("seamless: {backfill: {window_bars: '${BIG}'}}")
+    for sources in (
+        {"overrides": {"seamless.backfill.window_bars": 10**5000}},
+        {"config_file": tmp_path / "seamless.yaml", "env": {"BIG": "1" * 5000}},
+    ):
+        with pytest.raises(SeamlessError, match="it must be a whole number"):
+            resolve_settings(**sources)
+
+
+def test_a_list_is_said_once_and_a_fraction_of_a_second_has_a_hint(project: Path, capsys) -> None:
+    assert main(["fetch", NODE, "--start", "2024", "--sla", "foo"]) == 2
+    assert capsys.readouterr().err.count("tolerant-partial") == 1
+    assert main(["fetch", NODE, "--start", "2024-01-01T00:00:00.5"]) == 2
+    assert "hint: Leave the fraction out: 2024-01-01T00:00:00+00:00" in capsys.readouterr().err
 
 
 def test_hints_are_written_for_python_too(project: Path) -> None:

@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from seamless_lab.app import inspect
-from seamless_lab.app.choices import choose
 from seamless_lab.app.lock.lockfile import Pin
 from seamless_lab.app.restoring import restoring
 from seamless_lab.app.wiring import Wiring
@@ -14,6 +13,7 @@ from seamless_lab.core.digest import Header
 from seamless_lab.core.gate import admit, moves
 from seamless_lab.core.grid import grid_of
 from seamless_lab.core.identity import NodeId, require_bars
+from seamless_lab.core.numbers import as_written, seen
 from seamless_lab.core.policy import ComputeContext, Domain, SLAPolicy, Strategy
 from seamless_lab.core.reference import (
     Fingerprint,
@@ -78,14 +78,14 @@ class Door:
         """A fetch of a node or of a reference to a version; without a window, of a pin's."""
         settings = self._wiring.settings
         asked = self.asked(node, options.as_of)
-        chosen = settings.context.domain if options.domain is None else choose(Domain, options.domain, "domain")
+        chosen = settings.context.domain if options.domain is None else Domain(as_written(options.domain))
         if chosen is Domain.LIVE and not isinstance(asked.selector, Latest | None):
             raise RequestError(
                 "The live domain follows the newest version, and was asked for another one.",
                 hint="Leave the version out, or read it in the research or backtest domain.",
                 domain=str(chosen),
             )
-        strategy = settings.strategy if options.strategy is None else choose(Strategy, options.strategy, "strategy")
+        strategy = settings.strategy if options.strategy is None else Strategy(as_written(options.strategy))
         now_ms = self._wiring.clock.now_ms()
         if chosen.sealed and moves(asked.selector, now_ms=now_ms) and (pinned := self.pinned(asked.node)):
             admit(chosen, strategy, asked.selector, now_ms=now_ms, nearest=pinned)  # the engine knows nothing of pins
@@ -102,7 +102,7 @@ class Door:
             window=self._wanted(header, asked, start, end),
             context=context,
             strategy=strategy,
-            sla=sla if isinstance(sla, SLAPolicy) else settings.sla_named(None if sla is None else str(sla)),
+            sla=sla if isinstance(sla, SLAPolicy) else settings.sla_named(sla),
             selector=asked.selector,
         )
         return AskedFetch(request, asked)
@@ -119,9 +119,9 @@ class Door:
         parsed = self._parsed(ref)
         if as_of is not None and (isinstance(parsed, PinName) or parsed.selector is not None):
             raise RequestError(
-                f"The version is named twice: by {ref!r} and by as_of {as_of!r}.",
+                f"The version is named twice: by {ref!r} and by as_of {seen(as_of)}.",
                 hint="Keep one of the two.",
-                as_of=str(as_of),
+                as_of=as_written(as_of),
             )
         if isinstance(parsed, PinName):
             return self._pinned(ref, self._wiring.pins.named(parsed.name))
@@ -170,7 +170,7 @@ class Door:
         except InvalidNode as error:
             with suppress(ConfigError):  # a broken lockfile is not what is wrong here
                 lock = self._wiring.pins.found()
-                if lock is not None and (name := str(ref).strip()) in lock.pins:
+                if lock is not None and (name := as_written(ref).strip()) in lock.pins:
                     hint = f"Did you mean pin:{name}?"
                     raise InvalidNode(error.message, hint=hint, **error.facts) from error
             raise
@@ -191,7 +191,7 @@ class Door:
             return window
         if end is not None or asked.pin is None:
             raise RequestError(
-                f"{asked.written} has no start." if end is None else f"end {end!s} has no start.",
+                f"{asked.written} has no start." if end is None else f"end {as_written(end)} has no start.",
                 hint='Add a start, such as --start 2024-03 (start="2024-03"). Only a pin has a window of its own.',
             )
         return asked.pin.window
@@ -275,7 +275,7 @@ class Door:
 def needs_start(start: TimeLike | None, end: TimeLike | None) -> None:
     """Refuse an end without a start."""
     if end is not None and start is None:
-        raise RequestError(f"end {end!s} has no start.", hint="Give both, or neither for the whole of it.")
+        raise RequestError(f"end {as_written(end)} has no start.", hint="Give both, or neither for the whole of it.")
 
 
 def _has(store: SealedStore, node: NodeId, version: Fingerprint) -> bool:

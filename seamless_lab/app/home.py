@@ -8,6 +8,7 @@ from pathlib import Path
 
 import platformdirs
 
+from seamless_lab.app.paths import path_of
 from seamless_lab.errors import ConfigError
 
 FOLDER = ".seamless"
@@ -105,7 +106,7 @@ def find_home(
     Raises
     ------
     ConfigError
-        `--home` is empty, or a path starts with another user's `~name`.
+        `--home` is empty, a path starts with another user's `~name`, or the system refuses it.
     """
     project = next((place for place in (cwd, *cwd.parents) if exists(place / FOLDER) or exists(place / LOCKFILE)), None)
     cache = _cache(environment, cwd, user)
@@ -144,4 +145,4 @@ def _absolute(text: str, source: str, cwd: Path, user: UserFolders) -> Path:
         raise ConfigError(
             f"{source} is {text!r}; of the forms with ~ only ~/folder is read.", hint="Write the full path.", key=source
         )
-    return cwd / text
+    return path_of(source, cwd / text, ConfigError)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from seamless_lab.app.command import Place
+from seamless_lab.core.numbers import as_written, seen
 from seamless_lab.errors import RequestError
 
 if TYPE_CHECKING:
@@ -57,12 +58,12 @@ def stood_in(url: str, *, named_home: bool) -> dict[str, object]:
     RequestError
         For what is no URL, or without a home of its own.
     """
-    parts = urlsplit(str(url))
+    parts = urlsplit(as_written(url))
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise RequestError(
-            f"The exchange's URL {url!r} is no URL.",
+            f"The exchange's URL {seen(url)} is no URL.",
             hint="Write it as seamless sandbox prints it: http://127.0.0.1:PORT.",
-            url=str(url),
+            url=as_written(url),
         )
     if not named_home:
         raise RequestError(

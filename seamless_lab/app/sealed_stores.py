@@ -12,9 +12,12 @@ from typing import ParamSpec, TypeVar
 from seamless_lab.adapters.objects_folder import FolderObjects
 from seamless_lab.adapters.segment_cache_arrow import ArrowSegmentCache
 from seamless_lab.adapters.segments_parquet import ParquetSegments
+from seamless_lab.app.paths import path_of
 from seamless_lab.core.identity import NodeId
+from seamless_lab.core.numbers import seen
 from seamless_lab.engine.artifacts import NoSegmentCache, SealedStore, SegmentCache
 from seamless_lab.engine.ports import Clock
+from seamless_lab.errors import NotFound
 
 HASHING_THREADS = 2
 
@@ -70,6 +73,25 @@ class SealedStores:
             if place not in self._others:
                 self._others[place] = self._open(place, self.segments)
             return self._others[place]
+
+    def named(self, store: object) -> SealedStore:
+        """The store in a folder that a user names.
+
+        Raises
+        ------
+        NotFound
+            If it is not there.
+        RequestError
+            For what is no path.
+        """
+        folder = path_of("store", store)
+        if folder.is_dir():
+            return self.at(folder)
+        raise NotFound(
+            f"The store {seen(str(folder))} is {'no folder' if folder.exists() else 'not there'}.",
+            hint="Name the folder of a store, such as datasets/store, or leave it out for the home's.",
+            store=str(folder),
+        )
 
     def unremembered(self, store: SealedStore) -> SealedStore:
         """A store opened once more, for reading without anything that this machine remembers of it."""

@@ -21,6 +21,7 @@ from seamless_lab.app.config.sources import Origin, from_arguments, from_environ
 from seamless_lab.app.config.values import nearest
 from seamless_lab.app.secret import reveal, show, wrap_secrets
 from seamless_lab.core.bucket import BucketShape
+from seamless_lab.core.numbers import as_written, seen
 from seamless_lab.core.policy import BackfillPolicy, ComputeContext, Domain, SLAPolicy, Strategy
 from seamless_lab.core.report import ConformancePolicy
 from seamless_lab.errors import ConfigError, RequestError
@@ -143,7 +144,7 @@ class Settings:
         """How old the newest bar may be in a domain; only `live` has a limit."""
         return self.live_max_lag_s if domain is Domain.LIVE else None
 
-    def sla_named(self, name: str | None) -> SLAPolicy:
+    def sla_named(self, name: object) -> SLAPolicy:
         """The budgets of a preset; without a name, those configured.
 
         Raises
@@ -153,13 +154,13 @@ class Settings:
         """
         if name is None:
             return self.sla
-        if name in self.sla_presets:
+        if isinstance(name, str) and name in self.sla_presets:
             return self.sla_presets[name]
-        near = nearest(name, list(self.sla_presets))
+        near = nearest(as_written(name), list(self.sla_presets))
         raise RequestError(
-            f"There is no SLA preset {name!r}; there are {', '.join(self.sla_presets)}.",
-            hint=near[:1].upper() + near[1:] or f"Write one of {', '.join(self.sla_presets)}.",
-            value=name,
+            f"There is no SLA preset {seen(name)}; there are {', '.join(self.sla_presets)}.",
+            hint=near[:1].upper() + near[1:] or "Write one of these, or leave it out for the one configured.",
+            value=as_written(name),
         )
 
     def to_dict(self) -> dict[str, object]:

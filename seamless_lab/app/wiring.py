@@ -27,6 +27,7 @@ from seamless_lab.adapters.sqlite_file import SqliteFile
 from seamless_lab.app.config.sources import config_file
 from seamless_lab.app.home import Home, find_home, user_folders
 from seamless_lab.app.lock.pins import Pins
+from seamless_lab.app.paths import path_of
 from seamless_lab.app.portal import EventStream
 from seamless_lab.app.reads import ReadJournal
 from seamless_lab.app.result_records import ResultJournal
@@ -346,8 +347,8 @@ def wire(
         For anything wrong in the configuration, with where it stands.
     """
     for name, value in (("home", home), ("config", config)):
-        if value is not None and not isinstance(value, str | os.PathLike):
-            raise ConfigError(f"{name} is {seen(value)}; it is a path.", hint="Write it as text, or leave it out.")
+        if value is not None:
+            path_of(name, value, ConfigError)
     if not isinstance(overrides, Mapping):
         raise ConfigError(
             f"overrides is {seen(overrides)}; it is settings by dotted key.",

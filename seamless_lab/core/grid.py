@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from seamless_lab.core.numbers import seen
 from seamless_lab.core.time import SECONDS, TimeRange
 from seamless_lab.errors import InvalidNode
 
@@ -15,7 +16,7 @@ MONDAY_S = 4 * DAY  # 1970-01-05, the first Monday of the epoch
 # Kraken's REST documentation ("Get OHLC Data") counts intervals from the epoch, so 10080 minutes open on Thursday.
 WEEK_ANCHOR_S = {"kraken": 0, "krakenfutures": 0}
 
-_TIMEFRAME = re.compile(r"([1-9]\d*)([smhdwMy])")
+_TIMEFRAME = re.compile(r"([1-9][0-9]{0,8})([smhdwMy])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def parse_timeframe(text: str) -> int:
     found = _TIMEFRAME.fullmatch(text)
     if found is None:
         raise InvalidNode(
-            f"{text!r} is no timeframe; write a number and s, m, h, d or w, such as 1m, 4h or 1d.",
+            f"{seen(text)} is no timeframe; write a number and s, m, h, d or w, such as 1m, 4h or 1d.",
             hint=_month_hint(text),
             value=text,
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
 from seamless_lab.core.grid import parse_timeframe
+from seamless_lab.core.numbers import seen
 from seamless_lab.errors import InvalidNode, NotAvailableYet
 
 _FORM = "ohlcv:EXCHANGE:SYMBOL:TIMEFRAME, such as ohlcv:binance:BTC/USDT:1m"
@@ -59,11 +60,13 @@ def parse_node(text: str) -> NodeId:
     exchange, _, rest = rest.partition(":")
     if kind not in ("ohlcv", "trades"):
         raise InvalidNode(
-            f"{text!r} is no node: its kind is {kind!r}, not ohlcv or trades.", hint=f"Write {_FORM}.", value=text
+            f"{seen(text)} is no node: its kind is {seen(kind)}, not ohlcv or trades.",
+            hint=f"Write {_FORM}.",
+            value=text,
         )
     if not _EXCHANGE.fullmatch(exchange):
         raise InvalidNode(
-            f"{text!r} is no node: {exchange!r} is no exchange id (lower-case letters, digits, _).",
+            f"{seen(text)} is no node: {seen(exchange)} is no exchange id (lower-case letters, digits, _).",
             hint=f"Did you mean {kind}:{exchange.lower()}:{rest}?"
             if _EXCHANGE.fullmatch(exchange.lower())
             else f"Write {_FORM}.",
@@ -71,9 +74,11 @@ def parse_node(text: str) -> NodeId:
         )
     symbol, _, timeframe = rest.rpartition(":") if kind == "ohlcv" else (rest, "", "")
     if kind == "ohlcv" and not symbol:
-        raise InvalidNode(f"{text!r} is no node: it lacks a symbol or a timeframe.", hint=f"Write {_FORM}.", value=text)
+        raise InvalidNode(
+            f"{seen(text)} is no node: it lacks a symbol or a timeframe.", hint=f"Write {_FORM}.", value=text
+        )
     if not _SYMBOL.fullmatch(symbol) or symbol.startswith("."):
-        raise InvalidNode(f"{text!r} is no node: {symbol!r} is no symbol.", hint=f"Write {_FORM}.", value=text)
+        raise InvalidNode(f"{seen(text)} is no node: {seen(symbol)} is no symbol.", hint=f"Write {_FORM}.", value=text)
     if (length := _encoded_length(symbol)) > LONGEST_SYMBOL:
         raise InvalidNode(
             f"{symbol[:20]!r}… is no symbol: it takes {length} bytes, percent-encoded, and may take {LONGEST_SYMBOL}.",
@@ -87,14 +92,14 @@ def parse_node(text: str) -> NodeId:
 
 def no_text(value: object) -> InvalidNode:
     """What to raise where a node is wanted and something else than text came."""
-    return InvalidNode(f"{value!r} is no node: it is no text.", hint=f"Write {_FORM}.", value=repr(value))
+    return InvalidNode(f"{seen(value)} is no node: it is no text.", hint=f"Write {_FORM}.", value=seen(value))
 
 
 def _encoded_length(symbol: str) -> int:
     try:
         return len(quote(symbol, safe=""))
     except UnicodeEncodeError as error:  # half of a surrogate pair
-        raise InvalidNode(f"{symbol!r} is no symbol: it is no Unicode text.", hint=f"Write {_FORM}.") from error
+        raise InvalidNode(f"{seen(symbol)} is no symbol: it is no Unicode text.", hint=f"Write {_FORM}.") from error
 
 
 def require_bars(node: NodeId) -> NodeId:

@@ -1,4 +1,4 @@
-"""Numbers as users give them."""
+"""Numbers as users give them, and any value as an error shows it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from numbers import Integral, Real
 
 from seamless_lab.errors import RequestError
 
-_LONGEST = 60
+_LONGEST, _LONGEST_TEXT = 60, 200
 
 
 def require_number(name: str, value: object, hint: str, *, whole: bool = False) -> None:
@@ -26,7 +26,16 @@ def require_number(name: str, value: object, hint: str, *, whole: bool = False) 
 
 
 def seen(value: object) -> str:
-    """A value as an error shows it: in one line, a large object by its type."""
-    text = repr(value)
-    short = isinstance(value, str) or (len(text) <= _LONGEST and "\n" not in text)
-    return text if short else f"a {type(value).__name__}"
+    """A value as an error shows it: in one line, long text by its beginning, a large object by its type."""
+    if isinstance(value, str):
+        return repr(value) if len(value) <= _LONGEST_TEXT else f"{value[:_LONGEST]!r}…"
+    try:
+        text = repr(value)
+    except Exception:  # of thousands of digits Python makes no text, and an object may raise what it likes
+        return "a number of thousands of digits" if isinstance(value, int) else f"a {type(value).__name__}"
+    return text if len(text) <= _LONGEST and "\n" not in text else f"a {type(value).__name__}"
+
+
+def as_written(value: object) -> str:
+    """Text as it is, anything else as `seen` shows it."""
+    return value if isinstance(value, str) else seen(value)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 
-from seamless_lab.core.numbers import require_number, seen
+from seamless_lab.core.numbers import as_written, require_number, seen
 from seamless_lab.errors import ConfigError, RequestError
 
 _WORLD = re.compile(r"[\w.:-]+")
@@ -26,7 +26,7 @@ class _Choice(StrEnum):
         words = [member.value for member in cls]
         near = get_close_matches(wanted, [word.casefold() for word in words], n=1)
         raise RequestError(
-            f"{str(value)!r} is not one of {', '.join(words)}.",
+            f"{seen(str(value))} is not one of {', '.join(words)}.",
             hint=f"Did you mean {next(word for word in words if word.casefold() == near[0])}?"
             if near
             else "Write one of these words.",
@@ -114,7 +114,8 @@ class SLAPolicy:
     on_violation: OnViolation = OnViolation.PARTIAL_FILL
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "on_violation", OnViolation(self.on_violation))  # its text is compared with nowhere
+        # as the choice that it is: its text is compared with nowhere
+        object.__setattr__(self, "on_violation", OnViolation(as_written(self.on_violation)))
         for name in ("max_wait_storage_ms", "max_wait_backfill_ms", "max_wait_live_ms", "total_deadline_ms"):
             _budget(1, name, getattr(self, name))
         _budget(0, "max_sync_gap_bars", self.max_sync_gap_bars)
@@ -151,7 +152,7 @@ class BackfillPolicy:
     jitter_ratio: float = 0.25
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "mode", BackfillMode(self.mode))
+        object.__setattr__(self, "mode", BackfillMode(as_written(self.mode)))
         require_number("window_bars", self.window_bars, "Between 1 and 100000.", whole=True)
         _between(1, 100_000, "window_bars", self.window_bars)
         for name in (
@@ -189,7 +190,7 @@ class ComputeContext:
     min_coverage: float | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "domain", Domain(self.domain))
+        object.__setattr__(self, "domain", Domain(as_written(self.domain)))
         if not isinstance(self.world_id, str):
             raise RequestError(f"{seen(self.world_id)} is no world_id: it is no text.", hint="Name worlds like desk-1.")
         if not self.world_id.strip():
@@ -198,7 +199,8 @@ class ComputeContext:
             )
         if not _WORLD.fullmatch(self.world_id):
             raise RequestError(
-                f"{self.world_id!r} is no world_id: it may hold letters, digits, dots, colons, _ and -, nothing else.",
+                f"{seen(self.world_id)} is no world_id: it may hold letters, digits, dots, colons, _ and -, "
+                "nothing else.",
                 hint="Name worlds like desk-1 or alpha:2024.",
                 world_id=self.world_id,
             )

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from seamless_lab.core.identity import NodeId, no_text, parse_node
-from seamless_lab.core.numbers import seen
+from seamless_lab.core.numbers import as_written, seen
 from seamless_lab.core.time import TimeLike, parse_time_ms
 from seamless_lab.errors import InvalidReference, InvalidTime
 
@@ -109,7 +109,7 @@ def parse_pin_name(text: object) -> str:
         raise InvalidReference(
             f"{seen(text)} is no name of a pin.",
             hint=f"Write up to {LONGEST_PIN_NAME} lower-case letters, digits, _, . and -, first a letter or a digit.",
-            value=str(text),
+            value=as_written(text),
         )
     return text
 
@@ -133,8 +133,8 @@ def parse_selector(value: TimeLike, *, now_ms: int) -> Selector | Locked:
     if found := _SEQ.fullmatch(text):
         return Seq(int(found[1]))
     if text.startswith(("sha256:", "seq:")):
-        raise InvalidReference(f"{text!r} selects no version.", hint=f"Write {_ALLOWED}.", value=text)
+        raise InvalidReference(f"{seen(text)} selects no version.", hint=f"Write {_ALLOWED}.", value=text)
     try:
         return AsOf(parse_time_ms(text, now_ms=now_ms))
     except InvalidTime as error:
-        raise InvalidReference(f"{text!r} selects no version.", hint=f"Write {_ALLOWED}.", value=text) from error
+        raise InvalidReference(f"{seen(text)} selects no version.", hint=f"Write {_ALLOWED}.", value=text) from error

@@ -11,6 +11,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from seamless_lab.core.numbers import as_written, seen
 from seamless_lab.errors import InvalidTime
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def parse_duration(text: str) -> int:
     found = re.fullmatch(r"([0-9]{1,9})\s*([smhdw])", text.strip())
     if found is None or int(found[1]) == 0:
         raise InvalidTime(
-            f"{text!r} is no duration; write a whole number with s, m, h, d or w, such as 90s or 7d.", value=text
+            f"{seen(text)} is no duration; write a whole number with s, m, h, d or w, such as 90s or 7d.", value=text
         )
     return int(found[1]) * SECONDS[found[2]]
 
@@ -209,7 +210,11 @@ def _natural_end(start: TimeLike, begin: int) -> int:
 def _from_datetime(moment: dt.datetime, value: TimeLike) -> int:
     aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
     if aware.microsecond:
-        raise InvalidTime(f"{value!s} has a fraction of a second; bars open on whole seconds.", value=str(value))
+        raise InvalidTime(
+            f"{seen(str(value))} has a fraction of a second; bars open on whole seconds.",
+            hint=f"Leave the fraction out: {aware.replace(microsecond=0).isoformat()}",
+            value=str(value),
+        )
     return _bounded(int(aware.timestamp()), value)
 
 
@@ -224,4 +229,4 @@ def _bounded(seconds: int, value: TimeLike) -> int:
 
 
 def _unreadable(value: object) -> InvalidTime:
-    return InvalidTime(f"{value!r} is no time.", hint=f"Write {_ALLOWED}.", value=str(value))
+    return InvalidTime(f"{seen(value)} is no time.", hint=f"Write {_ALLOWED}.", value=as_written(value))

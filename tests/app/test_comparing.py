@@ -243,7 +243,7 @@ def test_another_store_is_looked_in_by_its_folder(lab: Lab) -> None:
     assert "--store" in str(beliefs)
     assert "--store" not in shown(beliefs), "where a store is depends on the machine"
     assert lab.diff(f"{NODE}@seq:1", store=str(folder)).counts == found.counts
-    with pytest.raises(NotFound, match="no sealed version"):
+    with pytest.raises(NotFound, match="is not there"):
         lab.diff(NODE, store=str(folder / "nowhere"))
 
 

@@ -13,6 +13,7 @@ from seamless_lab.app.backtest.source import name_of, source_of
 from seamless_lab.app.backtest.sql import FromSql
 from seamless_lab.app.results import with_time
 from seamless_lab.core.backtest.crossover import Crossover
+from seamless_lab.core.numbers import seen
 from seamless_lab.errors import RequestError
 
 PositionsLike = pl.Expr | pl.Series | pl.DataFrame
@@ -157,7 +158,7 @@ def strategy_of(given: StrategyLike) -> Strategy:
     if callable(given):
         return FromPolars.of(given)
     raise RequestError(
-        f"{given!r:.80} is no strategy.",
+        f"{seen(given)} is no strategy.",
         hint="Give crossover(20, 100), a function of a polars frame of bars, or SQL text that selects ts and position.",
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from seamless_lab.app.compare import ROWS
 from seamless_lab.app.compare.history_results import BarHistory, WindowHistory
@@ -14,6 +13,7 @@ from seamless_lab.app.door import Asked, Door
 from seamless_lab.app.restoring import restoring
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.digest import Header
+from seamless_lab.core.numbers import as_written, require_number
 from seamless_lab.core.reference import Latest
 from seamless_lab.core.time import TimeLike, TimeRange, parse_time, parse_window
 from seamless_lab.core.version import Version
@@ -45,6 +45,7 @@ def diff(
     NotFound, InvalidReference, InvalidNode
         As the references deserve.
     """
+    _require_rows(rows)
     asked = [_asked(wiring, door, ref, store) for ref in refs]
     if len(asked) == 1:
         old, new = _with_newest(wiring, asked[0])
@@ -55,6 +56,10 @@ def diff(
     with restoring(wiring, asked[0].store if alike else wiring.sealed):
         found = asked[0].store.diff(old.version, new.version, window, new_in=asked[-1].store)
     return DiffResult(old, new, found, rows)
+
+
+def _require_rows(rows: int) -> None:
+    require_number("rows", rows, f"How many to show, such as {ROWS}.", whole=True)
 
 
 def _with_newest(wiring: Wiring, asked: Asked) -> tuple[Compared, Compared]:
@@ -84,7 +89,7 @@ def _asked(wiring: Wiring, door: Door, ref: str, store: str | None) -> Asked:
     asked = door.asked(ref)
     if store is None or asked.pin is not None:
         return asked
-    return replace(asked, store=wiring.sealed_stores.at(Path(store)))
+    return replace(asked, store=wiring.sealed_stores.named(store))
 
 
 def _place(wiring: Wiring, asked: Asked) -> str:
@@ -104,7 +109,7 @@ def _window(
             door.require_inside(pin, window)
         return window
     if end is not None:
-        raise RequestError(f"end {end!s} has no start.", hint="Give both, or neither for all there is.")
+        raise RequestError(f"end {as_written(end)} has no start.", hint="Give both, or neither for all there is.")
     if not pins:
         return None
     first, last = max(pin.window.start for pin in pins), min(pin.window.end for pin in pins)
@@ -141,6 +146,7 @@ def history(
     NotFound
         If the series has no version.
     """
+    _require_rows(rows)
     asked = _asked(wiring, door, ref, store)
     if asked.selector is not None and asked.pin is None:
         raise RequestError(
@@ -162,7 +168,7 @@ def _looked_at(
 ) -> TimeRange | None:
     if at is None:
         if end is not None:
-            raise RequestError(f"end {end!s} has no --at.", hint="Give both, or neither for all there is.")
+            raise RequestError(f"end {as_written(end)} has no --at.", hint="Give both, or neither for all there is.")
         return None if asked.pin is None else asked.pin.window
     now_s = wiring.clock.now_ms() // 1000
     try:
@@ -191,6 +197,7 @@ def plan_rollback(wiring: Wiring, door: Door, ref: str, *, rows: int = ROWS) -> 
     NotFound
         If there is no such version.
     """
+    _require_rows(rows)
     asked = door.asked(ref)
     if asked.selector is None:
         raise RequestError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,6 +13,7 @@ import yaml
 from seamless_lab.app.config.schema import BY_NAME, ENVIRONMENT, OTHER_ENVIRONMENT, SERVICE_PREFIXES
 from seamless_lab.app.config.values import nearest
 from seamless_lab.app.secret import Secret, redact_url, show, wrap_secrets
+from seamless_lab.core.numbers import seen
 from seamless_lab.errors import ConfigError
 
 _REFERENCE = re.compile(r"\$\$|\$\{(?P<name>[A-Za-z_][\w.]*)(?::-(?P<default>[^}]*))?\}")
@@ -257,10 +259,11 @@ def config_file(explicit: Path | None, environment: Mapping[str, str], places: t
         return explicit.expanduser()
     if named := environment.get("SEAMLESS_CONFIG"):
         return Path(named).expanduser()
-    return next((place / "seamless.yaml" for place in places if (place / "seamless.yaml").exists()), None)
+    return next((place / "seamless.yaml" for place in places if os.access(place / "seamless.yaml", os.F_OK)), None)
 
 
 def shown(entry: Entry) -> str:
     """What of an entry's value may be printed in a message: never more than 80 characters, never credentials."""
-    text = entry.written if entry.written is not None else repr(show(wrap_secrets(entry.value)))
+    value = show(wrap_secrets(entry.value))
+    text = entry.written if entry.written is not None else seen(value) if isinstance(value, int) else repr(value)
     return redact_url(text if len(text) <= 80 else text[:77] + "...")

@@ -66,7 +66,7 @@ def integer(lowest: int, highest: int | None = None) -> Kind:
     )
 
     def read(value: object, is_text: bool) -> int:
-        if is_text and isinstance(value, str) and re.fullmatch(r"-?\d+", value.strip()):
+        if is_text and isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value.strip()):
             value = int(value)
         if (
             isinstance(value, bool)

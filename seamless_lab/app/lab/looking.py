@@ -50,7 +50,7 @@ class Looking(Opened):
 
         With `pin:NAME` those of the pin's node, in the store that the pin is read from.
         """
-        if not node:
+        if node is None:
             return inspect.catalogue(self.wiring)
         pin = self.door.pin(node)
         if pin is not None:
@@ -66,7 +66,7 @@ class Looking(Opened):
 
     def verify(self, ref: str | None = None) -> VerifyReport:
         """Rehash everything that a version (or a node, or the whole store) consists of."""
-        asked = self.door.asked(ref) if ref else None
+        asked = None if ref is None else self.door.asked(ref)
         if asked is None:
             report = inspect.verify(self.wiring.sealed, None, None)
         else:
@@ -77,6 +77,6 @@ class Looking(Opened):
 
     def sla(self, node: str | None = None, *, since: TimeLike = "-7d") -> SlaReport:
         """How fetches did against their budgets."""
-        now_ms = self.wiring.clock.now_ms()
+        series, now_ms = None if node is None else self.door.node(node), self.wiring.clock.now_ms()
         self._portal.call(lambda: self.wiring.engine.wait_logged())  # noqa: PLW0108  # parts of a loop are found on it
-        return inspect.sla(self.wiring, self.door.node(node) if node else None, parse_time_ms(since, now_ms=now_ms))
+        return inspect.sla(self.wiring, series, parse_time_ms(since, now_ms=now_ms))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seamless_lab.app.lab.opened import Opened
+from seamless_lab.app.paths import path_of
 
 if TYPE_CHECKING:
     from seamless_lab.app.notebooks.checking import NotebookCheck
@@ -32,7 +33,7 @@ class Vouching(Opened):
         """
         from seamless_lab.app.notebooks.sealing import seal_file
 
-        return seal_file(self.wiring, Path(notebook))
+        return seal_file(self.wiring, path_of("notebook", notebook))
 
     def check_notebook(self, notebook: str | Path) -> NotebookCheck:
         """What every cell of a sealed notebook would read today, by its references as they are written.
@@ -41,7 +42,7 @@ class Vouching(Opened):
         """
         from seamless_lab.app.notebooks.checking import check_notebook
 
-        return check_notebook(self.wiring, self.door, Path(notebook))
+        return check_notebook(self.wiring, self.door, path_of("notebook", notebook))
 
     def receipt(self, *results: object, notebook: str | Path | None = None) -> Receipt:
         """What results depended on: sealed inputs, how they were made, code and software, with a digest of all that.
@@ -67,7 +68,7 @@ class Vouching(Opened):
         from seamless_lab.app.receipts import making
         from seamless_lab.app.receipts.receipt import about
 
-        made = making.of_lab(self.wiring) if notebook is None else making.of_file(Path(notebook))
+        made = making.of_lab(self.wiring) if notebook is None else making.of_file(path_of("notebook", notebook))
         return about(made, results) if results else made
 
     def verify_receipt(
@@ -101,5 +102,5 @@ class Vouching(Opened):
         """
         from seamless_lab.app.receipts.checking import verify_receipt
 
-        place = None if notebook is None else Path(notebook)
-        return verify_receipt(self.wiring, Path(receipt), place, run=run, on_run=on_run)
+        place = None if notebook is None else path_of("notebook", notebook)
+        return verify_receipt(self.wiring, path_of("receipt", receipt), place, run=run, on_run=on_run)

@@ -15,12 +15,11 @@ from seamless_lab.app.lock.pins import Pins
 from seamless_lab.app.sealed_reads import SealedTarget, resolve_sealed
 from seamless_lab.app.software import versions
 from seamless_lab.app.wiring import Wiring
-from seamless_lab.core.numbers import seen
 from seamless_lab.core.policy import Domain
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.reference import named_pin, parse_pin_name
 from seamless_lab.core.time import TimeLike, format_time
-from seamless_lab.errors import GapsRefused, NotFound, NotSealed, RequestError
+from seamless_lab.errors import GapsRefused, NotSealed, RequestError
 
 _ENGINES = ("conformance", "duckdb", "polars", "seamless_lab")
 
@@ -57,7 +56,7 @@ def pin(wiring: Wiring, door: Door, pins: Pins, wish: PinWish) -> Pinned:
         As `resolve_sealed`, `edit`.
     """
     name = parse_pin_name(wish.name)
-    store = None if wish.store is None else wiring.sealed_stores.at(_folder(wish.store))
+    store = None if wish.store is None else wiring.sealed_stores.named(wish.store)
     try:
         target = resolve_sealed(wiring, door, wish.ref, wish.start, wish.end, domain=Domain.DRYRUN, store=store)
     except NotSealed as error:
@@ -122,18 +121,6 @@ def pin_of(name: str, target: SealedTarget, store: str) -> Pin:
         rows=len(sealed.bars),
         store=store,
     )
-
-
-def _folder(store: object) -> Path:
-    """The folder of a store to pin from, which is there."""
-    if not isinstance(store, str | os.PathLike) or not Path(store).is_dir():
-        there = isinstance(store, str | os.PathLike) and Path(store).exists()
-        raise NotFound(
-            f"The store {seen(store)} is {'no folder' if there else 'not there'}.",
-            hint="Name the folder of a store, such as datasets/store, or leave it out for the home's.",
-            store=str(store),
-        )
-    return Path(store)
 
 
 def _store_beside(wiring: Wiring, lockfile: Path, url: str) -> str:

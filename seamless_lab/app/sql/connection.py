@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from seamless_lab.app.sql.macros import MACROS, creating
-from seamless_lab.core.numbers import require_number
+from seamless_lab.core.numbers import as_written, require_number, seen
 from seamless_lab.errors import ConfigError, RequestError
 
 if TYPE_CHECKING:
@@ -44,9 +44,9 @@ class Limits:
             )
         if not 0 < self.timeout_s < float("inf"):
             raise RequestError(f"timeout_s is {self.timeout_s!r}; it is a number of seconds.", hint="For example 120.")
-        if not _MEMORY.fullmatch(str(self.memory)):
+        if not _MEMORY.fullmatch(as_written(self.memory)):
             raise RequestError(
-                f"memory_limit is {self.memory!r}; it is a number with KB, MB, GB or TB.", hint="For example 4GB."
+                f"memory_limit is {seen(self.memory)}; it is a number with KB, MB, GB or TB.", hint="For example 4GB."
             )
 
     @property

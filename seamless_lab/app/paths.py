@@ -1,0 +1,29 @@
+"""Paths as users give them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from seamless_lab.core.numbers import seen
+from seamless_lab.errors import RequestError, SeamlessError
+
+
+def path_of(name: str, value: object, kind: type[SeamlessError] = RequestError) -> Path:
+    """The path that an argument names, whether something is there or not.
+
+    Raises
+    ------
+    SeamlessError
+        Of a `kind`, for what is no text, and for a name that the system refuses.
+    """
+    if not isinstance(value, str | os.PathLike):
+        raise kind(f"{name} is {seen(value)}; it is a path.", hint="Write it as text, or leave it out.")
+    try:
+        Path(value).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as error:  # the latter for characters that no name may have
+        said = f"{name} is {seen(os.fspath(value))}, which is no path here"
+        raise kind(f"{said}: {getattr(error, 'strerror', None) or error}.", hint="Choose another.") from error
+    return Path(value)
