@@ -46,6 +46,11 @@ class Input:
     read: ReadRecord
 
     @property
+    def store(self) -> str:
+        """Where they were read; see `ReadRecord`."""
+        return self.read.store
+
+    @property
     def bars(self) -> tuple[str, TimeRange, str]:
         """Which bars they are, however they were asked for."""
         return str(self.read.node), self.read.window, self.read.content
@@ -53,7 +58,7 @@ class Input:
     def to_dict(self) -> Json:
         """Plain JSON values."""
         facts = {name: value for name, value in read_json(self.read).items() if name != "domain"}
-        return {**facts, "store": self.read.store}
+        return {**facts, "store": self.store}
 
 
 @dataclass(frozen=True, slots=True)

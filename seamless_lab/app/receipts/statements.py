@@ -60,7 +60,7 @@ def at_odds(inputs: Sequence[Input]) -> dict[tuple[NodeId, int], str]:
     versions: dict[NodeId, set[tuple[int, int, str]]] = {}
     for each in inputs:
         read = each.read
-        if read.store == HOME and "@sha256:" not in read.written:
+        if each.store == HOME and "@sha256:" not in read.written:
             versions.setdefault(read.node, set()).add((read.seq, read.as_of_ms, read.fingerprint))
     found: dict[tuple[NodeId, int], str] = {}
     for node, listed in versions.items():

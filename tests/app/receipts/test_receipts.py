@@ -154,7 +154,7 @@ def test_where_bars_were_read_from_does_not_change_with_the_lockfile(project: Pa
     with opened(project) as lab:
         lab.fetch("pin:btc")
         before = lab.receipt()
-        assert [each.read.store for each in before.inputs] == ["project"]
+        assert [each.store for each in before.inputs] == ["project"]
         for now in (kept.replace('store = "data"\n', ""), kept.replace("[pin.btc]", "[pin.sol]"), "<<<<<<< HEAD\n"):
             lock.write_text(now)
             assert lab.receipt().digest == before.digest, now

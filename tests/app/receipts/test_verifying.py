@@ -178,7 +178,7 @@ def test_a_pin_read_from_a_folder_of_the_project_is_found_there(project: Path) -
     read_from_a_folder(project)
     with opened(project) as lab:
         lab.backtest(crossover(5, 20), pins=["pin:btc", "pin:eth"])
-        assert {each.read.store for each in lab.receipt().inputs} == {"project"}
+        assert {each.store for each in lab.receipt().inputs} == {"project"}
         found = lab.verify_receipt(written(lab, project / "r.json"))
     assert found.exit_code == 0, found
     assert found.state is State.SAME
