@@ -30,6 +30,8 @@ class SeamlessError(Exception):
         self.message = message
         self.hint = hint
         self.facts = facts
+        if hint:
+            self.add_note(f"hint: {hint}")  # what Python shows below the message
 
 
 # -- fix the request ---------------------------------------------------------------------------------------------

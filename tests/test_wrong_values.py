@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 import polars as pl
@@ -20,7 +21,7 @@ from seamless_lab.app.settings import resolve_settings
 from seamless_lab.cli import main
 from seamless_lab.cli.screen import Screen
 from seamless_lab.core.policy import SLAPolicy
-from seamless_lab.errors import SeamlessError
+from seamless_lab.errors import RequestError, SeamlessError
 from tests.pages import ROOT
 from tests.sealed_market import seal, walk
 
@@ -299,3 +300,9 @@ def test_the_front_page_shows_how_a_script_uses_a_sandbox(tmp_path: Path, monkey
     names: dict[str, object] = {}
     exec(program, names)  # as a reader runs it
     assert len(names["bars"].frame) == 744
+
+
+def test_python_shows_the_hint_below_the_message() -> None:
+    error = RequestError("No.", hint="Yes.")
+    assert traceback.format_exception_only(error)[-1] == "hint: Yes.\n"
+    assert len(traceback.format_exception_only(RequestError("No."))) == 1

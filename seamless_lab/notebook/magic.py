@@ -167,6 +167,7 @@ class SeamlessMagics(Magics):
             result = asked.command.run(call, **asked.values)
         except SeamlessError as error:
             error.hint = placed(error.hint, asked.place.options())
+            error.__notes__ = [f"hint: {error.hint}"] if error.hint else []
             raise
         finally:
             progress.end()

@@ -1,4 +1,7 @@
-"""Which version: the newest, or that of a moment, a sequence number, a fingerprint. Never lists commits."""
+"""Which version: the newest, or that of a moment, a sequence number, a fingerprint.
+
+Lists commits only before writing and for errors.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from seamless_lab.core.time import format_time_ms
 from seamless_lab.core.version import Commit
 from seamless_lab.engine.artifacts.documents import commit_path
 from seamless_lab.engine.artifacts.load import Loader, StoredCommit
-from seamless_lab.errors import InvalidReference, NotFound
+from seamless_lab.errors import InvalidReference, Missing, NotFound
 
 FIRST_SEQ = 1
 _CANDIDATES = 5
@@ -22,11 +25,15 @@ _KINDS = ("ohlcv", "trades")
 
 @dataclass(slots=True)
 class _Seen:
-    """What is known of a node's commits, which are dense and never change; `seqs` and `as_ofs` are sorted."""
+    """What is known of a node's commits, which are dense and never change; `seqs` and `as_ofs` are sorted.
+
+    `dense`: whether a listing has shown that no commit follows one that is missing.
+    """
 
     seqs: list[int] = field(default_factory=list)
     as_ofs: list[int] = field(default_factory=list)
     fingerprints: dict[int, str] = field(default_factory=dict)
+    dense: bool = False
     lock: Lock = field(default_factory=Lock)
 
     def add(self, commit: Commit) -> None:
@@ -76,7 +83,15 @@ class Resolver:
         return self._last(node, lambda _: True, after=len)
 
     def base(self, node: NodeId) -> StoredCommit | None:
-        """The newest commit, to commit on top of: as `head`, but what is remembered must be what is stored."""
+        """The newest commit, to commit on top of: as `head`, but what is remembered must be what is stored.
+
+        Lists the commits the first time.
+
+        Raises
+        ------
+        Missing
+            If commits follow one that is not there, which the next would silently replace.
+        """
         known = self._newest_known(node)
         if known is not None:
             try:
@@ -85,7 +100,15 @@ class Resolver:
                 stored = None
             if stored is None or stored.checksum != self._loader.commit(node, known).checksum:
                 self.forget(node)
-        return self._last(node, lambda _: True, after=len)
+        newest = 0 if self._of(node).dense else self._newest_listed(node)
+        while True:
+            found = self._last(node, lambda _: True, after=len)
+            following = FIRST_SEQ if found is None else found.commit.seq + 1
+            if newest < following:
+                self._of(node).dense = True
+                return found
+            if not self._loader.objects.exists(commit_path(node, following)):  # else published since it was looked for
+                raise _hole(node, following)
 
     def forget(self, node: NodeId) -> None:
         """Start over with a node whose store was deleted or replaced; also drops all that its versions are made of."""
@@ -117,14 +140,15 @@ class Resolver:
         )
 
     def seq(self, node: NodeId, seq: int) -> Commit:
-        """The commit `seq`. Raises `NotFound` with the newest there is."""
+        """The commit `seq`. Raises `NotFound` with the newest there is, and `Missing` for an earlier one."""
         found = self._probe(node, seq) if seq >= FIRST_SEQ else None
         if found is not None:
             return found.commit
-        head = self.head(node)
-        if head is None:
+        newest = self._newest_listed(node)
+        if FIRST_SEQ <= seq <= newest:
+            raise _hole(node, seq)
+        if not newest:
             raise self.nothing(node)
-        newest = head.commit.seq
         nearest = min(max(seq, FIRST_SEQ), newest)
         raise NotFound(
             f"{node} has no version seq:{seq}; there are seq:{FIRST_SEQ} to seq:{newest}.",
@@ -163,6 +187,9 @@ class Resolver:
                 if len(wanted) == 64 or len(found) > _CANDIDATES:
                     break
         if not found:
+            following = head.commit.seq + 1
+            if self._newest_listed(node) > following and not self._loader.objects.exists(commit_path(node, following)):
+                raise _hole(node, following)
             raise NotFound(
                 f"{node} has no version whose fingerprint starts with {wanted}.",
                 hint=f"The newest is {node}@sha256:{head.commit.fingerprint[:12]} (seq:{head.commit.seq}).",
@@ -254,9 +281,21 @@ class Resolver:
             return known
         found = self._probe(node, seq)
         if found is None:
-            raise NotFound(
-                f"{commit_path(node, seq)} is missing, though later commits are there.",
-                hint="Run verify.",
-                path=commit_path(node, seq),
-            )
+            raise _hole(node, seq)
         return found.commit.fingerprint
+
+    def _newest_listed(self, node: NodeId) -> int:
+        listed = self._loader.objects.list(commit_path(node, 0).rpartition("/")[0] + "/")
+        names = (path.rpartition("/")[2].removesuffix(".json") for path, _, _ in listed)
+        return max((int(name) for name in names if name.isdecimal()), default=0)
+
+
+def _hole(node: NodeId, seq: int) -> Missing:
+    path = commit_path(node, seq)
+    return Missing(
+        f"{path} is missing, though later commits are there.",
+        hint=f"Restore the file from a copy; this names all that is missing: seamless verify {node}",
+        path=path,
+        expected=None,
+        found=None,
+    )

@@ -1,6 +1,7 @@
 import hashlib
 import json
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from seamless_lab.core.observed import Observed
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange
 from seamless_lab.engine.artifacts import Candidate
-from seamless_lab.errors import ClockSkew, Corrupted, DataError, NotFound
+from seamless_lab.errors import ClockSkew, Corrupted, DataError, Missing, NotFound
 from tests.engine.artifacts.making import (
     DAY,
     HEADER,
@@ -335,3 +336,39 @@ def test_days_that_are_published_again_mend_a_month_bit_by_bit(tmp_path: Path) -
     assert len(sealed.bars) == 7 * 1_440
     with pytest.raises(Corrupted, match="is missing"):  # the exchange no longer says what it said
         open_store(tmp_path).read(made)
+
+
+@pytest.mark.parametrize("lost", [1, 2, 3, 4])
+def test_nothing_is_published_or_rolled_back_onto_a_commit_that_others_follow_and_that_is_missing(
+    tmp_path: Path, lost: int
+) -> None:
+    clock = Ticking(MARCH_MS)
+    for day in range(5):
+        open_store(tmp_path, clock=clock).publish(candidate(days(day), clock.now))
+    newest = open_store(tmp_path).resolve(NODE, seq=5)
+    path = next(tmp_path.rglob(f"commits/{lost:010d}.json"))
+    path.unlink()
+    there = set(files(tmp_path, "commits"))
+    for write in (lambda store: store.publish(candidate(days(7), clock.now)), lambda store: store.restore(newest)):
+        with suppress(Missing):  # or else it was written on top of the newest, which was found past the hole
+            write(open_store(tmp_path, clock=clock))
+        new = set(files(tmp_path, "commits")) - there
+        assert all(int(commit.stem) > 5 for commit in new)
+    with pytest.raises(Missing, match="later commits are there"):
+        open_store(tmp_path).resolve(NODE, seq=lost)
+
+
+def test_commits_that_others_make_while_commits_are_listed_are_no_hole(tmp_path: Path) -> None:
+    clock = Ticking(MARCH_MS)
+    open_store(tmp_path, clock=clock).publish(candidate(days(0), clock.now))
+
+    class Late(Counting):
+        """Shows the commits that two others make while it lists."""
+
+        def list(self, prefix: str):
+            for day in (1, 2):
+                open_store(tmp_path, clock=clock).publish(candidate(days(day), clock.now))
+            return super().list(prefix)
+
+    made = open_store(Late(FolderObjects(tmp_path)), clock=clock).publish(candidate(days(3), clock.now))
+    assert made.version.commit.seq == 4
