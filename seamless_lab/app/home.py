@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +88,7 @@ def find_home(
     cwd: Path,
     user: UserFolders,
     *,
-    exists: Callable[[Path], bool] = Path.exists,
+    exists: Callable[[Path], bool] = os.path.exists,  # which a folder that may not be entered lets go on
 ) -> Home:
     """The home for a process.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import threading
@@ -47,7 +48,7 @@ from seamless_lab.engine.knowledge import Stores
 from seamless_lab.engine.live import LiveTail
 from seamless_lab.engine.ports import Clock
 from seamless_lab.engine.publish import Producer, Publisher
-from seamless_lab.errors import ConfigError
+from seamless_lab.errors import ConfigError, StoreUnavailable
 
 T = TypeVar("T")
 
@@ -63,6 +64,9 @@ GOVERNANCE = frozenset(
     }
 )
 """Events that are kept in the home's event file."""
+
+OF_READS = frozenset({"seamless.domain.hold", "seamless.domain.partial", "seamless.sla.downgrade"})
+"""Those of them that a read may cause which changes nothing, so that it may go without."""
 
 LOOP_BOUND = ("engine", "pinned_engines", "jobs", "tail", "backfiller", "source_side", "fetcher", "limiter")
 """Parts that hold semaphores, connections or tasks of one loop, or another part that does."""
@@ -91,6 +95,7 @@ class Wiring:
         self.making = threading.RLock()
         self.sandboxed = False
         """Whether a sandbox stands in for the exchanges; set before the first of them is asked."""
+        self._changes = False
         self.events.add(self._to_bus)
 
     @part
@@ -284,10 +289,22 @@ class Wiring:
             if "database" in self.__dict__:
                 closing.callback(self.database.close)
             if "bus" in self.__dict__:
-                closing.callback(self.bus.close)
+                closing.callback(self._close_bus)
+
+    def _close_bus(self) -> None:
+        """End the event file. Where nobody may write, reads go without, and say so."""
+        try:
+            self.bus.close()
+        except StoreUnavailable as error:
+            cause = error.__cause__
+            forbidden = isinstance(cause, OSError) and cause.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+            if not forbidden or self._changes:
+                raise
+            self.notices.append(f"{self.home.root} may not be written to: its event file does not tell of this read.")
 
     def _to_bus(self, event: Event) -> None:
         if event.name in GOVERNANCE:
+            self._changes |= event.name not in OF_READS
             self.bus(event)
 
     def _exchange_settings(self, exchange: str) -> CcxtSettings:

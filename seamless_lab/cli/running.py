@@ -158,6 +158,8 @@ class TerminalCall:
         if self._exchange is not None:
             self._exchange.__exit__(None, None, None)
         if self._lab is not None:
-            for notice in self._lab.wiring.notices:
-                self._screen.note(f"note: {notice}")
-            self._lab.close()
+            try:
+                self._lab.close()
+            finally:
+                for notice in self._lab.wiring.notices:
+                    self._screen.note(f"note: {notice}")
