@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from seamless_lab.app.lock.lockfile import Pin
 from seamless_lab.app.lock.pins import located
 from seamless_lab.app.notebooks.checking import FreshStores, State
-from seamless_lab.app.reads import ReadRecord
+from seamless_lab.app.reads import PROJECT, ReadRecord
 from seamless_lab.app.receipts.receipt import Input
 from seamless_lab.app.receipts.statements import at_odds, in_lock, in_store, refuted
 from seamless_lab.app.wiring import Wiring
@@ -22,8 +22,8 @@ class FoundInput:
     """One input today.
 
     `version` and `store` are None unless its bars are the same. `why` says what stands against it, `notes` where store,
-    lockfile or the receipt itself say something else of what is not the bars. `held`: a store has a version of it that
-    is not whole.
+    lockfile or the receipt itself say something else of what is not the bars. `held`: a store has the version, and it
+    is not whole or not as the receipt says.
     """
 
     input: Input
@@ -37,17 +37,19 @@ class FoundInput:
 
 def find_inputs(wiring: Wiring, fresh: FreshStores, inputs: Sequence[Input]) -> list[FoundInput]:
     """Look for the bars of each input, by their content, in the home's store and in those that the lockfile names."""
+    lock, unread = None, f"There is no lockfile {wiring.pins.path} that says where it was read from."
     try:
         lock = wiring.pins.found()
-    except ConfigError:  # an unreadable lockfile: the home's store may do
-        lock = None
+    except ConfigError as error:  # the home's store may do
+        unread = f"{error.message} {error.hint}"
     pins = {} if lock is None else lock.pins
     stores, contradictions = _stores(wiring, pins), at_odds(inputs)
     found = []
     for each in inputs:
         one, read = _found(fresh, stores, each), each.read
-        if one.state is State.UNKNOWN and not one.held and (gone := _gone(wiring, pins, read)):
-            one = replace(one, why=gone)
+        if one.state is State.UNKNOWN and not one.held:
+            gone = unread if lock is None and each.store == PROJECT else _gone(wiring, pins, read)
+            one = replace(one, why=gone or one.why)
         told = (contradictions.get((read.node, read.seq), ""), in_lock(wiring.pins, pins, read))
         found.append(replace(one, notes=(*one.notes, *filter(None, told))))
     return found
@@ -79,15 +81,20 @@ def _gone(wiring: Wiring, pins: Mapping[str, Pin], read: ReadRecord) -> str:
 
 
 def _found(fresh: FreshStores, stores: Sequence[SealedStore], wanted: Input) -> FoundInput:
-    """The first store that has the bars as the receipt says, or has them; else what others have instead, or nothing."""
+    """The first store that has the bars as the receipt says, or has them; else what others have instead, or nothing.
+
+    What the home's store has instead says nothing of bars that were read from a folder of the project.
+    """
     tried = []
-    for store in stores:
+    for place, store in enumerate(stores):
         found = _in_store(fresh, store, wanted)
         if found.state is State.SAME and not found.notes:
             return found
-        tried.append(found)
-    states = (State.SAME, State.DIFFERS, State.UNKNOWN)
-    return min(tried, key=lambda each: (states.index(each.state), not each.held))
+        if found.state is State.SAME or found.held or place or wanted.store != PROJECT:
+            tried.append(found)
+    nowhere = FoundInput(wanted, State.UNKNOWN, "no pin names the folder any more that it was read from.")
+    worth = (State.SAME, State.DIFFERS, State.UNKNOWN).index
+    return min(tried or [nowhere], key=lambda one: (one.state is not State.SAME, not one.held, worth(one.state)))
 
 
 def _in_store(fresh: FreshStores, known: SealedStore, wanted: Input) -> FoundInput:
@@ -111,9 +118,9 @@ def _in_store(fresh: FreshStores, known: SealedStore, wanted: Input) -> FoundInp
         state = State.UNKNOWN if audit.only_missing else State.DIFFERS
         return FoundInput(wanted, state, f"{store.url}/{damage.path} {damage.problem}.", held=True)
     if audit.content != read.content:  # the tree says so and the bars do not: nothing that a store writes
-        return FoundInput(wanted, State.DIFFERS, f"its bars have the content sha256:{audit.content[:16]}.")
+        return FoundInput(wanted, State.DIFFERS, f"its bars have the content sha256:{audit.content[:16]}.", held=True)
     if said := _misstated(wanted, audit.rows):
-        return FoundInput(wanted, State.DIFFERS, said)
+        return FoundInput(wanted, State.DIFFERS, said, held=True)
     note = in_store(store, version, read)
     return FoundInput(wanted, State.SAME, notes=(note,) if note else (), version=version, store=store)
 

@@ -348,3 +348,33 @@ def test_what_a_stranger_writes_into_a_receipt_commands_no_terminal(project: Pat
     told = seamless(project, "verify", "r.json", "--json").stdout
     assert not set("\x1b\x07\x9b\u202e\u2066") & set(told)
     assert "1\u202e\u2066" in json.loads(told)["notes"][0]
+
+
+def lock_nothing(project: Path) -> None:
+    with opened(project) as lab:
+        lab.unpin("btc")
+        lab.unpin("eth")
+
+
+LOST = {
+    "folder": (lambda project: shutil.rmtree(project / "data"), "Restore data from where the lockfile comes from"),
+    "lockfile": (lambda project: (project / "seamless.lock").unlink(), "There is no lockfile"),
+    "broken lockfile": (lambda project: (project / "seamless.lock").write_text("<<<"), "seamless.lock"),
+    "file": (lambda project: next((project / "data").rglob("*.parquet")).unlink(), "is missing"),
+    "pin": (lock_nothing, "no pin names the folder any more"),
+}
+
+
+@pytest.mark.parametrize("lost", LOST)
+def test_other_bars_of_the_home_say_nothing_of_what_was_read_from_a_folder(project: Path, lost: str) -> None:
+    read_from_a_folder(project)
+    with opened(project) as lab:
+        lab.fetch("pin:btc")
+        path = written(lab, project / "r.json")
+        lab.wiring.sealed.publish(candidate(days(0, 2), salt=3))
+    lose, said = LOST[lost]
+    lose(project)
+    with opened(project) as lab:
+        found = lab.verify_receipt(path)
+    assert (found.exit_code, states(found)["input"]) == (3, ["unknown"])
+    assert said in " ".join(repr(found).split())
