@@ -39,6 +39,8 @@ class TerminalProgress:
         self._said_at = 0.0
         self._line = ""
         self._told = False
+        self.behind = False
+        """Whether a fill goes on behind an answer."""
 
     def begin(self, asked: Invocation) -> None:
         """Show at once that something happens."""
@@ -49,6 +51,7 @@ class TerminalProgress:
         """Take an event in, and show it when it is time."""
         with self._lock:
             news = self._progress.note(event)
+            self.behind |= event.name == "seamless.backfill.behind"
             if event.name == "seamless.backfill.plan":
                 self._told = False
             # Where lines stay, the plan is told when it is carried out: a source may refuse it before.
@@ -141,7 +144,9 @@ class TerminalCall:
             for_ever = threading.Event()
             while not for_ever.wait(LOOK_UP_S):  # polars' handler of SIGINT lets no bare wait be interrupted
                 pass
-        if self._lab is not None and self._asked.command.name == "fetch":
+        if self._lab is not None and self.progress.behind:
+            if not self._asked.quiet:
+                self._screen.note("What is missing is filled behind this answer; Ctrl-C leaves it to the next fetch.")
             self._lab.wait()
 
     @property

@@ -274,6 +274,7 @@ class FetchEngine:
             self._emit(Event("seamless.backfill.behind_failed", clock.now_ms(), about | {"error": str(error)}))
 
         self._behind.start(fill, failed)
+        self._emit(Event("seamless.backfill.behind", clock.now_ms(), about))
 
     def _select_and_read(self, work: _Work, selector: Selector) -> tuple[Version, Sealed]:
         """A version and its bars; *blocking*."""

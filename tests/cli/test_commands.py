@@ -142,6 +142,8 @@ def test_partial_fill_answers_and_then_waits_for_the_fill_behind(seamless: Termi
     code, out, err = seamless("fetch", NODE, *MARCH, "--strategy", "PARTIAL_FILL")
     assert (code, "PARTIAL" in out.splitlines()[0]) == (0, True)
     assert "168 received" in err
+    assert "filled behind this answer" in err
+    assert "behind" not in seamless("fetch", NODE, *MARCH)[2]
     code, found = seamless.json("fetch", NODE, *MARCH, "--strategy", "FAIL_FAST")
     assert (code, found["rows"]) == (0, 168)
 
