@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -131,7 +132,10 @@ class Screen:
         return exit_code
 
     def _object(self, value: Mapping[str, object]) -> None:
-        text = orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS, default=str).decode()
+        try:
+            text = orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS, default=str).decode()
+        except TypeError:  # a name that is no UTF-8, of which Python makes lone surrogates
+            text = json.dumps(value, default=str, separators=(",", ":"))
         self.answered = True
         with self._read():
             print(printable_json(text), file=self.out, flush=True)

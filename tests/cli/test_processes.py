@@ -137,3 +137,13 @@ def test_help_loads_nothing_heavy() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"polars", "pyarrow", "ccxt", "aiohttp", "apsw", "numpy", "IPython"} & set(ran.stderr.split())
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_a_name_that_is_no_utf8_is_refused_as_any_other(tmp_path: Path, more: list[str]) -> None:
+    command = [sys.executable, "-m", "seamless_lab.cli", "artifacts", "--home", os.fsencode(tmp_path) + b"/\xff", *more]
+    ran = subprocess.run(command, capture_output=True, timeout=PATIENCE_S, check=False)
+    assert ran.returncode == 2
+    assert b"Traceback" not in ran.stderr
+    if more:
+        assert json.loads(ran.stdout)["error"]["code"] == "E-CONFIG"

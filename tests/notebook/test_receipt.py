@@ -121,6 +121,15 @@ def test_a_notebook_that_moved_is_named(project: Path) -> None:
         assert states(lab.verify_receipt("r.json", notebook="elsewhere/study.ipynb"))["code"] == ["same"]
 
 
+def test_a_file_that_is_no_notebook_keeps_no_input_from_being_checked(project: Path) -> None:
+    (project / "study.ipynb").write_text("no notebook")
+    with opened(project) as lab:
+        found = lab.verify_receipt("r.json")
+    assert (found.exit_code, states(found)["code"]) == (3, ["unknown"])
+    assert set(states(found)["input"]) == {"same"}
+    assert "is no notebook" in repr(found)
+
+
 def test_a_notebook_elsewhere_is_run_only_when_the_user_names_it(project: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

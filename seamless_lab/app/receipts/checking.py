@@ -19,6 +19,7 @@ from seamless_lab.app.render.view import Badge, Block, Column, Fact, Facts, Note
 from seamless_lab.app.results import Json, Rendered
 from seamless_lab.app.software import versions
 from seamless_lab.app.wiring import Wiring
+from seamless_lab.errors import RequestError
 
 _COLUMNS = (Column("checked"), Column("what", code=True), Column("today"))
 _TONES = {State.SAME: Tone.GOOD, State.DIFFERS: Tone.BAD, State.UNKNOWN: Tone.WARN}
@@ -183,7 +184,11 @@ def _code(digest: str, place: Path | None) -> Finding:
         return Finding("code", "notebook", State.UNKNOWN, said)
     if not is_file:  # nor is a device or a pipe opened, which a receipt may name and which has no end
         return Finding("code", place.name, State.UNKNOWN, f"there is no notebook {place}; name it with --notebook")
-    found = read_notebook(place)
+    try:
+        found = read_notebook(place)
+    except RequestError as error:
+        said = f"{error.message.removesuffix('.')}; name its notebook with --notebook"
+        return Finding("code", place.name, State.UNKNOWN, said)
     if found.digest != digest:
         said = f"its code is another than when the receipt was made: sha256:{found.digest[:DIGITS]}"
         return Finding("code", place.name, State.DIFFERS, said)
