@@ -29,8 +29,8 @@ def open_lab(place: Place) -> Lab:
     return Lab(place.home, config=place.config, exchange_url=place.exchange_url)
 
 
-def keep_apart(wiring: Wiring) -> None:
-    """Make the home a sandbox's once its exchange is asked, unless it holds real bars.
+def keep_apart(wiring: Wiring, url: str) -> None:
+    """Make the home a sandbox's once its exchange at `url` is asked, unless it holds real bars.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def keep_apart(wiring: Wiring) -> None:
     from seamless_lab.app.sandbox_home import is_marked
 
     home = wiring.home.root
-    wiring.sandboxed = True
+    wiring.sandbox_url = url
     if home.is_dir() and not is_marked(home) and nodes(wiring):
         raise RequestError(
             f"The home {home} holds real bars, and those of a sandbox exchange would mix with them.",

@@ -22,6 +22,7 @@ class Progress:
         self.shared = False
         self._under_way = False
         self._doing = ""
+        self._retrying = ""
 
     def note(self, event: Event) -> bool:
         """Take an event in; whether there is something new to say."""
@@ -29,6 +30,8 @@ class Progress:
         match event.name:
             case "seamless.fetch.start":
                 self._doing = "reading what is known"
+            case "seamless.source.retry" if not self._under_way:  # later the bar moves
+                self._retrying = f"; {fields.get('source')} gave no usable answer, trying again"
             case "seamless.backfill.plan":
                 self.done, self.blocks, self.slots = 0, _count(fields.get("blocks")), _count(fields.get("slots"))
                 self.asked_slots += self.slots
@@ -67,7 +70,7 @@ class Progress:
         full, empty = ("█", "░") if unicode else ("#", ".")
         filled = int(self.ratio * _BAR)
         failed = f", {plural(self.failed, 'block')} failed" if self.failed else ""
-        doing = f"; {self._doing}" if self._doing else ""
+        doing = f"; {self._doing}" if self._doing else "" if self._under_way else self._retrying
         return (
             f"{full * filled}{empty * (_BAR - filled)} {self.ratio:4.0%}  "
             f"{self.done:,} of {plural(self.blocks, 'block')}, {plural(self.rows, 'bar')}{failed}{doing}"

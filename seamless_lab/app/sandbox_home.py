@@ -14,7 +14,7 @@ from seamless_lab.core.identity import NodeId
 from seamless_lab.core.time import TimeRange
 from seamless_lab.engine.events import Emit
 from seamless_lab.engine.ports import Clock, Fetched, RateLimiter, SourceTraits
-from seamless_lab.errors import ConfigError, RequestError
+from seamless_lab.errors import ConfigError, RequestError, SourceUnavailable
 
 
 def is_marked(home: Path) -> bool:
@@ -49,7 +49,7 @@ def making(home: Path) -> Iterator[None]:
 class HomeFetcher(CcxtFetcher):
     """The exchanges as one home may ask them: one marked as a sandbox's asks only those sent elsewhere by `urls`.
 
-    A `sandboxed` one marks its home before it asks, so that no bar is kept in a home without the mark.
+    One with a `sandbox_url` marks its home before it asks, so that no bar is kept in a home without the mark.
     """
 
     def __init__(
@@ -60,28 +60,43 @@ class HomeFetcher(CcxtFetcher):
         settings: dict[str, CcxtSettings],
         *,
         otherwise: CcxtSettings,
-        sandboxed: bool,
+        sandbox_url: str,
         emit: Emit,
     ) -> None:
         super().__init__(limiter, clock, settings, otherwise=otherwise, emit=emit)
-        self._home, self._sandboxed = home, sandboxed
+        self._home, self._sandbox_url = home, sandbox_url
         self._sent_elsewhere = {exchange for exchange, own in settings.items() if "urls" in own.options}
 
     def require(self, node: NodeId) -> None:
         """Refuse a real exchange's bars in a home that holds a sandbox's."""
-        if self._sandboxed:
+        if self._sandbox_url:
             mark(self._home)
         _require_stand_in(self._home, node, self._sent_elsewhere)
 
     async def traits(self, node: NodeId) -> SourceTraits:
         """How this node can be asked for; see the port."""
         self.require(node)
-        return await super().traits(node)
+        with self._naming_the_sandbox():
+            return await super().traits(node)
 
     async def fetch(self, node: NodeId, grid: Grid, window: TimeRange) -> Fetched:
         """All bars that open in `window`; see the port."""
         self.require(node)
-        return await super().fetch(node, grid, window)
+        with self._naming_the_sandbox():
+            return await super().fetch(node, grid, window)
+
+    @contextmanager
+    def _naming_the_sandbox(self) -> Iterator[None]:
+        """Whoever asked a sandbox does not wonder about the internet."""
+        try:
+            yield
+        except SourceUnavailable as error:
+            if not self._sandbox_url or error.facts.get("status") != 0:
+                raise
+            hint = f"Does a sandbox run at {self._sandbox_url}? seamless sandbox starts one, and prints its URL."
+            named = SourceUnavailable(error.message, hint=hint)
+            named.facts.update(error.facts)
+            raise named from error
 
 
 def _require_stand_in(home: Path, node: NodeId, sent_elsewhere: Collection[str]) -> None:

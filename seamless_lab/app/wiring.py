@@ -93,8 +93,8 @@ class Wiring:
         self.reads = ReadJournal()
         self.results = ResultJournal()
         self.making = threading.RLock()
-        self.sandboxed = False
-        """Whether a sandbox stands in for the exchanges; set before the first of them is asked."""
+        self.sandbox_url = ""
+        """Of the sandbox that stands in for the exchanges, if one does; set before the first of them is asked."""
         self._changes = False
         self.events.add(self._to_bus)
 
@@ -169,7 +169,7 @@ class Wiring:
             self.clock,
             settings,
             otherwise=self._exchange_settings(""),
-            sandboxed=self.sandboxed,
+            sandbox_url=self.sandbox_url,
             emit=self.events.emit,
         )
 

@@ -11,9 +11,10 @@ import pytest
 from seamless_lab.app.command import Place
 from seamless_lab.app.lab import Lab
 from seamless_lab.app.opening import open_lab
+from seamless_lab.app.progress import Progress
 from seamless_lab.app.sandbox_home import is_marked
 from seamless_lab.cli import main
-from seamless_lab.errors import RequestError
+from seamless_lab.errors import RequestError, SourceUnavailable
 from seamless_lab.sandbox import SandboxConfig, SandboxExchange
 from tests import labs
 
@@ -53,6 +54,17 @@ def test_a_home_remembers_its_sandbox_and_reads_without_it(tmp_path: Path, url: 
         assert lab.backfill(NODE, "2024-03").exit_code == 0, "nothing is missing, so nobody is asked"
         assert lab.gaps(NODE).exit_code == 0
         assert lab.verify().exit_code == 0
+
+
+def test_a_sandbox_that_does_not_run_is_named_and_what_is_waited_for_is_shown(tmp_path: Path) -> None:
+    progress, shown = Progress(), []
+    impatient = {"seamless.backfill.max_attempts": 2, "seamless.backfill.retry_backoff_ms": 1}
+    with Lab(str(tmp_path), exchange_url=NOWHERE, overrides=impatient) as lab:
+        for ask in (lab.fetch, lab.plan):
+            with pytest.raises(SourceUnavailable, match="did not answer") as caught:
+                ask(NODE, "2024-03", on_event=lambda event: progress.note(event) and shown.append(progress.line()))
+            assert caught.value.hint.startswith(f"Does a sandbox run at {NOWHERE}? seamless sandbox starts one")
+    assert any("binance gave no usable answer, trying again" in line for line in shown)
 
 
 def test_a_home_with_real_bars_takes_none_of_a_sandbox(tmp_path: Path, url: str) -> None:

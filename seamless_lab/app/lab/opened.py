@@ -51,7 +51,7 @@ class Opened:
         self._process: int | None = None
         if exchange_url is not None:
             try:
-                keep_apart(self._parts)
+                keep_apart(self._parts, exchange_url)
             except RequestError:
                 self.close()
                 raise

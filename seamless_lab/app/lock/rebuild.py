@@ -43,7 +43,7 @@ def scratch_of(wiring: Wiring) -> Iterator[Wiring]:
         if is_marked(wiring.home.root):  # what may not be asked for this home may not be asked for its rebuild
             mark(home.root)
         scratch = Wiring(home, settings)
-        scratch.sandboxed = wiring.sandboxed
+        scratch.sandbox_url = wiring.sandbox_url
         try:
             yield scratch
         finally:
