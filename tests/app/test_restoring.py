@@ -20,6 +20,7 @@ READS: list[Callable[[Lab], object]] = [
     lambda lab: lab.fetch("pin:btc", domain="research"),
     lambda lab: lab.sql("SELECT count(close) AS n FROM btc", pins={"btc": "pin:btc"}),
     lambda lab: lab.backtest(crossover(2, 3), pins="pin:btc"),
+    lambda lab: lab.history("pin:btc", "2024-01-02T05:00"),
 ]
 
 

@@ -156,10 +156,11 @@ def history(
         )
     newest = asked.store.select(asked.node, Latest())
     window = _looked_at(wiring, door, newest.header, asked, at, end)
-    if window is not None and window.seconds == newest.header.grid.step_s:
-        beliefs = asked.store.beliefs(asked.node, window.start)
-        return BarHistory(asked.node, window, tuple(beliefs), newest.commit, _place(wiring, asked))
-    changes = tuple(asked.store.changes(asked.node, window))
+    with restoring(wiring, asked.store):
+        if window is not None and window.seconds == newest.header.grid.step_s:
+            beliefs = asked.store.beliefs(asked.node, window.start)
+            return BarHistory(asked.node, window, tuple(beliefs), newest.commit, _place(wiring, asked))
+        changes = tuple(asked.store.changes(asked.node, window))
     return WindowHistory(asked.node, window, changes, newest.commit, _place(wiring, asked), rows)
 
 

@@ -209,14 +209,20 @@ class _Check:
             whole = data_path(self._node, pack.digest)
             if whole in self._sizes:
                 yield header, whole, pack.leaves
-            for leaf in pack.leaves:
-                path = data_path(self._node, leaf.digest)
-                if path in queued or not leaf.rows:
-                    continue
-                if path in self._sizes:
+            parts = {data_path(self._node, leaf.digest): leaf for leaf in pack.leaves if leaf.rows}
+            there = [path for path in parts if path in self._sizes]
+            for path in there:
+                if path not in queued:
                     queued.add(path)
-                    yield header, path, (leaf,)
-                elif whole not in self._sizes:
+                    yield header, path, (parts[path],)
+            if whole in self._sizes:
+                continue
+            if parts and not there:
+                also = f", and none of its {len(parts)} parts has a file of its own" if len(parts) > 1 else ""
+                self._blame(whole, f"is missing{also}.", pack.digest)
+                continue
+            for path, leaf in parts.items():
+                if path not in self._sizes:
                     self._blame(path, f"is missing, and so is {whole}.", leaf.digest)
 
     def _hash(self, header: Header, path: str, leaves: tuple[Leaf, ...]) -> int:
