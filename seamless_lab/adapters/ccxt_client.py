@@ -173,9 +173,10 @@ class CcxtClient:
             )
         if node.symbol not in exchange.markets:
             near = near_symbols(node.symbol, list(exchange.markets))
+            others = f"It lists {len(exchange.markets)} others." if exchange.markets else "It lists none of this kind."
             raise UnknownMarket(
                 f"{exchange.id} has no market {node.symbol!r}.",
-                hint=f"Did you mean {', '.join(near)}?" if near else f"It lists {len(exchange.markets)} others.",
+                hint=f"Did you mean {', '.join(near)}?" if near else others,
                 exchange=exchange.id,
                 symbol=node.symbol,
             )
