@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from seamless_lab.app.notebooks.show import ends
 from seamless_lab.app.render.view import Badge, Block, Column, Fact, Facts, Note, Table, Tone, View, plural
 
 if TYPE_CHECKING:
@@ -24,17 +25,16 @@ def shown(result: SqlResult) -> View:
     badge = Badge("ordered", Tone.GOOD) if not result.flags else Badge(", ".join(result.flags), Tone.WARN)
     frame = result.frame
     blocks: list[Block] = [*_table(frame), *(Note(text, Tone.WARN) for text in result.warnings)]
-    facts = [Fact("reads" if not at else "", line, code=True) for at, line in enumerate(_inputs(result.inputs))]
-    facts += [
+    facts = (
         Fact("digest", f"sha256:{result.digest}", code=True),
         Fact("engine", ", ".join(f"{name} {version}" for name, version in result.engine.items()), volatile=True),
         Fact("took", f"{result.elapsed_ms:,.0f} ms", volatile=True),
-    ]
+    )
     return View(
         "sql",
         badge=badge,
         subtitle=f"{plural(frame.height, 'row')} of {plural(frame.width, 'column')}",
-        blocks=(*blocks, Facts(tuple(facts))),
+        blocks=(*blocks, _inputs(result.inputs), Facts(facts)),
     )
 
 
@@ -95,6 +95,7 @@ def _cell(value: object) -> str:
     return text if len(text) <= LONGEST_CELL else f"{text[: LONGEST_CELL - 1]}…"
 
 
-def _inputs(inputs: Sequence[SqlInput]) -> list[str]:
-    lines = [f"{each.name}  {each.ref}  {each.window}  {plural(each.rows, 'bar')}" for each in inputs[:INPUTS_SHOWN]]
-    return [*lines, f"… {len(inputs) - INPUTS_SHOWN:,} more"] if len(inputs) > INPUTS_SHOWN else lines
+def _inputs(inputs: Sequence[SqlInput]) -> Table:
+    columns = (Column("input"), Column("version", code=True), Column("from"), Column("to"), Column("bars", right=True))
+    rows = tuple((each.name, each.ref, *ends(each.window), f"{each.rows:,}") for each in inputs[:INPUTS_SHOWN])
+    return Table(columns, rows, left_out=max(0, len(inputs) - INPUTS_SHOWN))
