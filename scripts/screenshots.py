@@ -202,6 +202,7 @@ def photograph(page: "Page", picture: Picture, target: Path, *, whole: bool) -> 
     page.evaluate(
         "index => document.querySelectorAll('.jp-Notebook .jp-Cell')[index].scrollIntoView({block: 'start'})", index
     )
+    page.mouse.move(0, 0)  # a figure shows its toolbar under it
     page.wait_for_timeout(800)
     page.screenshot(path=str(target))
 
