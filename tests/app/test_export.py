@@ -100,7 +100,7 @@ def test_a_pipe_is_neither_read_nor_replaced(tmp_path: Path, force: bool) -> Non
 
 
 def test_a_name_that_the_system_refuses_is_refused_before_anything_is_fetched(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match=r"\.csv: File name too long\.$"):
+    with pytest.raises(RequestError, match=r"\.csv: File name too long\.\n"):
         writer(tmp_path / f"{'x' * 300}.csv", force=False)
 
 
