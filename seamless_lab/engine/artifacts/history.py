@@ -99,7 +99,7 @@ def _touching(loader: Loader, resolver: Resolver, node: NodeId, window: TimeRang
     newest = _head(resolver, node).seq
 
     def commit(seq: int) -> Commit:
-        return loader.commit(node, seq).commit
+        return resolver.seq(node, seq)
 
     @cache
     def moments(seq: int) -> bytes:

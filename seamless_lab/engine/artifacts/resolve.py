@@ -16,7 +16,7 @@ from seamless_lab.core.time import format_time_ms
 from seamless_lab.core.version import Commit
 from seamless_lab.engine.artifacts.documents import commit_path
 from seamless_lab.engine.artifacts.load import Loader, StoredCommit
-from seamless_lab.errors import InvalidReference, Missing, NotFound
+from seamless_lab.errors import DataError, InvalidReference, Missing, NotFound
 
 FIRST_SEQ = 1
 _CANDIDATES = 5
@@ -27,13 +27,15 @@ _KINDS = ("ohlcv", "trades")
 class _Seen:
     """What is known of a node's commits, which are dense and never change; `seqs` and `as_ofs` are sorted.
 
-    `dense`: whether a listing has shown that no commit follows one that is missing.
+    `dense`: whether a listing has shown that no commit follows one that is missing; `looked`: whether there was a look
+    for one behind the first that is.
     """
 
     seqs: list[int] = field(default_factory=list)
     as_ofs: list[int] = field(default_factory=list)
     fingerprints: dict[int, str] = field(default_factory=dict)
     dense: bool = False
+    looked: bool = False
     lock: Lock = field(default_factory=Lock)
 
     def add(self, commit: Commit) -> None:
@@ -76,11 +78,26 @@ class Resolver:
                 return self.fingerprint(node, prefix)
 
     def head(self, node: NodeId) -> StoredCommit | None:
-        """The newest commit now, or None when there is none."""
-        known = self._newest_known(node)
-        if known is not None and not self._loader.objects.exists(commit_path(node, known)):
+        """The newest commit now, or None when there is none.
+
+        Raises
+        ------
+        Missing
+            If the one behind it is not there, and the next one is.
+        """
+        known, exists = self._newest_known(node), self._loader.objects.exists
+        if known is not None and not exists(commit_path(node, known)):
             self.forget(node)
-        return self._last(node, lambda _: True, after=len)
+        found = self._last(node, lambda _: True, after=len)
+        seen = self._of(node)
+        if not seen.looked:
+            following = FIRST_SEQ if found is None else found.commit.seq + 1
+            if exists(commit_path(node, following + 1)):
+                if not exists(commit_path(node, following)):
+                    raise _hole(node, following)
+                return self.head(node)  # two were published since it was looked for
+            seen.looked = True
+        return found
 
     def base(self, node: NodeId) -> StoredCommit | None:
         """The newest commit, to commit on top of: as `head`, but what is remembered must be what is stored.
@@ -100,7 +117,7 @@ class Resolver:
                 stored = None
             if stored is None or stored.checksum != self._loader.commit(node, known).checksum:
                 self.forget(node)
-        newest = 0 if self._of(node).dense else self._newest_listed(node)
+        newest = 0 if self._of(node).dense else self._newest_in(node.path)
         while True:
             found = self._last(node, lambda _: True, after=len)
             following = FIRST_SEQ if found is None else found.commit.seq + 1
@@ -144,7 +161,7 @@ class Resolver:
         found = self._probe(node, seq) if seq >= FIRST_SEQ else None
         if found is not None:
             return found.commit
-        newest = self._newest_listed(node)
+        newest = self._newest_in(node.path)
         if FIRST_SEQ <= seq <= newest:
             raise _hole(node, seq)
         if not newest:
@@ -188,7 +205,7 @@ class Resolver:
                     break
         if not found:
             following = head.commit.seq + 1
-            if self._newest_listed(node) > following and not self._loader.objects.exists(commit_path(node, following)):
+            if self._newest_in(node.path) > following and not self._loader.objects.exists(commit_path(node, following)):
                 raise _hole(node, following)
             raise NotFound(
                 f"{node} has no version whose fingerprint starts with {wanted}.",
@@ -217,11 +234,13 @@ class Resolver:
         for _ in range(3):
             paths = [f"{path}/{name}" for path in paths for name in objects.folders(path)]
         for path in paths:
-            if objects.exists(f"{path}/commits/{FIRST_SEQ:010d}.json"):
+            if objects.exists(f"{path}/commits/{FIRST_SEQ:010d}.json") or self._newest_in(path):
                 yield NodeId.from_path(path)
 
-    def nothing(self, node: NodeId) -> NotFound:
-        """The error of a node without a version, naming nodes that look like it."""
+    def nothing(self, node: NodeId) -> DataError:
+        """The error of a node without a version, naming nodes that look like it, or of one whose first is missing."""
+        if self._newest_in(node.path):
+            return _hole(node, FIRST_SEQ)
         near = [str(other) for other in self.nodes() if other.symbol == node.symbol or other.exchange == node.exchange][
             :_CANDIDATES
         ]
@@ -284,8 +303,9 @@ class Resolver:
             raise _hole(node, seq)
         return found.commit.fingerprint
 
-    def _newest_listed(self, node: NodeId) -> int:
-        listed = self._loader.objects.list(commit_path(node, 0).rpartition("/")[0] + "/")
+    def _newest_in(self, folder: str) -> int:
+        """The highest number of a commit that is listed; 0 when there is none."""
+        listed = self._loader.objects.list(f"{folder}/commits/")
         names = (path.rpartition("/")[2].removesuffix(".json") for path, _, _ in listed)
         return max((int(name) for name in names if name.isdecimal()), default=0)
 

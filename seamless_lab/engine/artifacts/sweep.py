@@ -117,10 +117,11 @@ class _Reachable:
 
     def extend(self) -> None:
         """Take in the commits made since the last call."""
-        head = self._resolver.head(self._node)
+        # the newest that is listed: what only a commit behind a missing one reaches must not be deleted
+        head = self._resolver.base(self._node)
         last = head.commit.seq if head is not None else FIRST_SEQ - 1
         for seq in range(self._next_seq, last + 1):
-            version = self._loader.version(self._node, seq)
+            version = self._loader.version(self._node, self._resolver.seq(self._node, seq).seq)
             self.paths |= {commit_path(self._node, seq), tree_path(self._node, version.tree.fingerprint)}
             for ref in version.tree.packs:
                 pack_file = tree_path(self._node, ref.digest)

@@ -354,8 +354,19 @@ def test_nothing_is_published_or_rolled_back_onto_a_commit_that_others_follow_an
             write(open_store(tmp_path, clock=clock))
         new = set(files(tmp_path, "commits")) - there
         assert all(int(commit.stem) > 5 for commit in new)
-    with pytest.raises(Missing, match="later commits are there"):
-        open_store(tmp_path).resolve(NODE, seq=lost)
+    kept = files(tmp_path, "data") + files(tmp_path, "trees") + files(tmp_path, "commits")
+    with pytest.raises(DataError, match="is missing, though later commits are there"):
+        open_store(tmp_path, clock=Ticking(MARCH_MS + 400 * DAY * 1_000)).sweep(NODE)
+    assert kept == files(tmp_path, "data") + files(tmp_path, "trees") + files(tmp_path, "commits")
+    store = open_store(tmp_path)
+    assert [node for node in store.nodes() if not store.verify(node).ok] == [NODE]
+    for read in (
+        lambda: store.resolve(NODE, seq=lost),
+        lambda: list(store.history(NODE)),
+        lambda: list(store.changes(NODE, days(0, 4))),
+    ):
+        with pytest.raises(Missing, match="later commits are there"):
+            read()
 
 
 def test_commits_that_others_make_while_commits_are_listed_are_no_hole(tmp_path: Path) -> None:
