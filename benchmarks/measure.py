@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import random
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -127,7 +128,8 @@ def local(label: str, work: Callable[[], object], before: Callable[[], object] |
 def race(contenders: Iterable[Contender], rounds: int) -> list[Measure]:
     """Run all contenders in turn, round after round; one that fails is out, with its reason.
 
-    Every other round runs backwards: nobody is always the first to run, on caches that another's work has filled.
+    Each round but the first runs in an order of its own, so that nobody always follows the same one, whose work has
+    filled the caches.
     """
     listed = list(contenders)
     gc.collect()
@@ -143,7 +145,9 @@ def _race(listed: list[Contender], rounds: int) -> list[Measure]:
     errors: dict[int, str] = {}
     spent_s = dict.fromkeys(samples, 0.0)
     for turn in range(rounds):
-        for place, contender in list(enumerate(listed))[:: -1 if turn % 2 else 1]:
+        order = list(samples) if turn == 0 else random.Random(turn).sample(list(samples), len(samples))
+        for place in order:
+            contender = listed[place]
             if place in errors or turn >= (contender.rounds or rounds) or (turn >= 2 and spent_s[place] > PATIENCE_S):
                 continue
             begun = time.perf_counter()

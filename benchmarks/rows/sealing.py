@@ -95,7 +95,7 @@ def publish_day(bench: Bench) -> Row:
     empty, numbers = FolderObjects(bench.new("empty")), count()
 
     def create() -> None:
-        number = next(numbers)  # the same sizes again when rounds run backwards: paths of their own
+        number = next(numbers)  # the same sizes again when ours has not run since: paths of their own
         *before, commit = [(f"{path}.{number}", bytes(size)) for path, size in counting.created]
         list(bench.executor.map(lambda item: empty.create(*item), before))
         empty.create(*commit)
