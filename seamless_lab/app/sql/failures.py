@@ -16,7 +16,7 @@ _HINTS = tuple(
     for pattern, hint in (
         *((rf'^Macro "?{name}"?\(\)', f"Write {form}.") for name, form in SIGNATURES.items()),
         ('column "symbol" not found', "Only a universe has symbol: --pin NAME=pin:*, or pins={'name': [ref, ref]}."),
-        ("must appear in the GROUP BY", "Add it to GROUP BY, aggregate it, or write GROUP BY ALL."),
+        ("must appear in the GROUP BY", "Add it to GROUP BY, or aggregate it."),
         ("^Deprecated lambda arrow", "Write lambda x: x + 1."),
         ("^No function matches|^Could not choose", "Cast an argument, such as x::DOUBLE."),
         ("^Referenced table", "Write its name, or its alias where it has one."),
@@ -76,6 +76,9 @@ def failure(error: Exception, query: str, *, shift: int = 0, memory_limit: str =
         )
     if "expression depth" in said:
         return too_deep()  # the engine advises a SET, which no sealed query has
+    if kind == "INTERNAL":
+        hint = "Write it in another way, such as with the columns of GROUP BY named instead of ALL."
+        return InvalidSql(f"The engine fails at this query, by a defect of its own: {said.rstrip('.')}.", hint=hint)
     sentence = said[:1].upper() + said[1:].rstrip(".")
     where = f" ({place})" if place.known else ""
     meant = f"Did you mean {' or '.join(near)}?" if near and '"symbol"' not in said else ""
@@ -93,9 +96,10 @@ def _told(text: str, query: str, shift: int) -> tuple[str, str, Place, list[str]
     body = _LABEL.sub("", text)
     kind = text[: len(text) - len(body)].removesuffix(" Error: ")
     try:
-        told = json.loads(body)
+        told, _ = json.JSONDecoder().raw_decode(body)  # behind it may stand advice
     except ValueError:
         told = {"exception_message": body}
+    kind = "INTERNAL" if told.get("exception_type") == "INTERNAL" else kind
     message = str(told.get("exception_message", ""))
     first = _ADVICE.split(message)[0].strip().rstrip("!:,;")
     if _FILE.search(message):

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 _LOOK_UP_S = 0.05
 _GRACE_S = 3.0
+_LONGEST = "decimal128(38, 0)"
+"""What the engine makes of a HUGEINT, which may have a digit more."""
+_UNBOUNDED = ("UHUGEINT", "BIGNUM")
+"""Types of which the engine hands over other numbers without a word, or none."""
 _BATCH_ROWS = 122_880
 _SLACK_BYTES = 256 << 20  # what the process may take meanwhile for something else
 _UNITS = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
@@ -74,7 +78,11 @@ class Running:
 
     def _work(self) -> None:
         try:
-            reader = self._connection.sql(self._text).to_arrow_reader(_BATCH_ROWS)
+            relation = self._connection.sql(self._text)
+            for name, kind in zip(relation.columns, relation.types, strict=True):
+                if any(word in str(kind) for word in _UNBOUNDED):
+                    raise _too_long(name)
+            reader = relation.to_arrow_reader(_BATCH_ROWS)
             self._schema = reader.schema
             held = 0
             for batch in reader:
@@ -155,9 +163,23 @@ class Running:
                 hint="Write its seconds: epoch(…).",
                 column_name=odd[0],
             )
+        for name in (field.name for field in self._schema if _LONGEST in str(field.type)):
+            for batch in self._batches:
+                try:
+                    batch.column(name).validate(full=True)
+                except pa.ArrowInvalid as error:
+                    raise _too_long(name) from error
         found = pl.from_arrow(pa.Table.from_batches(self._batches, schema=self._schema))
         assert isinstance(found, pl.DataFrame)  # of a table
         return found
+
+
+def _too_long(name: str) -> InvalidSql:
+    return InvalidSql(
+        f"The column {name!r} may hold whole numbers of more than 38 digits, which no frame has.",
+        hint="Cast it to DOUBLE, or to VARCHAR for all its digits.",
+        column_name=name,
+    )
 
 
 def private_bytes() -> int:

@@ -184,6 +184,11 @@ def test_a_universe_has_each_series_once(lab: Lab, market: Market) -> None:
     [
         ("SELECT b.ts, e.ts FROM btc b, eth e LIMIT 1", "Two columns"),
         ("SELECT INTERVAL 1 DAY AS i", "INTERVAL"),
+        ("SELECT 170141183460469231731687303715884105727::HUGEINT AS h", "38 digits"),
+        ("SELECT [{'a': 100000000000000000000000000000000000000::HUGEINT}] AS h", "38 digits"),
+        ("SELECT 1::UHUGEINT AS h", "38 digits"),
+        ("SELECT 1::BIGNUM AS h", "38 digits"),
+        ("SELECT symbol, count(*), drawdown(close, ts) FROM coins GROUP BY ALL", "a defect of its own"),
         ("SELECT close::DATE FROM btc", "DOUBLE"),
         ("SELECT 1 // 0 FROM btc", "Division by zero"),
         ("SELECT 9223372036854775807 + ts FROM btc", "Overflow"),

@@ -172,7 +172,7 @@ def test_an_error_names_what_is_near(lab: Lab, market: Market, query: str, near:
         ("SELECT time + 1 FROM btc", "Cast an argument"),
         ("SELECT * FROM btc, btc", "FROM btc AS a, btc AS b"),
         ("SELECT list_transform([1], x -> x + 1)", "lambda x: x + 1"),
-        ("SELECT sum(close), ts FROM btc", "GROUP BY ALL"),
+        ("SELECT sum(close), ts FROM btc", "Add it to GROUP BY"),
         ("SELECT * FROM btc-old", 'Write "btc-old" in double quotes.'),
     ],
 )
