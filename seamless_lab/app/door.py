@@ -245,7 +245,7 @@ class Door:
         return TimeRange(max(whole.start, grid.ceil(EARLIEST_S)), whole.end)
 
     def known_window(self, header: Header, start: TimeLike | None, end: TimeLike | None) -> TimeRange:
-        """A window; without a start, from the first to the last slot that the stores have an answer for."""
+        """A window; without a start, from the first to the last slot that is answered or failed."""
         needs_start(start, end)
         return inspect.known_bounds(self._wiring, header) if start is None else self.window(header, start, end)
 

@@ -14,7 +14,7 @@ from seamless_lab.core.digest import Header
 from seamless_lab.core.identity import NodeId
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.reference import Selector
-from seamless_lab.core.time import TimeRange
+from seamless_lab.core.time import LATEST_S, TimeRange
 from seamless_lab.core.version import Commit
 from seamless_lab.engine.answering import NO_EVIDENCE
 from seamless_lab.engine.artifacts import SealedStore
@@ -115,7 +115,7 @@ def _written(name: str) -> pl.Expr:
 
 
 def known_bounds(wiring: Wiring, header: Header) -> TimeRange:
-    """From the first to the last slot that the stores have an answer for.
+    """From the first to the last slot that the stores have an answer for, or that a source failed to give.
 
     Raises
     ------
@@ -123,7 +123,10 @@ def known_bounds(wiring: Wiring, header: Header) -> TimeRange:
         If they know nothing about the node.
     """
     head = wiring.sealed.head(header.node)
-    parts = [bounds for bounds in (head.tree.bounds if head else None, wiring.hot.bounds(header)) if bounds is not None]
+    ever = TimeRange(0, header.grid.floor(LATEST_S))
+    failed = wiring.hot.load(header, ever, with_bars=False).failed
+    found = (head.tree.bounds if head else None, wiring.hot.bounds(header), failed.bounds)
+    parts = [bounds for bounds in found if bounds is not None]
     if not parts:
         raise NotFound(
             f"Nothing is known about {header.node} in this home.",

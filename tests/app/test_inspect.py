@@ -284,3 +284,13 @@ def test_an_empty_home_is_looked_at_without_fuss(tmp_path, clock) -> None:
         for call in (lab.coverage, lab.gaps, lab.manifest, lab.publish, lab.artifacts):
             with pytest.raises(NotFound):
                 call(NODE)
+
+
+def test_what_failed_beyond_the_last_answer_is_a_gap_without_a_window_too(tmp_path, clock) -> None:
+    source = ScriptedSource(clock)
+    with scripted_lab(tmp_path, clock, source) as lab:
+        lab.fetch(NODE, START, START + HOUR)
+        source.error = SourceUnavailable("down")
+        try_to_fill(lab)
+        found = lab.gaps(NODE).to_dict()["gaps"]
+        assert [(gap["cause"], gap["bars"]) for gap in found] == [("missing", 60), ("failed", 60)]

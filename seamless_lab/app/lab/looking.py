@@ -24,7 +24,7 @@ class Looking(Opened):
     """Coverage, gaps, datasets, and how fetches did."""
 
     def coverage(self, node: str, start: TimeLike | None = None, end: TimeLike | None = None) -> CoverageResult:
-        """What is known about a window, by cause; without a window, from the first to the last answered slot.
+        """What is known about a window, by cause; without a window, from the first to the last slot answered or failed.
 
         Of a reference, `NODE@SELECTOR` or `pin:NAME`, it is what that sealed version holds, inside the window of a pin.
         Asks no source.
