@@ -161,6 +161,15 @@ def test_a_notebook_that_fails_is_named_with_its_cell(project: Path) -> None:
     assert "Cell 4 of study.ipynb fails: AssertionError" in repr(found)
 
 
+def test_a_notebook_that_fails_for_want_of_its_bars_proves_nothing(project: Path) -> None:
+    shutil.rmtree(project / ".seamless" / "artifacts")
+    with opened(project) as lab:
+        found = lab.verify_receipt("r.json", run=True)
+    assert (found.exit_code, states(found)["run"]) == (3, ["unknown"])
+    assert "fails: " in repr(found)
+    assert ".." not in repr(found).replace("…", "")
+
+
 def test_without_nbclient_running_says_what_to_install(project: Path, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "nbclient", None)
     with opened(project) as lab, pytest.raises(ConfigError, match="needs nbclient") as caught:

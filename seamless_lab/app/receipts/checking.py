@@ -134,7 +134,8 @@ def verify_receipt(
         try:
             rerun = replay(place, wiring.home)
         except NotebookFailed as error:
-            ran = [Finding("run", place.name, State.DIFFERS, error.message)]
+            lacking = any(each.state is State.UNKNOWN for each in inputs)  # no wonder, then
+            ran = [Finding("run", place.name, State.UNKNOWN if lacking else State.DIFFERS, error.message)]
         else:
             ran = [_run(place.name, receipt, rerun)]
             seen = {(each.kind, each.digest) for each in rerun.results}

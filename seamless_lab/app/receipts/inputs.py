@@ -81,20 +81,15 @@ def _gone(wiring: Wiring, pins: Mapping[str, Pin], read: ReadRecord) -> str:
 
 
 def _found(fresh: FreshStores, stores: Sequence[SealedStore], wanted: Input) -> FoundInput:
-    """The first store that has the bars as the receipt says, or has them; else what others have instead, or nothing.
-
-    What the home's store has instead says nothing of bars that were read from a folder of the project.
-    """
+    """The first store that has the bars as the receipt says, or has them; else what others have instead, or nothing."""
     tried = []
-    for place, store in enumerate(stores):
+    for store in stores:
         found = _in_store(fresh, store, wanted)
         if found.state is State.SAME and not found.notes:
             return found
-        if found.state is State.SAME or found.held or place or wanted.store != PROJECT:
-            tried.append(found)
-    nowhere = FoundInput(wanted, State.UNKNOWN, "no pin names the folder any more that it was read from.")
+        tried.append(found)
     worth = (State.SAME, State.DIFFERS, State.UNKNOWN).index
-    return min(tried or [nowhere], key=lambda one: (one.state is not State.SAME, not one.held, worth(one.state)))
+    return min(tried, key=lambda one: (one.state is not State.SAME, not one.held, worth(one.state)))
 
 
 def _in_store(fresh: FreshStores, known: SealedStore, wanted: Input) -> FoundInput:
@@ -133,8 +128,12 @@ def _misstated(wanted: Input, rows: int) -> str:
 
 
 def _instead(store: SealedStore, wanted: Input) -> FoundInput:
-    """What the store has in the place of bars that no version of it holds."""
+    """What the store has in the place of bars that no version of it holds.
+
+    Other bars contradict a series that was read as it stood; of what was read by its content they say nothing.
+    """
     read = wanted.read
+    other = State.UNKNOWN if read.pin or "@sha256:" in read.written else State.DIFFERS
     try:
         head = store.head(read.node)
         holds = None if head is None else head.tree.bounds
@@ -143,6 +142,6 @@ def _instead(store: SealedStore, wanted: Input) -> FoundInput:
             return FoundInput(wanted, State.UNKNOWN, f"no version holds these bars; {store.url} {has}.")
         content = store.content(head, read.window)
     except SeamlessError as error:
-        return FoundInput(wanted, State.DIFFERS, error.message)
+        return FoundInput(wanted, other, error.message)
     said = f"{store.url} has other bars there: no version has this content, the newest has sha256:{content[:16]}."
-    return FoundInput(wanted, State.DIFFERS, said)
+    return FoundInput(wanted, other, said)

@@ -69,7 +69,7 @@ def replay(path: Path, home: Home) -> Receipt:
         except CellExecutionError as error:
             number = max(at for at, cell in enumerate(notebook.cells) if _failed(cell))  # after those that may fail
             raise NotebookFailed(
-                f"Cell {number} of {path} fails: {error.ename}: {error.evalue}.",
+                f"Cell {number} of {path} fails: {error.ename}: {error.evalue.removesuffix('.')}.",
                 hint="Run the notebook in Jupyter to see where.",
                 path=str(path),
                 cell=number,
