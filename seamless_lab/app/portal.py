@@ -24,9 +24,6 @@ CLEAN_UP_S = 10.0
 LOOK_UP_S = 0.1
 """How often a waiting caller looks up. Polars 2 handles SIGINT with SA_RESTART, after which no lock is interrupted."""
 
-_telling = threading.local()
-"""`sinks`: whether this thread is calling a sink."""
-
 _caller: ContextVar[Emit | None] = ContextVar("seamless_caller", default=None)
 
 
@@ -40,6 +37,18 @@ class EventStream:
     def __init__(self) -> None:
         self._sinks: tuple[Emit, ...] = ()
         self._failed: list[Emit] = []
+        self._telling: set[int] = set()
+
+    def require_no_sink(self) -> None:
+        """Refuse to wait for the engine in a sink of it.
+
+        Raises
+        ------
+        RequestError
+            This thread is calling one.
+        """
+        if threading.get_ident() in self._telling:
+            raise _waits_for_itself()
 
     def add(self, sink: Emit) -> Callable[[], None]:
         """Send every event to `sink` from now on; returns the function that ends it."""
@@ -53,18 +62,25 @@ class EventStream:
 
     def emit(self, event: Event) -> None:
         """Pass an event on."""
-        for sink in self._sinks:
-            try:
-                _telling.sinks = True
-                sink(event)
-            except BaseException as error:  # whoever listens must not stop the work, which may be somebody else's
-                if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
-                    raise
-                self._tell_once(sink, event, error)
-            finally:
-                _telling.sinks = False
+        me = threading.get_ident()
+        nested = me in self._telling
+        self._telling.add(me)
+        try:
+            for sink in self._sinks:
+                self._tell(sink, event)
+        finally:
+            if not nested:
+                self._telling.discard(me)
         if (caller := _caller.get()) is not None:
             caller(event)
+
+    def _tell(self, sink: Emit, event: Event) -> None:
+        try:
+            sink(event)
+        except BaseException as error:  # whoever listens must not stop the work, which may be somebody else's
+            if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+                raise
+            self._tell_once(sink, event, error)
 
     def _tell_once(self, sink: Emit, event: Event, error: BaseException) -> None:
         if any(known is sink for known in self._failed):
@@ -209,12 +225,13 @@ class Portal:
             See `require_other_thread`; nothing was closed.
         """
         self.require_other_thread()
-        with self._lock:
-            loop, thread = self._loop, self._thread
-            if loop is None or thread is None or self._ending:
-                return
-            self._ending = True
+        mine = False
         try:
+            with self._lock:
+                loop, thread = self._loop, self._thread
+                if loop is None or thread is None or self._ending:
+                    return
+                mine = self._ending = True
             ending = asyncio.run_coroutine_threadsafe(self._end_calls(loop, last), loop)
             try:
                 if wait([ending], 2 * self._clean_up_s).done:  # for the calls, and for `last`
@@ -222,23 +239,21 @@ class Portal:
             finally:
                 self._end(loop, thread)
         finally:
-            with self._lock:
-                self._loop = self._thread = None
-                self._ending = False
+            if mine:
+                with self._lock:
+                    self._loop = self._thread = None
+                    self._ending = False
 
     def require_other_thread(self) -> None:
-        """Refuse to call or to close in a sink, or else on the engine's thread, which would wait for itself.
+        """Refuse to call or to close on the engine's thread, which would wait for itself.
 
         Raises
         ------
         RequestError
-            This is such a thread.
+            This is the engine's thread.
         """
-        if threading.current_thread() is self._thread or getattr(_telling, "sinks", False):
-            raise RequestError(
-                "A sink cannot call or close its lab, whose engine waits for the sink.",
-                hint="Do it in the thread that made the call, once it returned.",
-            )
+        if threading.current_thread() is self._thread:
+            raise _waits_for_itself()
 
     def _end(self, loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
         loop.call_soon_threadsafe(_stop_soon, loop)
@@ -288,6 +303,13 @@ class Portal:
         with suppress(RuntimeError):  # the loop was closed meanwhile: then the call has ended
             loop.call_soon_threadsafe(call.cancel)
         call.done.wait(self._clean_up_s)
+
+
+def _waits_for_itself() -> RequestError:
+    return RequestError(
+        "A sink cannot call or close its lab, whose engine waits for the sink.",
+        hint="Do it in the thread that made the call, once it returned.",
+    )
 
 
 def _stop_soon(loop: asyncio.AbstractEventLoop) -> None:

@@ -36,14 +36,13 @@ def make_matcher(known: Callable[[], Iterable[str]], variables: Callable[[], Ite
         if name := _NAME.search(typed):
             return _offered(name["name"], variables())
         words, fragment = unfinished(typed)
-        found = complete(words, fragment, known)
-        found = found or [(fragment, "")] * bool(fragment)  # the word itself, or IPython would offer names of Python's
-        return SimpleMatcherResult(
-            completions=[SimpleCompletion(_quoted(text), type=_type(text, said, words)) for text, said in found],
-            matched_fragment=fragment,
-            suppress=bool(found),
-            ordered=True,
-        )
+        found = [
+            SimpleCompletion(_quoted(text), type=_type(text, said, words))
+            for text, said in complete(words, fragment, known)
+        ]
+        if fragment and not found:  # IPython would offer names of Python's
+            found = [SimpleCompletion(fragment)]
+        return SimpleMatcherResult(completions=found, matched_fragment=fragment, suppress=bool(found), ordered=True)
 
     matcher: MatcherAPIv2 = seamless
     return matcher

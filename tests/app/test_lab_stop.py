@@ -16,7 +16,8 @@ import pytest
 from seamless_lab.app.lab import Lab
 from seamless_lab.app.portal import Portal
 from seamless_lab.core.coverage import Cause
-from seamless_lab.errors import Interrupted, StoreUnavailable
+from seamless_lab.engine.events import Event
+from seamless_lab.errors import Interrupted, RequestError, StoreUnavailable
 from seamless_lab.sandbox import FaultPlan, SandboxConfig, SandboxExchange
 from tests.labs import NODE, NOW_MS, open_lab
 from tests.leases import held_leases
@@ -270,6 +271,28 @@ def test_a_sink_that_closes_the_lab_closes_nothing_and_is_told(tmp_path: Path, e
         with pytest.warns(RuntimeWarning, match="A sink cannot call or close"):
             assert lab.fetch(NODE, START, START + DAY).verdict == "PASS"
         assert lab.fetch(NODE, START, START + 2 * DAY).verdict == "PASS"
+
+
+def test_a_sink_on_any_thread_can_wait_for_another_lab_and_not_for_its_own(
+    tmp_path: Path, exchange: SandboxExchange
+) -> None:
+    exchange.set_faults(FaultPlan())
+    with open_lab(tmp_path / "a", exchange.url) as lab, open_lab(tmp_path / "b", exchange.url) as other:
+        refused, verdicts = [], []
+
+        def busy(event: Event) -> None:
+            for what in (lambda: lab.fetch(NODE, START, START + DAY), lab.close):
+                with pytest.raises(RequestError, match="A sink cannot call or close") as caught:
+                    what()
+                refused.append(caught.value)
+            verdicts.append(other.fetch(NODE, START, START + DAY).verdict)
+
+        remove = lab.add_sink(busy)
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(lab.wiring.events.emit, Event("test", 0)).result(timeout=60)
+        remove()
+        assert (len(refused), verdicts) == (2, ["PASS"])
+        assert lab.fetch(NODE, START, START + DAY).verdict == "PASS"
 
 
 async def test_both_doors_work_inside_a_running_loop(tmp_path: Path, exchange: SandboxExchange) -> None:

@@ -411,27 +411,6 @@ def test_a_hook_of_warnings_that_fails_stops_no_work(monkeypatch, capsys: pytest
     assert "the work goes on" in capsys.readouterr().err
 
 
-def test_a_sink_on_any_thread_can_neither_call_nor_close(portal: Portal) -> None:
-    stream, refused = EventStream(), []
-
-    async def answer() -> int:
-        return 42
-
-    def again(event: Event) -> None:
-        for what in (lambda: portal.call(answer), portal.close):
-            with pytest.raises(RequestError, match="A sink cannot call or close"):
-                what()
-            refused.append(event.name)
-
-    async def work() -> None:
-        await asyncio.to_thread(stream.emit, Event("one", 0))
-
-    stream.add(again)
-    portal.call(work)
-    assert refused == ["one", "one"]
-    assert portal.call(answer) == 42
-
-
 def test_a_sink_may_still_be_interrupted() -> None:
     stream = EventStream()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from difflib import get_close_matches
 from types import TracebackType
 from typing import Never, Self
@@ -117,12 +116,15 @@ class Opened:
             return
         self._portal.require_other_thread()
         while not self._closing.acquire(timeout=LOOK_UP_S):  # a second one would take away what the first still closes
-            continue
-        with ExitStack() as ending:  # what is entered last ends first
-            ending.callback(self._closing.release)
-            ending.callback(self.wiring.close_files)
-            ending.enter_context(self.wiring.leaving_loop())
-            self._portal.close(self.wiring.close)
+            pass
+        try:
+            with self.wiring.leaving_loop():
+                self._portal.close(self.wiring.close)
+        finally:
+            try:
+                self.wiring.close_files()
+            finally:
+                self._closing.release()
 
     def __enter__(self) -> Self:
         return self
@@ -135,6 +137,7 @@ class Opened:
     @property
     def _portal(self) -> Portal:
         self._require_own_process()
+        self._parts.events.require_no_sink()
         return self._thread
 
     def _require_own_process(self) -> None:

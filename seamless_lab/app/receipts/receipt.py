@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -149,19 +149,18 @@ def about(receipt: Receipt, results: Sequence[object]) -> Receipt:
         does not have.
     """
     digests = {_digest_of(result) for result in results}
-    given = [one for result in results for one in getattr(result, "inputs", (result,))]
-    refs = {(getattr(one, "ref", ""), getattr(one, "content", "")) for one in given}
-    written = {(getattr(one, "written", ""), getattr(one, "content", "")) for one in given}
+    own = {read for result in results for read in _reads_of(result)}
+    versions_read = {(ref, content) for _, ref, content in own}
     made = _own(
         [each for each in receipt.results if each.digest in digests],
         lambda each: each.digest,
-        lambda each: {(one.ref, one.content) for one in each.inputs} <= refs,
+        lambda each: {(one.ref, one.content) for one in each.inputs} <= versions_read,
     )
     used = {(one.ref.rpartition("@")[0], one.window, one.content) for each in made for one in each.inputs}
     inputs = _own(
         [each for each in receipt.inputs if each.read.content in digests or each.bars in used],
         lambda each: each.bars,
-        lambda each: (each.read.written, each.read.content) in written,
+        lambda each: (each.read.written, each.read.ref, each.read.content) in own,
     )
     known = {each.digest for each in made} | {each.read.content for each in inputs}
     if strangers := [result for result in results if _digest_of(result) not in known]:
@@ -250,8 +249,18 @@ def _input(facts: JsonFacts) -> Input:
 
 
 def _digest_of(result: object) -> str:
-    """What a result is known by: its digest, or the content of what was fetched."""
-    return str(getattr(result, "digest", None) or getattr(result, "content", ""))
+    """What a result is known by: its digest, or the content of what was fetched; empty of a stranger."""
+    told = (getattr(result, name, None) for name in ("digest", "content"))
+    return next((text for text in told if isinstance(text, str)), "")
+
+
+def _reads_of(result: object) -> Iterator[tuple[str, str, str]]:
+    """What a result was read by: the reference as it was written, the version it came to, and the content."""
+    inputs = getattr(result, "inputs", None)
+    for one in inputs if isinstance(inputs, tuple) else (result,):
+        match [getattr(one, name, None) for name in ("written", "ref", "content")]:
+            case [str() as written, str() as ref, str() as content]:
+                yield written, ref, content
 
 
 def _no_receipt(path: Path) -> RequestError:

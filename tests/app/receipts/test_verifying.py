@@ -60,7 +60,9 @@ def test_other_bars_differ_from_a_series_and_say_nothing_of_what_was_read_by_its
         lab.wiring.sealed.publish(candidate(days(0, 2), salt=1))
         lab.wiring.sealed.publish(candidate(days(0, 2), header=header_of(symbol="ETH/USDT"), salt=8))
         found = lab.verify_receipt(path)
-    asked = {finding.name.partition(" ")[0]: str(finding.state) for finding in found.findings if finding.what == "input"}
+    asked = {
+        finding.name.partition(" ")[0]: str(finding.state) for finding in found.findings if finding.what == "input"
+    }
     assert asked == {BTC: "differs", "pin:btc": "unknown", "pin:eth": "unknown"}
     assert (found.exit_code, states(found)["result"]) == (1, ["unknown"])
     assert "has other bars there" in repr(found)
