@@ -9,6 +9,7 @@ import os
 import queue
 import threading
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,10 +97,16 @@ class JsonlBus:
             if self._writer is not None:
                 self._waiting.put(None)
 
+    def _close_at_exit(self) -> None:
+        try:
+            self.close()
+        except StoreUnavailable as error:  # there is nobody left to catch it
+            warnings.warn(error.message, RuntimeWarning, stacklevel=1)
+
     def _start(self) -> None:
         with self._starting:
             if self._writer is None:
-                atexit.register(self.close)  # the writer is a daemon: what is queued must not die with it
+                atexit.register(self._close_at_exit)  # the writer is a daemon: what is queued must not die with it
             if self._writer is None or not self._writer.is_alive():
                 self._writer = threading.Thread(target=self._write_all, name="seamless-bus", daemon=True)
                 self._writer.start()
@@ -122,7 +129,7 @@ class JsonlBus:
             if not self._waiting.empty():  # used again meanwhile
                 return False
             self._writer = None
-            atexit.unregister(self.close)
+            atexit.unregister(self._close_at_exit)
             return True
 
     def _batch(self) -> tuple[list[Event], list[threading.Event], bool]:

@@ -300,7 +300,8 @@ class Wiring:
             forbidden = isinstance(cause, OSError) and cause.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
             if not forbidden or self._changes:
                 raise
-            self.notices.append(f"{self.home.root} may not be written to: its event file does not tell of this read.")
+            notice = f"{self.home.root} may not be written to: its event file does not tell of what was read."
+            self.notices += [notice] if notice not in self.notices else []
 
     def _to_bus(self, event: Event) -> None:
         if event.name in GOVERNANCE:

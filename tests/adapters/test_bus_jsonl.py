@@ -153,6 +153,17 @@ for number in range(60):
 """
 
 
+def test_what_is_lost_at_exit_is_one_warning(tmp_path: Path) -> None:
+    (tmp_path / "events.jsonl").mkdir()
+    code = APPEND.replace("bus.flush()", "pass")
+    ran = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "events.jsonl"), "a"], capture_output=True, text=True, check=True
+    )
+    assert "RuntimeWarning" in ran.stderr
+    assert "cannot be appended to: Is a directory" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
 def test_processes_append_whole_lines_across_rotations_and_lose_none_at_exit(tmp_path: Path) -> None:
     command = [sys.executable, "-c", APPEND, str(tmp_path / "events.jsonl")]
     running = [subprocess.Popen([*command, name], stderr=subprocess.PIPE) for name in "abc"]

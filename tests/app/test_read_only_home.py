@@ -56,7 +56,7 @@ def test_a_read_of_sealed_bars_needs_no_right_to_write(
         assert main(line) == 0
     shown = capsys.readouterr()
     assert "5 bars missing" in shown.out, "which is an event of governance"
-    assert shown.err == f"note: {home} may not be written to: its event file does not tell of this read.\n"
+    assert shown.err == f"note: {home} may not be written to: its event file does not tell of what was read.\n"
     assert not (home / "events.jsonl").exists()
     assert main(line) == 0
     assert capsys.readouterr().err == ""
