@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import closing
 
 import pytest
@@ -55,4 +56,9 @@ def test_closing_the_lab_ends_what_is_followed(tmp_path, exchange):
         lab.close()
         with pytest.raises(Interrupted):
             next(bars)
+        left = lab.live(NODE, start=TEN_MINUTES_AGO)
+        next(left)
+        lab.close()
+        left.close()
+        assert not [thread for thread in threading.enumerate() if thread.name == "seamless-engine"]
         assert lab.fetch(NODE, TEN_MINUTES_AGO, TEN_MINUTES_AGO + 60).rows == 1

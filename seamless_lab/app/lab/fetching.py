@@ -109,12 +109,14 @@ class Fetching(Opened):
         following, left = self._follow(node, start, limit), limit
         try:
             while left is None or left > 0:
+                following.require_open()
                 bars = self._portal.call(following.next)
                 frame = bars.frame.head(len(bars) if left is None else left)
                 left = None if left is None else left - frame.height
                 yield with_time(frame)
         finally:
-            self._portal.call(following.end)
+            if not following.closed:
+                self._portal.call(following.end)
 
     async def alive(
         self, node: str, *, start: TimeLike = "now", limit: int | None = None
@@ -123,12 +125,14 @@ class Fetching(Opened):
         following, left = self._follow(node, start, limit), limit
         try:
             while left is None or left > 0:
+                following.require_open()
                 bars = await self._portal.acall(following.next)
                 frame = bars.frame.head(len(bars) if left is None else left)
                 left = None if left is None else left - frame.height
                 yield with_time(frame)
         finally:
-            await self._portal.acall(following.end)
+            if not following.closed:
+                await self._portal.acall(following.end)
 
     def _recorded(self, ask: AskedFetch, answer: Answer) -> FetchResult:
         """The result, entered in the journal when it comes from a version."""
@@ -149,16 +153,25 @@ class Fetching(Opened):
 
 
 class _Following:
-    """A series that is followed until its lab is closed; to be used on the engine's loop."""
+    """A series that is followed until its lab is closed."""
 
     def __init__(self, wiring: Wiring, header: Header, from_s: int) -> None:
         self._wiring, self._tail = wiring, wiring.tail
         self._bars = self._tail.follow(header, from_s)
 
-    async def next(self) -> Bars:
-        if self._wiring.tail is not self._tail:
+    @property
+    def closed(self) -> bool:
+        """Whether the lab was closed since; then there is nothing left to end."""
+        return vars(self._wiring).get("tail") is not self._tail
+
+    def require_open(self) -> None:
+        if self.closed:
             raise stopped()
+
+    async def next(self) -> Bars:
+        self.require_open()
         return await anext(self._bars)
 
     async def end(self) -> None:
-        await self._bars.aclose()
+        if not self.closed:
+            await self._bars.aclose()
