@@ -17,7 +17,7 @@ from seamless_lab.core.version import PackRef, Version
 from seamless_lab.engine.artifacts.documents import data_path, tree_path
 from seamless_lab.engine.artifacts.load import Loader
 from seamless_lab.engine.artifacts.read import content, refs_in
-from seamless_lab.engine.artifacts.rows import cut, leaves_in, mismatches
+from seamless_lab.engine.artifacts.rows import cut, leaves_in, mismatches, missing_files
 from seamless_lab.engine.artifacts.segments import SegmentCache
 from seamless_lab.errors import Corrupted, DataError, Missing, NotFound
 
@@ -109,7 +109,7 @@ class _Pack:
         whole = self._file(self.ref.digest, pack.leaves, damages) if self.ref.rows else None
         parts = [(leaf, self._file(leaf.digest, (leaf,), damages)) for leaf in leaves if leaf.rows]
         if whole is None and not damages:
-            damages += self._missing([leaf for leaf, part in parts if part is None], len(parts))
+            damages += self._missing(pack.leaves, [leaf.cell for leaf, part in parts if part is None])
         frames = [whole] if whole is not None else [part for _, part in parts if part is not None]
         return leaves, sum(cut(frame, self.window).height for frame in frames), damages
 
@@ -153,18 +153,11 @@ class _Pack:
         stored = frame.filter(pl.col("ts").is_between(slots.start, slots.end, closed="left")).sort("ts")
         return compare(Bars(node, grid, sealed), leaf.answered, Bars(node, grid, stored), leaf.answered)
 
-    def _missing(self, lost: Sequence[Leaf], parts: int) -> Iterator[Damage]:
-        """The file of the pack where none of its parts has a file either; else each part that has none."""
-        whole = data_path(self.header.node, self.ref.digest)
-        if lost and len(lost) == parts:
-            also = f", and none of its {parts} parts has a file of its own" if parts > 1 else ""
-            yield Damage(whole, self._slots(lost), f"is missing{also}", self.ref.digest, missing=True)
-            return
-        for leaf in lost:
-            problem = f"is missing, and so is {whole.rpartition('/')[2]}"
-            yield Damage(
-                data_path(self.header.node, leaf.digest), self._slots((leaf,)), problem, leaf.digest, missing=True
-            )
+    def _missing(self, leaves: Sequence[Leaf], wanted: Sequence[int]) -> Iterator[Damage]:
+        found = missing_files(self.header.node, self.ref.digest, leaves, self.loader.objects.exists)
+        for lost, path, problem, expected in found:
+            if mine := [leaf for leaf in lost if leaf.cell in wanted]:
+                yield Damage(path, self._slots(mine), problem, expected, missing=True)
 
     def _slots(self, leaves: Sequence[Leaf]) -> TimeRange:
         cells = leaf_cells(self.header.grid)

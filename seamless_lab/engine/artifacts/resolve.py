@@ -27,15 +27,15 @@ _KINDS = ("ohlcv", "trades")
 class _Seen:
     """What is known of a node's commits, which are dense and never change; `seqs` and `as_ofs` are sorted.
 
-    `dense`: whether a listing has shown that no commit follows one that is missing; `looked`: whether there was a look
-    for one behind the first that is.
+    `dense`: whether a listing showed nothing behind the newest; `end`: the first number without a commit whose next has
+    none either.
     """
 
     seqs: list[int] = field(default_factory=list)
     as_ofs: list[int] = field(default_factory=list)
     fingerprints: dict[int, str] = field(default_factory=dict)
     dense: bool = False
-    looked: bool = False
+    end: int = 0
     lock: Lock = field(default_factory=Lock)
 
     def add(self, commit: Commit) -> None:
@@ -58,9 +58,10 @@ class Resolver:
         self._seen: dict[NodeId, _Seen] = {}
 
     def saw(self, node: NodeId, stored: StoredCommit) -> None:
-        """Remember a commit that was just read or written."""
+        """Remember a commit that was just written."""
         self._loader.remember_commit(node, stored)
         self._of(node).add(stored.commit)
+        self._of(node).end = stored.commit.seq + 1
 
     def select(self, node: NodeId, selector: Selector) -> Commit:
         """The commit that a selector names; raises as `at`, `seq` and `fingerprint` do."""
@@ -78,26 +79,11 @@ class Resolver:
                 return self.fingerprint(node, prefix)
 
     def head(self, node: NodeId) -> StoredCommit | None:
-        """The newest commit now, or None when there is none.
-
-        Raises
-        ------
-        Missing
-            If the one behind it is not there, and the next one is.
-        """
-        known, exists = self._newest_known(node), self._loader.objects.exists
-        if known is not None and not exists(commit_path(node, known)):
+        """The newest commit now, or None when there is none."""
+        known = self._newest_known(node)
+        if known is not None and not self._loader.objects.exists(commit_path(node, known)):
             self.forget(node)
-        found = self._last(node, lambda _: True, after=len)
-        seen = self._of(node)
-        if not seen.looked:
-            following = FIRST_SEQ if found is None else found.commit.seq + 1
-            if exists(commit_path(node, following + 1)):
-                if not exists(commit_path(node, following)):
-                    raise _hole(node, following)
-                return self.head(node)  # two were published since it was looked for
-            seen.looked = True
-        return found
+        return self._last(node, lambda _: True, after=len)
 
     def base(self, node: NodeId) -> StoredCommit | None:
         """The newest commit, to commit on top of: as `head`, but what is remembered must be what is stored.
@@ -118,14 +104,12 @@ class Resolver:
             if stored is None or stored.checksum != self._loader.commit(node, known).checksum:
                 self.forget(node)
         newest = 0 if self._of(node).dense else self._newest_in(node.path)
-        while True:
-            found = self._last(node, lambda _: True, after=len)
-            following = FIRST_SEQ if found is None else found.commit.seq + 1
-            if newest < following:
-                self._of(node).dense = True
-                return found
-            if not self._loader.objects.exists(commit_path(node, following)):  # else published since it was looked for
-                raise _hole(node, following)
+        found = self._last(node, lambda _: True, after=len)
+        last = FIRST_SEQ - 1 if found is None else found.commit.seq
+        if newest > last:
+            raise _hole(node, last + 1)
+        self._of(node).dense = True
+        return found
 
     def forget(self, node: NodeId) -> None:
         """Start over with a node whose store was deleted or replaced; also drops all that its versions are made of."""
@@ -254,17 +238,24 @@ class Resolver:
     def _last(
         self, node: NodeId, early: Callable[[Commit], bool], *, after: Callable[[list[int]], int]
     ) -> StoredCommit | None:
-        """The last commit that is `early`, as the first n are; `after` says how many of those seen are."""
+        """The last commit that is `early`, as the first n are; `after` says how many of those seen are.
+
+        Raises
+        ------
+        Missing
+            If the one behind it is not there, and the next one is.
+        """
         seen = self._of(node)
         with seen.lock:
             known = after(seen.as_ofs)
             low = seen.seqs[known - 1] if known else FIRST_SEQ - 1
             high = seen.seqs[known] if known < len(seen.seqs) else None
-        origin, reach = low, 1
+        origin, reach, absent = low, 1, 0
         while high is None:  # gallop to a commit that is not early, or not there
             found = self._probe(node, origin + reach)
             if found is None or not early(found.commit):
                 high = origin + reach
+                absent = high if found is None else absent
             else:
                 low = origin + reach
                 reach *= 2
@@ -273,8 +264,15 @@ class Resolver:
             found = self._probe(node, middle)
             if found is None or not early(found.commit):
                 high = middle
+                absent = high if found is None else absent
             else:
                 low = middle
+        if absent == high != seen.end:
+            exists = self._loader.objects.exists
+            if not exists(commit_path(node, high + 1)):
+                seen.end = high
+            elif not exists(commit_path(node, high)):  # else published since it was looked for
+                raise _hole(node, high)
         return self._loader.commit(node, low) if low >= FIRST_SEQ else None
 
     def _of(self, node: NodeId) -> _Seen:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import polars as pl
@@ -10,8 +10,10 @@ import polars as pl
 from seamless_lab.core.bars import SCHEMA, Bars
 from seamless_lab.core.cells import leaf_cells
 from seamless_lab.core.digest import Header, Leaf, leaves_of
+from seamless_lab.core.identity import NodeId
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange, format_time
+from seamless_lab.engine.artifacts.documents import data_path
 from seamless_lab.errors import Corrupted
 
 NO_ROWS = pl.DataFrame(schema=SCHEMA)
@@ -87,3 +89,19 @@ def mending(header: Header, first: Ranges, last: Ranges) -> str:
         f"--start {format_time(int(first.starts[0]))} --end {format_time(int(last.ends[-1]))} --refresh. "
         "Unchanged answers write the file again; changed ones make a new version, and the old one stays damaged."
     )
+
+
+def missing_files(
+    node: NodeId, digest: str, leaves: Sequence[Leaf], exists: Callable[[str], bool]
+) -> Iterator[tuple[Sequence[Leaf], str, str, str]]:
+    """Of a pack that has no file: some leaves, the file to name for them, what is wrong with it, and its digest.
+
+    Its own file where its several leaves have none either, else that of each leaf without one.
+    """
+    whole, parts = data_path(node, digest), [leaf for leaf in leaves if leaf.rows]
+    lost = [leaf for leaf in parts if not exists(data_path(node, leaf.digest))]
+    if len(lost) == len(parts) > 1:
+        yield lost, whole, f"is missing, and none of its {len(parts)} parts has a file of its own", digest
+        return
+    for leaf in lost:
+        yield (leaf,), data_path(node, leaf.digest), f"is missing, and so is {whole.rpartition('/')[2]}", leaf.digest

@@ -15,7 +15,7 @@ from seamless_lab.core.version import Commit, PackRef, Tree
 from seamless_lab.engine.artifacts.documents import commit_path, data_path, tree_path, without_checksum
 from seamless_lab.engine.artifacts.load import Loader, StoredCommit
 from seamless_lab.engine.artifacts.resolve import FIRST_SEQ
-from seamless_lab.engine.artifacts.rows import check_rows
+from seamless_lab.engine.artifacts.rows import check_rows, missing_files
 from seamless_lab.errors import Corrupted, NotFound
 
 T = TypeVar("T")
@@ -209,21 +209,15 @@ class _Check:
             whole = data_path(self._node, pack.digest)
             if whole in self._sizes:
                 yield header, whole, pack.leaves
-            parts = {data_path(self._node, leaf.digest): leaf for leaf in pack.leaves if leaf.rows}
-            there = [path for path in parts if path in self._sizes]
-            for path in there:
-                if path not in queued:
+            else:
+                missing = missing_files(self._node, pack.digest, pack.leaves, self._sizes.__contains__)
+                for _, path, problem, expected in missing:
+                    self._blame(path, f"{problem}.", expected)
+            for leaf in pack.leaves:
+                path = data_path(self._node, leaf.digest)
+                if leaf.rows and path in self._sizes and path not in queued:
                     queued.add(path)
-                    yield header, path, (parts[path],)
-            if whole in self._sizes:
-                continue
-            if parts and not there:
-                also = f", and none of its {len(parts)} parts has a file of its own" if len(parts) > 1 else ""
-                self._blame(whole, f"is missing{also}.", pack.digest)
-                continue
-            for path, leaf in parts.items():
-                if path not in self._sizes:
-                    self._blame(path, f"is missing, and so is {whole}.", leaf.digest)
+                    yield header, path, (leaf,)
 
     def _hash(self, header: Header, path: str, leaves: tuple[Leaf, ...]) -> int:
         def read() -> int:

@@ -358,6 +358,13 @@ def test_nothing_is_published_or_rolled_back_onto_a_commit_that_others_follow_an
     with pytest.raises(DataError, match="is missing, though later commits are there"):
         open_store(tmp_path, clock=Ticking(MARCH_MS + 400 * DAY * 1_000)).sweep(NODE)
     assert kept == files(tmp_path, "data") + files(tmp_path, "trees") + files(tmp_path, "commits")
+    for moment in range(MARCH_MS, MARCH_MS + 40, 3):
+        try:
+            found = open_store(tmp_path).resolve(NODE, as_of_ms=moment).commit
+        except DataError:  # a later one may be what is lost, or all are later
+            continue
+        assert found.as_of_ms <= moment
+        assert found.seq != lost - 1, "the one that is missing may be newer, and as old"
     store = open_store(tmp_path)
     assert [node for node in store.nodes() if not store.verify(node).ok] == [NODE]
     for read in (

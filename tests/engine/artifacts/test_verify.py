@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from seamless_lab.adapters.objects_folder import FolderObjects
@@ -159,9 +160,25 @@ def test_a_missing_file_is_named(tmp_path: Path, kind: str) -> None:
     path.unlink()
     found = open_store(root).verify(NODE).offenders
     if kind == "pack file":
-        assert any(str(path.relative_to(root)) in offender.problem for offender in found)
+        assert any(path.name in f"{offender.path} {offender.problem}" for offender in found)
     else:
         assert str(path.relative_to(root)) in {offender.path for offender in found}
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_file_of_a_day_that_is_missing_is_named_and_no_file_that_never_was(tmp_path: Path, count: int) -> None:
+    clock = Ticking()
+    for day in range(count):
+        clock.now = (T0 + (day + 1) * DAY) * 1_000
+        open_store(tmp_path, clock=clock).publish(candidate(days(day), at_ms=day + 1))
+    version = open_store(tmp_path).resolve(NODE)
+    day = days(count // 2)
+    lost = next(path for path in files(tmp_path, "data") if pl.read_parquet(path)["ts"][0] == day.start)
+    lost.unlink()
+    name, store = str(lost.relative_to(tmp_path)), open_store(tmp_path)
+    assert [offender.path for offender in store.verify(NODE).offenders] == [name]
+    assert [damage.path for damage in store.audit(version, day).damages] == [name]
+    assert store.audit(version, day).only_missing
 
 
 def test_documents_with_good_checksums_that_contradict_each_other_are_named(tmp_path: Path) -> None:
