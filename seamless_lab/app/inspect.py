@@ -143,8 +143,10 @@ def nodes(wiring: Wiring) -> Sequence[str]:
 
 def catalogue(wiring: Wiring) -> ArtifactList:
     """The head of every sealed dataset."""
-    heads = [(node, head) for node in wiring.sealed.nodes() if (head := wiring.sealed.head_commit(node)) is not None]
-    return ArtifactList(wiring.sealed.url, "", _listed(heads))
+    store = wiring.sealed
+    # Of a node without a newest version the first commits are missing, which is said.
+    heads = [(node, store.head_commit(node) or store.resolve(node).commit) for node in store.nodes()]
+    return ArtifactList(store.url, "", _listed(heads))
 
 
 def history(store: SealedStore, node: NodeId) -> ArtifactList:
