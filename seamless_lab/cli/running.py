@@ -41,6 +41,8 @@ class TerminalProgress:
         self._told = False
         self.behind = False
         """Whether a fill goes on behind an answer."""
+        self.failed = ""
+        """What stood against it at last."""
 
     def begin(self, asked: Invocation) -> None:
         """Show at once that something happens."""
@@ -52,6 +54,8 @@ class TerminalProgress:
         with self._lock:
             news = self._progress.note(event)
             self.behind |= event.name == "seamless.backfill.behind"
+            if self.behind and event.name in ("seamless.backfill.fail", "seamless.backfill.behind_failed"):
+                self.failed = str(event.fields.get("message") or event.fields.get("error"))
             if event.name == "seamless.backfill.plan":
                 self._told = False
             # Where lines stay, the plan is told when it is carried out: a source may refuse it before.
@@ -148,6 +152,9 @@ class TerminalCall:
             if not self._asked.quiet:
                 self._screen.note("What is missing is filled behind this answer; Ctrl-C leaves it to the next fetch.")
             self._lab.wait()
+            if self.progress.failed and not self._asked.quiet:
+                self.progress.clear()
+                self._screen.note(f"Not all of it could be filled: {self.progress.failed}")
 
     @property
     def serving(self) -> bool:

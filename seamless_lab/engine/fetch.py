@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import ParamSpec, TypeVar
 
@@ -55,6 +56,10 @@ class _Work:
     def has_filled(self) -> bool:
         """Whether time went into filling, so that a used-up total says nothing about the stores."""
         return Phase.BACKFILL in self.budget.spent_ms
+
+
+REFUSED_WITHIN_S = 1.0
+"""How long an answer that does not wait for its fill waits to hear that there can be none."""
 
 
 class FetchEngine:
@@ -150,10 +155,11 @@ class FetchEngine:
 
     async def _require_fillable(self, work: _Work, known: Known) -> None:
         """Refuse at once what the fill behind the answer would be refused: nobody would hear of it there."""
+        anything = known.head is not None or len(known.answered) > 0
         try:
-            async with work.budget.phase(Phase.BACKFILL):
-                anything = known.head is not None or len(known.answered) > 0
-                await self._backfiller.require(known.header, known=anything)
+            with suppress(TimeoutError):  # a source that is slow or down may serve the fill
+                async with asyncio.timeout(REFUSED_WITHIN_S), work.budget.phase(Phase.BACKFILL):
+                    await self._backfiller.require(known.header, known=anything)
         except SeamlessSLAExceeded as error:
             self._violated(work, error)
 

@@ -148,6 +148,13 @@ def test_partial_fill_answers_and_then_waits_for_the_fill_behind(seamless: Termi
     assert (code, found["rows"]) == (0, 168)
 
 
+def test_a_fill_behind_an_answer_that_fails_is_told(seamless: Terminal, exchange: SandboxExchange) -> None:
+    exchange.set_faults(FaultPlan(rates={"server_error": 1.0}, routes=frozenset({"klines"}), max_consecutive=None))
+    code, _, err = seamless("fetch", NODE, *MARCH, "--strategy", "PARTIAL_FILL")
+    assert code == 0
+    assert "Not all of it could be filled: binance (HTTP 503) did not answer" in err
+
+
 def test_a_sandbox_exchange_never_mixes_with_real_bars(exchange: SandboxExchange, capsys) -> None:
     assert main(["artifacts", "--exchange-url", exchange.url]) == 2
     assert "needs" not in capsys.readouterr().out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import seamless_lab.engine.fetch as fetching
 from seamless_lab.adapters.clock_system import ManualClock
 from seamless_lab.core.coverage import Cause
 from seamless_lab.core.time import format_time
@@ -116,6 +117,13 @@ def test_a_partial_answer_promises_no_fill_that_the_source_refuses(lab, exchange
     for node in ("ohlcv:binance:BTX/USDT:1m", "ohlcv:nowhere:BTC/USDT:1m"):
         with pytest.raises(UnknownMarket):
             lab.fetch(node, START, START + DAY, strategy="PARTIAL_FILL")
+
+
+def test_a_partial_answer_does_not_wait_for_a_source_that_hangs(tmp_path, exchange, monkeypatch) -> None:
+    monkeypatch.setattr(fetching, "REFUSED_WITHIN_S", 0.05)
+    exchange.set_faults(FaultPlan(rates={"hang": 1.0}, max_consecutive=None))
+    with open_lab(tmp_path, exchange.url) as lab:
+        assert lab.fetch(NODE, START, START + DAY, strategy="PARTIAL_FILL").verdict == "PARTIAL"
 
 
 def test_closing_cancels_what_was_left_behind(tmp_path, exchange) -> None:
