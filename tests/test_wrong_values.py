@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -306,3 +307,15 @@ def test_python_shows_the_hint_below_the_message() -> None:
     error = RequestError("No.", hint="Yes.")
     assert traceback.format_exception_only(error)[-1] == "hint: Yes.\n"
     assert len(traceback.format_exception_only(RequestError("No."))) == 1
+
+
+def test_what_is_no_path_and_no_result_is_refused_whatever_it_is(project: Path) -> None:
+    for home in (pl.Series([1, 2]), b"x", next(os.scandir(os.fsencode(project)))):
+        with pytest.raises(SeamlessError, match="it is a path"):
+            Lab(home)  # type: ignore[arg-type]  # what is tested
+    with Lab() as lab:
+        for stranger in (pl.DataFrame({"content": [1]}), pl.DataFrame({"digest": [1]}), object()):
+            with pytest.raises(RequestError, match="no record of such a result"):
+                lab.receipt(stranger)
+        with pytest.raises(RequestError, match="rows is -1"):
+            lab.history("pin:btc", rows=-1)

@@ -17,7 +17,7 @@ Times are ISO-8601 (without a zone they mean UTC), `2024`, `2024-03`, `2024-W09`
 Windows are half-open: `--end` is the first moment not wanted.
 
 Exit codes: 0 the answer is accepted (PARTIAL too, where the strategy accepts it), 1 the data or the policy says no,
-2 usage or configuration, 3 `lock --check` or `verify RECEIPT.json` cannot verify, 130 stopped. Progress goes to
+2 usage or configuration, 3 what was sealed, pinned or received cannot be verified here, 130 stopped. Progress goes to
 standard error.
 
 With `--json`, standard output is one JSON object, for an error `{"error": {"code", "message", "hint", "facts"}}`;

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from seamless_lab.core.numbers import seen
@@ -17,13 +16,15 @@ def path_of(name: str, value: object, kind: type[SeamlessError] = RequestError) 
     SeamlessError
         Of a `kind`, for what is no text, and for a name that the system refuses.
     """
-    if not isinstance(value, str | os.PathLike):
-        raise kind(f"{name} is {seen(value)}; it is a path.", hint="Write it as text, or leave it out.")
     try:
-        Path(value).stat()
+        path = Path(value)  # type: ignore[arg-type]  # whatever it is
+    except TypeError as error:
+        raise kind(f"{name} is {seen(value)}; it is a path.", hint="Write it as text, or leave it out.") from error
+    try:
+        path.stat()
     except (FileNotFoundError, NotADirectoryError):
         pass
     except (OSError, ValueError) as error:  # the latter for characters that no name may have
-        said = f"{name} is {seen(os.fspath(value))}, which is no path here"
+        said = f"{name} is {seen(str(path))}, which is no path here"
         raise kind(f"{said}: {getattr(error, 'strerror', None) or error}.", hint="Choose another.") from error
-    return Path(value)
+    return path

@@ -107,7 +107,7 @@ SQL = Command(
     (
         'sql "SELECT * FROM btc ORDER BY ts"',
         "sql \"FROM resample(btc, '1d') ORDER BY ts\" --pin btc=pin:btc --out days.parquet",
-        "sql --file study.sql --pin 'all=pin:*'",
+        "sql --file study.sql --pin 'market=pin:*'",
     ),
     sql,
 )  # fmt: skip

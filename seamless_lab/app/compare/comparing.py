@@ -60,6 +60,8 @@ def diff(
 
 def _require_rows(rows: int) -> None:
     require_number("rows", rows, f"How many to show, such as {ROWS}.", whole=True)
+    if rows < 0:
+        raise RequestError(f"rows is {rows}; it is 0 or more.", hint=f"How many to show, such as {ROWS}.", value=rows)
 
 
 def _with_newest(wiring: Wiring, asked: Asked) -> tuple[Compared, Compared]:

@@ -39,7 +39,7 @@ class Opened:
     ) -> None:
         if unknown:
             raise _no_parameter(next(iter(unknown)))
-        named_home = bool(home or os.environ.get("SEAMLESS_HOME"))
+        named_home = (home is not None and str(home) != "") or bool(os.environ.get("SEAMLESS_HOME"))
         stand_in = None if exchange_url is None else stood_in(exchange_url, named_home=named_home)
         self._parts = wire(
             home=home, config=config, stand_in=stand_in, overrides={} if overrides is None else overrides

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from typing import TypeVar
 
 from seamless_lab.app.lock.lockfile import EPOCH, VERSION, Lockfile, NotebookRead, Pin, key_text
+from seamless_lab.app.secret import redact_url
 from seamless_lab.core.identity import NodeId, parse_node, require_bars
 from seamless_lab.core.reference import parse_pin_name
 from seamless_lab.core.time import TimeRange
@@ -174,11 +175,8 @@ class _Reader:
         written = self.text(facts["store"], f"{what}: store", table, "store")
         place = PurePosixPath(written)
         if not written or place.is_absolute() or "://" in written or "\\" in written or "\x00" in written:
-            raise self.wrong(
-                f"{what}: store is {written!r}, not a folder relative to the lockfile such as data/artifacts",
-                table,
-                "store",
-            )
+            said = f"{what}: store is {redact_url(written)!r}, not a folder relative to the lockfile"
+            raise self.wrong(f"{said} such as data/artifacts", table, "store")
         return written
 
     def attempt(self, read: Callable[[], T], what: str, table: str, key: str) -> T:

@@ -57,6 +57,9 @@ class PinUpdate:
         }
 
 
+_LOST = "the version that is pinned cannot be read any more, so that nobody can say what changes. Restore it first."
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class LockUpdate(Rendered):
     """What an update changes in the lockfile, or would; `written` says which. `again`: the command that does it."""
@@ -84,6 +87,8 @@ class LockUpdate(Rendered):
             Column("content", code=True),
         )
         blocks: list[Block] = [Table(columns, tuple(_update_row(update) for update in self.pins))] if self.pins else []
+        lost = [update.before.name for update in moved if update.restated is None]
+        blocks += [Note(f"pin:{name}: {_LOST}", Tone.WARN) for name in lost]
         for update in stuck:
             blocks += [Note(update.said, Tone.WARN), Note(update.hint)]
         blocks.append(Facts((Fact("lockfile", self.path, volatile=True),)))
