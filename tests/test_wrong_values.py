@@ -310,7 +310,9 @@ def test_python_shows_the_hint_below_the_message() -> None:
 
 
 def test_what_is_no_path_and_no_result_is_refused_whatever_it_is(project: Path) -> None:
-    for home in (pl.Series([1, 2]), b"x", next(os.scandir(os.fsencode(project)))):
+    with os.scandir(os.fsencode(project)) as entries:
+        entry = next(entries)
+    for home in (pl.Series([1, 2]), b"x", entry):
         with pytest.raises(SeamlessError, match="it is a path"):
             Lab(home)  # type: ignore[arg-type]  # what is tested
     with Lab() as lab:

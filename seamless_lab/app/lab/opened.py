@@ -16,6 +16,7 @@ from seamless_lab.app.door import Door
 from seamless_lab.app.opening import keep_apart, stood_in
 from seamless_lab.app.portal import LOOK_UP_S, Portal
 from seamless_lab.app.wiring import Wiring, wire
+from seamless_lab.core.numbers import as_written
 from seamless_lab.engine.events import Emit
 from seamless_lab.errors import ConfigError, RequestError
 
@@ -39,7 +40,7 @@ class Opened:
     ) -> None:
         if unknown:
             raise _no_parameter(next(iter(unknown)))
-        named_home = (home is not None and str(home) != "") or bool(os.environ.get("SEAMLESS_HOME"))
+        named_home = (home is not None and as_written(home) != "") or bool(os.environ.get("SEAMLESS_HOME"))
         stand_in = None if exchange_url is None else stood_in(exchange_url, named_home=named_home)
         self._parts = wire(
             home=home, config=config, stand_in=stand_in, overrides={} if overrides is None else overrides
