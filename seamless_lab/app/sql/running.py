@@ -18,13 +18,15 @@ from seamless_lab.errors import Interrupted, InvalidSql, SeamlessError, SqlLimit
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
+    from duckdb.sqltypes import DuckDBPyType
 
 _LOOK_UP_S = 0.05
 _GRACE_S = 3.0
 _LONGEST = "decimal128(38, 0)"
 """What the engine makes of a HUGEINT, which may have a digit more."""
-_UNBOUNDED = ("UHUGEINT", "BIGNUM")
+_UNBOUNDED = {"uhugeint", "bignum"}
 """Types of which the engine hands over other numbers without a word, or none."""
+_NESTED = {"list", "array", "struct", "map", "union"}
 _BATCH_ROWS = 122_880
 _SLACK_BYTES = 256 << 20  # what the process may take meanwhile for something else
 _UNITS = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
@@ -80,7 +82,7 @@ class Running:
         try:
             relation = self._connection.sql(self._text)
             for name, kind in zip(relation.columns, relation.types, strict=True):
-                if any(word in str(kind) for word in _UNBOUNDED):
+                if _unbounded(kind):
                     raise _too_long(name)
             reader = relation.to_arrow_reader(_BATCH_ROWS)
             self._schema = reader.schema
@@ -172,6 +174,12 @@ class Running:
         found = pl.from_arrow(pa.Table.from_batches(self._batches, schema=self._schema))
         assert isinstance(found, pl.DataFrame)  # of a table
         return found
+
+
+def _unbounded(kind: DuckDBPyType) -> bool:
+    """Whether a type is unbounded, or holds one that is."""
+    parts = [part for _, part in kind.children if not isinstance(part, int | list)] if kind.id in _NESTED else []
+    return kind.id in _UNBOUNDED or any(_unbounded(part) for part in parts)
 
 
 def _too_long(name: str) -> InvalidSql:

@@ -6,7 +6,7 @@ Lists commits only before writing and for errors.
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -27,15 +27,13 @@ _KINDS = ("ohlcv", "trades")
 class _Seen:
     """What is known of a node's commits, which are dense and never change; `seqs` and `as_ofs` are sorted.
 
-    `dense`: whether a listing showed nothing behind the newest; `end`: the first number without a commit whose next has
-    none either.
+    `dense`: whether a listing showed nothing behind the newest.
     """
 
     seqs: list[int] = field(default_factory=list)
     as_ofs: list[int] = field(default_factory=list)
     fingerprints: dict[int, str] = field(default_factory=dict)
     dense: bool = False
-    end: int = 0
     lock: Lock = field(default_factory=Lock)
 
     def add(self, commit: Commit) -> None:
@@ -61,7 +59,6 @@ class Resolver:
         """Remember a commit that was just written."""
         self._loader.remember_commit(node, stored)
         self._of(node).add(stored.commit)
-        self._of(node).end = stored.commit.seq + 1
 
     def select(self, node: NodeId, selector: Selector) -> Commit:
         """The commit that a selector names; raises as `at`, `seq` and `fingerprint` do."""
@@ -107,7 +104,7 @@ class Resolver:
         found = self._last(node, lambda _: True, after=len)
         last = FIRST_SEQ - 1 if found is None else found.commit.seq
         if newest > last:
-            raise _hole(node, last + 1)
+            raise missing_commit(node, last + 1)
         self._of(node).dense = True
         return found
 
@@ -147,7 +144,9 @@ class Resolver:
             return found.commit
         newest = self._newest_in(node.path)
         if FIRST_SEQ <= seq <= newest:
-            raise _hole(node, seq)
+            if (published := self._probe(node, seq)) is None:
+                raise missing_commit(node, seq)
+            return published.commit  # since it was looked for
         if not newest:
             raise self.nothing(node)
         nearest = min(max(seq, FIRST_SEQ), newest)
@@ -190,7 +189,7 @@ class Resolver:
         if not found:
             following = head.commit.seq + 1
             if self._newest_in(node.path) > following and not self._loader.objects.exists(commit_path(node, following)):
-                raise _hole(node, following)
+                raise missing_commit(node, following)
             raise NotFound(
                 f"{node} has no version whose fingerprint starts with {wanted}.",
                 hint=f"The newest is {node}@sha256:{head.commit.fingerprint[:12]} (seq:{head.commit.seq}).",
@@ -223,8 +222,8 @@ class Resolver:
 
     def nothing(self, node: NodeId) -> DataError:
         """The error of a node without a version, naming nodes that look like it, or of one whose first is missing."""
-        if self._newest_in(node.path):
-            return _hole(node, FIRST_SEQ)
+        if self._newest_in(node.path) and not self._loader.objects.exists(commit_path(node, FIRST_SEQ)):
+            return missing_commit(node, FIRST_SEQ)
         near = [str(other) for other in self.nodes() if other.symbol == node.symbol or other.exchange == node.exchange][
             :_CANDIDATES
         ]
@@ -267,12 +266,11 @@ class Resolver:
                 absent = high if found is None else absent
             else:
                 low = middle
-        if absent == high != seen.end:
+        if absent == high:
             exists = self._loader.objects.exists
-            if not exists(commit_path(node, high + 1)):
-                seen.end = high
-            elif not exists(commit_path(node, high)):  # else published since it was looked for
-                raise _hole(node, high)
+            # The first was looked for before: it may have been published since, but not after the next.
+            if exists(commit_path(node, high + 1)) and not exists(commit_path(node, high)):
+                raise missing_commit(node, high)
         return self._loader.commit(node, low) if low >= FIRST_SEQ else None
 
     def _of(self, node: NodeId) -> _Seen:
@@ -298,17 +296,21 @@ class Resolver:
             return known
         found = self._probe(node, seq)
         if found is None:
-            raise _hole(node, seq)
+            raise missing_commit(node, seq)
         return found.commit.fingerprint
 
     def _newest_in(self, folder: str) -> int:
-        """The highest number of a commit that is listed; 0 when there is none."""
-        listed = self._loader.objects.list(f"{folder}/commits/")
-        names = (path.rpartition("/")[2].removesuffix(".json") for path, _, _ in listed)
-        return max((int(name) for name in names if name.isdecimal()), default=0)
+        return newest_of(path for path, _, _ in self._loader.objects.list(f"{folder}/commits/"))
 
 
-def _hole(node: NodeId, seq: int) -> Missing:
+def newest_of(paths: Iterable[str]) -> int:
+    """The highest number of a commit among some paths; 0 when there is none."""
+    names = (path.rpartition("/")[2].removesuffix(".json") for path in paths if "/commits/" in path)
+    return max((int(name) for name in names if name.isdecimal()), default=0)
+
+
+def missing_commit(node: NodeId, seq: int) -> Missing:
+    """The error of a commit that is not there, though later ones are."""
     path = commit_path(node, seq)
     return Missing(
         f"{path} is missing, though later commits are there.",

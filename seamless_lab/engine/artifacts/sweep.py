@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from seamless_lab.core.identity import NodeId
 from seamless_lab.engine.artifacts.documents import commit_path, data_path, tree_path
 from seamless_lab.engine.artifacts.load import Loader
-from seamless_lab.engine.artifacts.resolve import FIRST_SEQ, Resolver
+from seamless_lab.engine.artifacts.resolve import FIRST_SEQ, Resolver, missing_commit, newest_of
 from seamless_lab.errors import NotFound
 
 OLDER_THAN_S = 86_400
@@ -45,6 +45,7 @@ def sweep(loader: Loader, resolver: Resolver, node: NodeId, *, now_ms: int, olde
     reachable.extend()
     limit_ms = now_ms - older_than_s * 1_000
     listed = loader.objects.list(node.path)
+    reachable.require(newest_of(path for path, _, _ in listed))
     copies = [path for path, _, _ in listed if path.endswith(_COPY)]
     _put_back(loader, copies, reachable.paths)
     for path, _, modified_ms in listed:
@@ -115,10 +116,22 @@ class _Reachable:
         head = self._resolver.head(self._node)
         return head is not None and head.commit.seq >= self._next_seq
 
+    def require(self, newest: int) -> None:
+        """Take in the commits up to one that is listed: what only it reaches must not be deleted.
+
+        Raises
+        ------
+        Missing
+            If one before it is not there.
+        """
+        if newest >= self._next_seq:  # published since
+            self.extend()
+        if newest >= self._next_seq:
+            raise missing_commit(self._node, self._next_seq)
+
     def extend(self) -> None:
         """Take in the commits made since the last call."""
-        # the newest that is listed: what only a commit behind a missing one reaches must not be deleted
-        head = self._resolver.base(self._node)
+        head = self._resolver.head(self._node)
         last = head.commit.seq if head is not None else FIRST_SEQ - 1
         for seq in range(self._next_seq, last + 1):
             version = self._loader.version(self._node, self._resolver.seq(self._node, seq).seq)

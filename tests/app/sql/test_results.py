@@ -106,6 +106,13 @@ def test_a_result_is_recorded_for_receipts(market: Market) -> None:
         assert not lab.wiring.results.records()[-1].repeatable
 
 
+def test_a_name_of_a_type_is_no_such_type(lab: Lab, market: Market) -> None:
+    result = lab.sql("SELECT {'UHUGEINT': 1} AS a, 'BIGNUM'::ENUM('BIGNUM') AS b, 'x' AS \"HUGEINT\"", market.pins)
+    assert result.frame.height == 1
+    with pytest.raises(InvalidSql, match="38 digits"):
+        lab.sql("SELECT map(['x'], [[1::UHUGEINT]]) AS m", market.pins)
+
+
 def test_the_digest_is_of_names_types_values_and_order() -> None:
     frame = pl.DataFrame({"a": [1, 2, None], "b": [0.5, -0.0, float("nan")], "c": ["x", "", None]})
     base = table_digest(frame)

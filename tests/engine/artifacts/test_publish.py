@@ -138,7 +138,7 @@ def test_a_day_writes_four_objects_and_reads_no_rows_whatever_the_history(tmp_pa
         assert not [path for path in objects.reads if path.endswith(".parquet")][1:]  # one existence check
         assert not objects.listed
         reads.add(len(objects.reads))
-    assert reads == {3}
+    assert reads == {4}
 
 
 @pytest.mark.parametrize("refilled", [False, True])
@@ -374,6 +374,41 @@ def test_nothing_is_published_or_rolled_back_onto_a_commit_that_others_follow_an
     ):
         with pytest.raises(Missing, match="later commits are there"):
             read()
+
+
+def test_a_sweep_by_a_process_that_runs_for_long_deletes_nothing_past_a_commit_that_is_missing(tmp_path: Path) -> None:
+    clock = Ticking(MARCH_MS)
+    old = open_store(tmp_path, clock=clock)
+    old.publish(candidate(days(0), clock.now))
+    for day in range(1, 5):
+        open_store(tmp_path, clock=clock).publish(candidate(days(day), clock.now))
+    next(tmp_path.rglob("commits/0000000002.json")).unlink()
+    next(tmp_path.rglob("commits/0000000003.json")).unlink()
+    kept = files(tmp_path, "data") + files(tmp_path, "trees") + files(tmp_path, "commits")
+    clock.now += 400 * DAY * 1_000
+    for write in (lambda: old.sweep(NODE), lambda: open_store(tmp_path, clock=clock).sweep(NODE)):
+        with pytest.raises(Missing):
+            write()
+    assert kept == files(tmp_path, "data") + files(tmp_path, "trees") + files(tmp_path, "commits")
+
+
+@pytest.mark.parametrize("ask", ["latest", "seq", "as_of", "fingerprint"])
+def test_what_is_published_while_it_is_looked_for_is_not_missing(tmp_path: Path, ask: str) -> None:
+    """Another publishes the first commit between the look for it and the listing for the error."""
+    clock = Ticking(MARCH_MS)
+
+    class Late(Counting):
+        def list(self, prefix: str):
+            open_store(tmp_path, clock=clock).publish(candidate(days(0), clock.now))
+            return super().list(prefix)
+
+    selectors = {"latest": {}, "seq": {"seq": 1}, "as_of": {"as_of_ms": MARCH_MS}, "fingerprint": {"fingerprint": "ab"}}
+    store = open_store(Late(FolderObjects(tmp_path)))
+    if ask == "seq":
+        assert store.resolve(NODE, **selectors[ask]).commit.seq == 1
+    else:
+        with pytest.raises(NotFound, match="has no sealed version"):
+            store.resolve(NODE, **selectors[ask])
 
 
 def test_commits_that_others_make_while_commits_are_listed_are_no_hole(tmp_path: Path) -> None:
