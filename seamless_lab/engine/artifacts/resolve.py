@@ -176,17 +176,28 @@ class Resolver:
                 hint=f"`artifacts {node}` lists them.",
                 value=prefix,
             )
-        head = self.head(node)
-        if head is None:
-            raise self.nothing(node)
+        lost: Missing | None = None  # no reason to refuse a version that is whole
+        try:
+            head = self.head(node)
+            newest = FIRST_SEQ - 1 if head is None else head.commit.seq
+        except Missing as error:
+            head, lost, newest = None, error, self._newest_in(node.path)
         found: dict[str, int] = {}
-        for seq in range(head.commit.seq, FIRST_SEQ - 1, -1):
-            fingerprint = self._fingerprint_of(node, seq)
+        for seq in range(newest, FIRST_SEQ - 1, -1):
+            try:
+                fingerprint = self._fingerprint_of(node, seq)
+            except Missing as error:
+                lost = lost or error
+                continue
             if fingerprint.startswith(wanted):
                 found.setdefault(fingerprint, seq)
                 if len(wanted) == 64 or len(found) > _CANDIDATES:
                     break
         if not found:
+            if lost is not None:
+                raise lost
+            if head is None:
+                raise self.nothing(node)
             following = head.commit.seq + 1
             if self._newest_in(node.path) > following and not self._loader.objects.exists(commit_path(node, following)):
                 raise missing_commit(node, following)

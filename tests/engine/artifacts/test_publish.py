@@ -365,6 +365,8 @@ def test_nothing_is_published_or_rolled_back_onto_a_commit_that_others_follow_an
             continue
         assert found.as_of_ms <= moment
         assert found.seq != lost - 1, "the one that is missing may be newer, and as old"
+    whole = open_store(tmp_path).resolve(NODE, fingerprint=newest.tree.fingerprint)
+    assert whole.tree.fingerprint == newest.tree.fingerprint, "what is lost is no part of it"
     store = open_store(tmp_path)
     assert [node for node in store.nodes() if not store.verify(node).ok] == [NODE]
     for read in (
