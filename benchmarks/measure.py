@@ -144,8 +144,8 @@ def _race(listed: list[Contender], rounds: int) -> list[Measure]:
     samples: dict[int, list[Sample]] = {place: [] for place in range(len(listed))}
     errors: dict[int, str] = {}
     spent_s = dict.fromkeys(samples, 0.0)
+    order, shuffled = list(samples), random.Random(len(listed))
     for turn in range(rounds):
-        order = list(samples) if turn == 0 else random.Random(turn).sample(list(samples), len(samples))
         for place in order:
             contender = listed[place]
             if place in errors or turn >= (contender.rounds or rounds) or (turn >= 2 and spent_s[place] > PATIENCE_S):
@@ -159,6 +159,7 @@ def _race(listed: list[Contender], rounds: int) -> list[Measure]:
             except Exception as error:  # a peer's failure is a result: it is shown in its place
                 errors[place] = reason(error)
             spent_s[place] += time.perf_counter() - begun
+        shuffled.shuffle(order)
     return [_measure(listed[place], samples[place], errors.get(place, "")) for place in samples]
 
 

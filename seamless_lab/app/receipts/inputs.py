@@ -130,10 +130,11 @@ def _misstated(wanted: Input, rows: int) -> str:
 def _instead(store: SealedStore, wanted: Input) -> FoundInput:
     """What the store has in the place of bars that no version of it holds.
 
-    Other bars contradict a series that was read as it stood; of what was read by its content they say nothing.
+    Other bars contradict a series that was read as it stood; of a version that was named they say nothing.
     """
     read = wanted.read
-    other = State.UNKNOWN if read.pin or "@sha256:" in read.written else State.DIFFERS
+    named = read.pin or (read.written.removesuffix("@latest") != str(read.node))
+    other = State.UNKNOWN if named else State.DIFFERS
     try:
         head = store.head(read.node)
         holds = None if head is None else head.tree.bounds
