@@ -36,9 +36,10 @@ def make_matcher(known: Callable[[], Iterable[str]], variables: Callable[[], Ite
         if name := _NAME.search(typed):
             return _offered(name["name"], variables())
         words, fragment = unfinished(typed)
+        quote = fragment[:1] if fragment[:1] in ("'", '"') else ""
         found = [
-            SimpleCompletion(_quoted(text), type=_type(text, said, words))
-            for text, said in complete(words, fragment, known)
+            SimpleCompletion(f"{quote}{text}" if quote else _quoted(text), type=_type(text, said, words))
+            for text, said in complete(words, fragment.removeprefix(quote), known)
         ]
         if fragment and not found:  # IPython would offer names of Python's
             found = [SimpleCompletion(fragment)]

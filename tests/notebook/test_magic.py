@@ -208,6 +208,8 @@ def test_completion_of_lines_and_cells(shell: InteractiveShell) -> None:
     assert completed(shell, "%seamless y << fetch n --domain l") == ["%seamless y << fetch n --domain live"]
     assert completed(shell, "%%seamless sql --pin b=ohlcv:binance:BTC/") == [f"%%seamless sql --pin b={NODE}"]
     assert not [text for text in completed(shell, "%%seamless sql --pin b=-") if "b=--" in text]
+    assert completed(shell, "%%seamless sql --pin 'b=ohlcv:binance:BTC/") == [f"%%seamless sql --pin 'b={NODE}"]
+    assert completed(shell, '%seamless fetch "ohlcv:binance:BTC/') == [f'%seamless fetch "{NODE}']
     for unknown in ("%seamless fetch ohlcv:nowhere:B", "%%seamless sql\nSELECT 1 WHERE s = 'BT", '%seamless sql "sel'):
         assert completed(shell, unknown) == [unknown]
     assert completed(shell, "%%seamless sql --thr") == ["%%seamless sql --threads"]
