@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from seamless_lab.core.policy import Domain, Strategy
+from seamless_lab.core.policy import Domain, SLAPolicy, Strategy
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.engine.backfill import FillOutcome
 from seamless_lab.errors import SeamlessError
@@ -18,6 +18,8 @@ from tests.labs import NODE, NOW_MS, NOW_S, open_lab
 START = NOW_S - NOW_S % 60 - 3 * 3600
 END = NOW_S - NOW_S % 60
 MIDDLE = START + 3600
+PATIENT = SLAPolicy(max_wait_live_ms=60_000)
+"""The budgets of people, and time for the live tail on a busy machine too."""
 STABLE_END = END - 120
 
 STATES = ("empty", "sealed", "hot", "half", "half, source down")
@@ -139,7 +141,13 @@ def cell(domain: Domain, strategy: Strategy, state: str, home: Path, exchange: S
         node = version[0] if version else NODE
         try:
             answer = lab.fetch(
-                node, START, END, domain=domain, strategy=strategy, on_event=lambda e: events.append(e.name)
+                node,
+                START,
+                END,
+                domain=domain,
+                strategy=strategy,
+                sla=PATIENT,
+                on_event=lambda e: events.append(e.name),
             )
             touched, outcome = " ".join(answer.provenance.sources), str(answer.verdict)
             expected = 180 if domain is Domain.LIVE else 178
