@@ -28,10 +28,13 @@ class SeamlessError(Exception):
     def __init__(self, message: str, *, hint: str = "", **facts: Fact) -> None:
         super().__init__(message)
         self.message = message
-        self.hint = hint
         self.facts = facts
-        if hint:
-            self.add_note(f"hint: {hint}")  # what Python shows below the message
+        self.rehint(hint)
+
+    def rehint(self, hint: str) -> None:
+        """Give another hint, also in the notes that Python shows below the message."""
+        self.hint = hint
+        self.__notes__ = [f"hint: {hint}"] if hint else []
 
 
 # -- fix the request ---------------------------------------------------------------------------------------------

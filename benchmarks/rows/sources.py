@@ -68,7 +68,7 @@ def backfill_year(bench: Bench) -> Row:
                 contenders.append(
                     Contender(Kind.OURS, f"ours: backfill and seal, {suffix}", lambda: ours_once(8, seal=True))
                 )
-            found.measures += race(contenders, min(2, bench.sizes.rounds))
+            found.measures += race(contenders, min(4, bench.sizes.rounds))
     after = _conform_and_write(bench, days)
     for suffix in ("c=1", "c=8"):
         spent, bare_ms = found.best(f"ours: fill, {suffix}"), found.best(f"aiohttp + orjson + numpy, {suffix}")

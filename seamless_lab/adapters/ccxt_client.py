@@ -279,13 +279,13 @@ async def open_client(
             exchange=exchange_id,
         ) from error
     wanted = ["sandbox"] * test_network + [f"ccxt.{name}" for name in _TEST_NETWORK if options.get(name) is True]
-    for setting in wanted[:1]:
+    if wanted:
         try:
             exchange.set_sandbox_mode(True)
         except (TypeError, ccxt.NotSupported) as error:  # ccxt 4 copies the test URLs without looking for any
             raise ConfigError(
-                f"exchanges.{exchange_id}.{setting} is true; ccxt knows no test network of {exchange_id}.",
-                hint=f"Leave exchanges.{exchange_id}.{setting} out.",
+                f"exchanges.{exchange_id}.{wanted[0]} is true; ccxt knows no test network of {exchange_id}.",
+                hint=f"Leave exchanges.{exchange_id}.{wanted[0]} out.",
                 exchange=exchange_id,
             ) from error
     chosen = options.get("options")

@@ -171,8 +171,7 @@ class Door:
             with suppress(ConfigError):  # a broken lockfile is not what is wrong here
                 lock = self._wiring.pins.found()
                 if lock is not None and (name := as_written(ref).strip()) in lock.pins:
-                    hint = f"Did you mean pin:{name}?"
-                    raise InvalidNode(error.message, hint=hint, **error.facts) from error
+                    error.rehint(f"Did you mean pin:{name}?")
             raise
 
     def _pinned(self, ref: str, pin: Pin) -> Asked:
@@ -295,8 +294,8 @@ def _require_own(own: SealedStore, node: NodeId, version: Fingerprint, broken: C
         try:
             own.select(node, version)
         except NotFound as error:
-            hint = f"A pin may be read from a store that has it. {broken.message} {broken.hint}".rstrip()
-            raise type(error)(error.message, hint=hint, **error.facts) from error
+            error.rehint(f"A pin may be read from a store that has it. {broken.message} {broken.hint}".rstrip())
+            raise
 
 
 def _text_of(as_of: TimeLike, now_ms: int) -> str:

@@ -86,7 +86,10 @@ Record = TypeVar("Record")
 class Journal(Generic[Record]):
     """What one lab has done, in order; each is kept as often as it was made. Thread-safe."""
 
-    _listeners: ClassVar[list[Callable[[Any], None]]]  # of each kind of record its own
+    _listeners: ClassVar[list[Callable[[Any], None]]]
+
+    def __init_subclass__(cls) -> None:
+        cls._listeners = []  # of each kind of record its own
 
     def __init__(self) -> None:
         self._records: list[Record] = []
@@ -123,8 +126,6 @@ def unheard() -> Sequence[ReadRecord]:
 
 class ReadJournal(Journal[ReadRecord]):
     """All sealed reads of one lab."""
-
-    _listeners: ClassVar[list[Callable[[ReadRecord], None]]] = []
 
     def add(self, record: ReadRecord) -> None:
         """Append one."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
 
 from seamless_lab.app.reads import CURRENT_CELL, NO_CELL, Cell, Journal
 from seamless_lab.core.time import TimeRange
@@ -46,8 +45,6 @@ class ResultRecord:
 
 class ResultJournal(Journal[ResultRecord]):
     """The results of one lab, each recorded as one of the cell that runs."""
-
-    _listeners: ClassVar[list[Callable[[ResultRecord], None]]] = []
 
     def add(self, record: ResultRecord) -> None:
         """Append one."""

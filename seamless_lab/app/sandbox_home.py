@@ -91,12 +91,9 @@ class HomeFetcher(CcxtFetcher):
         try:
             yield
         except SourceUnavailable as error:
-            if not self._sandbox_url or error.facts.get("status") != 0:
-                raise
-            hint = f"Does a sandbox run at {self._sandbox_url}? seamless sandbox starts one, and prints its URL."
-            named = SourceUnavailable(error.message, hint=hint)
-            named.facts.update(error.facts)
-            raise named from error
+            if (url := self._sandbox_url) and error.facts.get("status") == 0:
+                error.rehint(f"Does a sandbox run at {url}? seamless sandbox starts one, and prints its URL.")
+            raise
 
 
 def _require_stand_in(home: Path, node: NodeId, sent_elsewhere: Collection[str]) -> None:

@@ -240,8 +240,8 @@ def _load(
         from_arguments(overrides),
     ]
     found = resolve(sources)
-    alone = {key: value for key, value in stand_in.items() if key.endswith((".ccxt", ".sandbox"))}
-    found.values.update({key: wrap_secrets(value) for key, value in alone.items()})
+    alone = (".ccxt", ".sandbox")
+    found.values.update({key: wrap_secrets(value) for key, value in stand_in.items() if key.endswith(alone)})
     for name, near in unknown_environment(env):
         hint = near[0].upper() + near[1:] if near else "Remove it if it was meant for this program."
         found.findings.append(Finding(Level.WARNING, name, f"The environment sets {name}, which nothing reads.", hint))

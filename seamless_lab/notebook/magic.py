@@ -166,8 +166,7 @@ class SeamlessMagics(Magics):
             call = NotebookCall(asked.place, self._session, self._kernel(), progress.note)
             result = asked.command.run(call, **asked.values)
         except SeamlessError as error:
-            error.hint = placed(error.hint, asked.place.options())
-            error.__notes__ = [f"hint: {error.hint}"] if error.hint else []
+            error.rehint(placed(error.hint, asked.place.options()))
             raise
         finally:
             progress.end()

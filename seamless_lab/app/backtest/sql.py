@@ -70,10 +70,9 @@ class FromSql:
         try:
             statement = checked(connection, self.query, {BARS: True})
         except SqlRefused as error:
-            if "it sees only" not in error.message:
-                raise
-            hint = "A strategy reads FROM bars: it is asked once for each symbol, with that symbol's bars."
-            raise SqlRefused(error.message, hint=hint, **error.facts) from error
+            if "it sees only" in error.message:
+                error.rehint("A strategy reads FROM bars: it is asked once for each symbol, with that symbol's bars.")
+            raise
         if statement.volatile:
             raise SqlRefused(
                 f"The positions would change by themselves: {', '.join(statement.volatile[:3])}.",

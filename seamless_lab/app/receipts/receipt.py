@@ -242,7 +242,7 @@ def _from(facts: JsonFacts, folder: Path) -> Receipt:
 
 
 def _input(facts: JsonFacts) -> Input:
-    facts.text("store")
+    facts.text("store")  # the record of a read may leave it out, a receipt never
     if "domain" in facts.values:
         raise WrongValue(f"{facts.where} has the unknown 'domain'")
     return Input(read_from(JsonFacts({**facts.values, "domain": str(Domain.RESEARCH)}, facts.where)))

@@ -84,9 +84,9 @@ def checked(connection: duckdb.DuckDBPyConnection, query: str, names: Mapping[st
         node = parsed(connection, query)
     except InvalidSql as error:
         odd = [name for name in names if not name.isidentifier() and name in query and f'"{name}"' not in query]
-        if not odd:
-            raise
-        raise InvalidSql(error.message, hint=f'Write "{odd[0]}" in double quotes.', **error.facts) from error
+        if odd:
+            error.rehint(f'Write "{odd[0]}" in double quotes.')
+        raise
     check = _Check(query, {folded(name): name for name in names})
     check.walk(node)
     return Statement(
