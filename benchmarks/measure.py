@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-PATIENCE_S = 2.5
+PATIENCE_S = 8.0
 """After so long a contender gets no further rounds (but two at least): slow peers must not eat the run."""
 
 
