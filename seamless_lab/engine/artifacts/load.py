@@ -29,7 +29,7 @@ from seamless_lab.engine.artifacts.documents import (
 )
 from seamless_lab.engine.artifacts.recent import Recent
 from seamless_lab.engine.artifacts.rows import NO_ROWS, check_rows, cut, leaves_in, mending, mismatches
-from seamless_lab.engine.artifacts.segments import SegmentCache, SegmentCodec
+from seamless_lab.engine.artifacts.segments import NoSegmentCache, SegmentCache, SegmentCodec
 from seamless_lab.engine.ports import ObjectStore
 from seamless_lab.errors import Corrupted, Missing, NotFound
 
@@ -215,6 +215,10 @@ class Loader:
 
         held = self._frames.get(digest)  # may map a file that another process found wrong, and unlinked
         return self._cache.recheck(digest, verify) and (held is None or verify(held))
+
+    def unremembering(self) -> Loader:
+        """One of the same store that has nothing at hand, neither this process's nor this machine's."""
+        return Loader(self.objects, self.codec, NoSegmentCache(), self.executor)
 
     def forget(self) -> None:
         """Drop everything this process holds, so that the next read opens files again."""

@@ -27,21 +27,25 @@ _KINDS = ("ohlcv", "trades")
 class _Seen:
     """What is known of a node's commits, which are dense and never change; `seqs` and `as_ofs` are sorted.
 
-    `dense`: whether a listing showed nothing behind the newest.
+    `newest`: the last of them; `dense`: whether a listing showed nothing behind it.
     """
 
     seqs: list[int] = field(default_factory=list)
     as_ofs: list[int] = field(default_factory=list)
     fingerprints: dict[int, str] = field(default_factory=dict)
+    newest: StoredCommit | None = None
     dense: bool = False
     lock: Lock = field(default_factory=Lock)
 
-    def add(self, commit: Commit) -> None:
+    def add(self, stored: StoredCommit) -> None:
+        commit = stored.commit
         with self.lock:
             if commit.seq not in self.fingerprints:
                 self.fingerprints[commit.seq] = commit.fingerprint
                 insort(self.seqs, commit.seq)
                 insort(self.as_ofs, commit.as_of_ms)
+                if commit.seq == self.seqs[-1]:
+                    self.newest = stored
 
 
 class Resolver:
@@ -58,7 +62,7 @@ class Resolver:
     def saw(self, node: NodeId, stored: StoredCommit) -> None:
         """Remember a commit that was just written."""
         self._loader.remember_commit(node, stored)
-        self._of(node).add(stored.commit)
+        self._of(node).add(stored)
 
     def select(self, node: NodeId, selector: Selector) -> Commit:
         """The commit that a selector names; raises as `at`, `seq` and `fingerprint` do."""
@@ -77,29 +81,18 @@ class Resolver:
 
     def head(self, node: NodeId) -> StoredCommit | None:
         """The newest commit now, or None when there is none."""
-        known = self._newest_known(node)
-        if known is not None and not self._loader.objects.exists(commit_path(node, known)):
-            self.forget(node)
+        self._notice_another(node)
         return self._last(node, lambda _: True, after=len)
 
     def base(self, node: NodeId) -> StoredCommit | None:
-        """The newest commit, to commit on top of: as `head`, but what is remembered must be what is stored.
-
-        Lists the commits the first time.
+        """The newest commit, to commit on top of: as `head`, but lists the commits the first time.
 
         Raises
         ------
         Missing
             If commits follow one that is not there, which the next would silently replace.
         """
-        known = self._newest_known(node)
-        if known is not None:
-            try:
-                stored: StoredCommit | None = self._loader.read_commit(node, known)
-            except NotFound:
-                stored = None
-            if stored is None or stored.checksum != self._loader.commit(node, known).checksum:
-                self.forget(node)
+        self._notice_another(node)
         newest = 0 if self._of(node).dense else self._newest_in(node.path)
         found = self._last(node, lambda _: True, after=len)
         last = FIRST_SEQ - 1 if found is None else found.commit.seq
@@ -182,25 +175,15 @@ class Resolver:
             newest = FIRST_SEQ - 1 if head is None else head.commit.seq
         except Missing as error:
             head, lost, newest = None, error, self._newest_in(node.path)
-        found: dict[str, int] = {}
-        for seq in range(newest, FIRST_SEQ - 1, -1):
-            try:
-                fingerprint = self._fingerprint_of(node, seq)
-            except Missing as error:
-                lost = lost or error
-                continue
-            if fingerprint.startswith(wanted):
-                found.setdefault(fingerprint, seq)
-                if len(wanted) == 64 or len(found) > _CANDIDATES:
-                    break
+        found, hole = self._starting_with(wanted, node, range(newest, FIRST_SEQ - 1, -1))
+        if not found and (last := self._newest_in(node.path)) > newest:  # behind several that are lost
+            found, hole = self._starting_with(wanted, node, range(last, newest, -1))
         if not found:
+            lost = lost or hole
             if lost is not None:
                 raise lost
             if head is None:
                 raise self.nothing(node)
-            following = head.commit.seq + 1
-            if self._newest_in(node.path) > following and not self._loader.objects.exists(commit_path(node, following)):
-                raise missing_commit(node, following)
             raise NotFound(
                 f"{node} has no version whose fingerprint starts with {wanted}.",
                 hint=f"The newest is {node}@sha256:{head.commit.fingerprint[:12]} (seq:{head.commit.seq}).",
@@ -288,18 +271,42 @@ class Resolver:
         found = self._seen.get(node)
         return self._seen.setdefault(node, _Seen()) if found is None else found  # making one only to drop it costs more
 
-    def _newest_known(self, node: NodeId) -> int | None:
-        seen = self._of(node)
-        with seen.lock:
-            return seen.seqs[-1] if seen.seqs else None
+    def _notice_another(self, node: NodeId) -> None:
+        """Forget a node whose newest known commit is not the one stored: its store was deleted, or replaced."""
+        known = self._of(node).newest
+        if known is None:
+            return
+        try:
+            stored = self._loader.read_commit(node, known.commit.seq)
+        except DataError:
+            self.forget(node)
+            return
+        if stored.checksum != known.checksum:
+            self.forget(node)
 
     def _probe(self, node: NodeId, seq: int) -> StoredCommit | None:
         try:
             found = self._loader.commit(node, seq)
         except NotFound:
             return None
-        self._of(node).add(found.commit)
+        self._of(node).add(found)
         return found
+
+    def _starting_with(self, wanted: str, node: NodeId, seqs: range) -> tuple[dict[str, int], Missing | None]:
+        """The fingerprints that start so, each with the first of `seqs` that has it, and the last hole among these."""
+        found: dict[str, int] = {}
+        hole: Missing | None = None
+        for seq in seqs:
+            try:
+                fingerprint = self._fingerprint_of(node, seq)
+            except Missing as error:
+                hole = error
+                continue
+            if fingerprint.startswith(wanted):
+                found.setdefault(fingerprint, seq)
+                if len(wanted) == 64 or len(found) > _CANDIDATES:
+                    break
+        return found, hole
 
     def _fingerprint_of(self, node: NodeId, seq: int) -> str:
         known = self._of(node).fingerprints.get(seq)

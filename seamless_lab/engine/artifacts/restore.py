@@ -43,15 +43,15 @@ def restore(loader: Loader, resolver: Resolver, target: Version, evidence: Evide
 
 
 def _read(loader: Loader, target: Version, head: Commit) -> None:
-    """Read and verify what the newest version does not have; that one may be damaged, a reason to roll back."""
+    """Verify the stored files of what the newest version does not have; it may be damaged, a reason to roll back."""
     try:
         held = {ref.digest for ref in loader.version(target.header.node, head.seq).tree.packs}
     except Corrupted:
         held = set()
-    packs = target.tree.packs
+    stored, packs = loader.unremembering(), target.tree.packs
     for ref in packs:
         if ref.digest not in held:
-            loader.frames(target.header, ref, newest=ref is packs[-1])
+            stored.frames(target.header, ref, newest=ref is packs[-1])
 
 
 def _commit(head: StoredCommit, target: Version, evidence: Evidence, as_of_ms: int) -> Commit:

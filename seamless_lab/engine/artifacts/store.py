@@ -245,7 +245,8 @@ class SealedStore:
         Corrupted
             If a commit, tree or pack cannot be read; then nothing is deleted.
         """
-        return sweep(self._loader, self._resolver, node, now_ms=self._clock.now_ms(), older_than_s=older_than_s)
+        loader = self._loader.unremembering()
+        return sweep(loader, Resolver(loader), node, now_ms=self._clock.now_ms(), older_than_s=older_than_s)
 
     def forget(self) -> None:
         """Drop what this process holds of immutable objects, so that the next read opens files again."""

@@ -338,6 +338,20 @@ def test_days_that_are_published_again_mend_a_month_bit_by_bit(tmp_path: Path) -
         open_store(tmp_path).read(made)
 
 
+def test_what_is_rolled_back_to_is_verified_in_its_files_not_in_what_this_machine_has_cached(tmp_path: Path) -> None:
+    root, cache = tmp_path / "store", tmp_path / "cache"
+    older = open_store(root, cache=cache).publish(candidate(days(0))).version
+    [data] = files(root, "data")
+    open_store(root, cache=cache).publish(candidate(days(0), at_ms=2, salt=1))
+    store = open_store(root, cache=cache)
+    store.read(older)
+    data.chmod(0o644)
+    data.write_bytes(data.read_bytes()[:100])
+    with pytest.raises(Corrupted, match=data.name):
+        store.restore(older)
+    assert open_store(root).resolve(NODE).commit.seq == 2
+
+
 @pytest.mark.parametrize("lost", [1, 2, 3, 4])
 def test_nothing_is_published_or_rolled_back_onto_a_commit_that_others_follow_and_that_is_missing(
     tmp_path: Path, lost: int

@@ -1,4 +1,5 @@
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,8 @@ from seamless_lab.adapters.objects_fsspec import FsspecObjects
 from seamless_lab.core.reference import AsOf, Fingerprint, Latest, Seq
 from seamless_lab.core.time import TimeRange
 from seamless_lab.engine.artifacts import SealedStore
-from seamless_lab.errors import InvalidReference, NotFound
+from seamless_lab.engine.artifacts.documents import commit_path
+from seamless_lab.errors import InvalidReference, Missing, NotFound
 from tests.engine.artifacts.making import (
     HEADER,
     MARCH_MS,
@@ -141,6 +143,24 @@ def test_another_publisher_is_seen_at_once(tmp_path: Path) -> None:
     for day in range(5):
         (one, other)[day % 2].publish(candidate(days(day)))
         assert one.resolve(NODE).commit.seq == other.resolve(NODE).commit.seq == day + 1
+
+
+def test_a_store_that_was_replaced_is_seen_at_once(tmp_path: Path) -> None:
+    known = open_store(tmp_path)
+    known.publish(candidate(days(0)))
+    shutil.rmtree(tmp_path / NODE.path)
+    other = open_store(tmp_path).publish(candidate(days(0), salt=1)).version
+    assert known.resolve(NODE).tree.fingerprint == other.tree.fingerprint
+    assert known.resolve(NODE, seq=1).tree.fingerprint == other.tree.fingerprint
+
+
+def test_a_version_is_read_by_its_digest_behind_two_commits_that_are_lost(tmp_path: Path) -> None:
+    last = filled(tmp_path, 5).resolve(NODE)
+    for seq in (3, 4):
+        (tmp_path / commit_path(NODE, seq)).unlink()
+    assert open_store(tmp_path).resolve(NODE, fingerprint=last.tree.fingerprint[:12]).commit.seq == 5
+    with pytest.raises(Missing, match=r"0000000003\.json is missing"):
+        open_store(tmp_path).resolve(NODE, fingerprint="0" * 12)
 
 
 def test_history_is_newest_first_and_nodes_are_those_with_a_version(objects: Counting) -> None:

@@ -1,6 +1,7 @@
 """Compaction, sweeping and the bound on what a commit says about observation times."""
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +121,18 @@ def test_a_sweep_deletes_old_leftovers_and_nothing_else(tmp_path: Path) -> None:
     assert swept.size_bytes == 15
     assert {path for path in tmp_path.rglob("*") if path.is_file()} == {*kept, young, foreign}
     assert store.sweep(NODE).paths == ()
+
+
+def test_a_sweep_keeps_what_was_published_into_a_store_that_replaced_the_one_it_knew(tmp_path: Path) -> None:
+    known = open_store(tmp_path, clock=Ticking(MARCH_MS))
+    known.publish(candidate(days(0)))
+    known.compact(NODE)
+    shutil.rmtree(tmp_path / NODE.path)
+    open_store(tmp_path, clock=Ticking(MARCH_MS)).publish(candidate(days(0), salt=1))
+    for path in tmp_path.rglob("*"):
+        age(path, MARCH_MS, 90_000)
+    assert known.sweep(NODE).paths == ()
+    assert open_store(tmp_path).verify(NODE).ok
 
 
 def test_a_damaged_store_is_not_swept(tmp_path: Path) -> None:

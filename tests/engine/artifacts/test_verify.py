@@ -1,7 +1,7 @@
 """Damage of every kind is found when it is met, and verify names the offender."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -11,7 +11,17 @@ from seamless_lab.adapters.objects_folder import FolderObjects
 from seamless_lab.core.reference import Latest, Seq
 from seamless_lab.engine.artifacts import SealedStore
 from seamless_lab.errors import Corrupted, NotFound
-from tests.engine.artifacts.making import DAY, NODE, T0, Ticking, candidate, days, files, header_of, open_store
+from tests.engine.artifacts.making import (
+    DAY,
+    NODE,
+    T0,
+    Ticking,
+    candidate,
+    days,
+    files,
+    header_of,
+    open_store,
+)
 
 KINDS = {"pack file": 20_000, "leaf file": 20_000, "pack": 0, "tree": 0, "commit": 0}
 
@@ -226,6 +236,36 @@ def test_verifying_a_node_that_is_not_there_is_no_clean_report(tmp_path: Path) -
     build(tmp_path / "store")
     with pytest.raises(NotFound, match="has no sealed version"):
         open_store(tmp_path / "store").verify(header_of("1h").node)
+
+
+class Meanwhile(FolderObjects):
+    """A store's folder, which lists data before commits as some file systems do; something happens in between."""
+
+    def __init__(self, root: Path, act: Callable[[], object]) -> None:
+        super().__init__(root)
+        self._act = act
+
+    def list(self, prefix: str) -> Sequence[tuple[str, int, int]]:
+        if prefix != NODE.path:
+            return super().list(prefix)
+        data = super().list(f"{prefix}/data")
+        self._act()
+        return [*data, *super().list(f"{prefix}/trees"), *super().list(f"{prefix}/commits")]
+
+
+def test_leftovers_that_are_swept_meanwhile_are_no_damage(tmp_path: Path) -> None:
+    open_store(tmp_path).publish(candidate(days(0)))
+    leftover = tmp_path / NODE.path / "data" / f"{'1' * 64}.parquet"
+    leftover.write_bytes(b"")
+    assert open_store(Meanwhile(tmp_path, leftover.unlink)).verify(NODE).offenders == ()
+
+
+def test_rows_that_are_published_meanwhile_are_no_damage_and_are_verified(tmp_path: Path) -> None:
+    open_store(tmp_path).publish(candidate(days(0)))
+    objects = Meanwhile(tmp_path, lambda: open_store(tmp_path).publish(candidate(days(1), at_ms=2)))
+    found = open_store(objects).verify(NODE)
+    assert found.offenders == ()
+    assert (found.versions, found.rows) == (2, open_store(tmp_path).verify(NODE).rows)
 
 
 def test_a_first_commit_that_is_gone_is_missed(tmp_path: Path) -> None:
