@@ -1,6 +1,7 @@
 import io
 import subprocess
 import sys
+from string import hexdigits
 
 import numpy as np
 import polars as pl
@@ -48,15 +49,17 @@ def test_frames_in_several_chunks_are_written_alike() -> None:
     assert CODEC.encode(pieces) == CODEC.encode(frame)
 
 
-@pytest.mark.parametrize("damage", ["empty", "text", "cut", "other columns"])
+@pytest.mark.parametrize("damage", ["empty", "text", "cut", "cut short", "other columns"])
 def test_bytes_that_are_no_bars_are_corrupted_and_named(damage: str) -> None:
     sound = CODEC.encode(bars_of(HEADER, JANUARY).frame.head(100))
     other = io.BytesIO()
     pl.DataFrame({"ts": [1], "close": [1.0]}).write_parquet(other)
-    data = {"empty": b"", "text": b"<html>", "cut": sound[:-9], "other columns": other.getvalue()}[damage]
+    cut = {"cut": sound[:-9], "cut short": sound[:100]}
+    data = {"empty": b"", "text": b"<html>", **cut, "other columns": other.getvalue()}[damage]
     with pytest.raises(Corrupted, match=r"some/file\.parquet") as caught:
         CODEC.decode(data, path="some/file.parquet")
     assert caught.value.facts["path"] == "some/file.parquet"
+    assert not (caught.value.facts.get("expected") or "").strip(hexdigits), "no bytes of the file"
 
 
 def test_a_process_that_reads_and_ends_ends_well(tmp_path) -> None:
