@@ -208,13 +208,14 @@ def _logged(record: FetchRecord) -> dict[str, object]:
 
 def _phase(phase: str, fetches: pl.DataFrame, records: Sequence[FetchRecord]) -> dict[str, object]:
     spent = fetches[f"{phase}_ms"].drop_nulls()
-    budget = next((record.budgets_ms[phase] for record in reversed(records) if phase in record.budgets_ms), None)
+    budgets = {record.budgets_ms.get(phase) for record in records if phase in record.phases_ms}
     return {
         "phase": phase,
         "count": spent.len(),
         **{f"p{q}_ms": spent.quantile(q / 100, interpolation="linear") for q in (50, 95, 99)},
         "max_ms": spent.max(),
-        "budget_ms": budget,
+        "budget_ms": next(iter(budgets)) if len(budgets) == 1 else None,
+        "mixed_budgets": len(budgets) > 1,
         "violations": fetches.filter(pl.col("violated") == phase).height,
     }
 
@@ -240,5 +241,6 @@ _PHASE: dict[str, pl.DataType] = {
     "p99_ms": pl.Float64(),
     "max_ms": pl.Float64(),
     "budget_ms": pl.Int64(),
+    "mixed_budgets": pl.Boolean(),
     "violations": pl.Int64(),
 }

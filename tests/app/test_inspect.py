@@ -233,12 +233,14 @@ def test_verification_names_what_is_damaged(lab, tmp_path) -> None:
     assert any(file.name in offender for offender in plain(report)["offenders"])
 
 
-def test_budgets_and_percentiles(lab, source) -> None:
+def test_budgets_and_percentiles(lab, source, clock) -> None:
+    clock.advance(60)
+    sla = SLAPolicy(max_wait_storage_ms=60_000, total_deadline_ms=90_000)
     with pytest.raises(SeamlessError):
-        lab.fetch(NODE, START, START + 2 * HOUR, domain="research", as_of="seq:99")
+        lab.fetch(NODE, START, START + 2 * HOUR, domain="research", as_of="seq:99", sla=sla)
     for _ in range(20):
-        lab.fetch(NODE, START, START + HOUR, sla=SLAPolicy(max_wait_storage_ms=60_000, total_deadline_ms=90_000))
-    report = lab.sla(NODE)
+        lab.fetch(NODE, START, START + HOUR, sla=sla)
+    report = lab.sla(NODE, since="now")
     facts = plain(report)
     phases = {row["phase"]: row for row in facts["phases"]}
     assert phases["storage"]["budget_ms"] == 60_000
@@ -251,7 +253,31 @@ def test_budgets_and_percentiles(lab, source) -> None:
     assert "E-NOT-FOUND" in report.fetches["verdict"].to_list(), "errors are fetches too"
     assert report.exit_code == 0
     assert plain(lab.sla(OTHER))["fetches"] == []
-    assert lab.sla(NODE, since="now").fetches.height <= report.fetches.height
+    assert lab.sla(NODE).fetches.height > report.fetches.height == 21
+
+
+def test_the_budget_shown_is_the_one_that_all_fetches_of_a_phase_had(lab) -> None:
+    lab.fetch(OTHER, START, START + HOUR)
+    lab.sla(OTHER)  # waits for the log
+    (one,), later_ms = lab.wiring.fetch_log.since(0, OTHER), NOW_MS + HOUR * 1000
+    ran = [  # what each phase took, and its budgets
+        ({"storage": 9.0, "backfill": 58.0, "total": 67.0}, {"storage": 300}),
+        ({"storage": 9.0, "live": 5.0, "total": 9.0}, {"storage": 300, "backfill": 5_000, "live": 70, "total": 90}),
+        ({"live": 5.0}, {"live": 80}),
+    ]
+    for phases_ms, budgets_ms in ran:
+        lab.wiring.fetch_log.append(
+            replace(one, node=str(NODE), at_ms=later_ms, phases_ms=phases_ms, budgets_ms=budgets_ms)
+        )
+    report = lab.sla(NODE, since=format_time_ms(later_ms))
+    assert [(row["phase"], row["budget_ms"], row["mixed_budgets"]) for row in plain(report)["phases"]] == [
+        ("storage", 300, False),
+        ("backfill", None, False),
+        ("live", None, True),
+        ("total", None, True),
+    ]
+    shown = {line.split()[0]: line.split()[-2] for line in report.to_text().splitlines() if len(line.split()) > 1}
+    assert [shown[phase] for phase in ("backfill", "live", "total")] == ["–", "mixed", "mixed"]
 
 
 def test_the_median_of_two_fetches_is_their_mean(lab) -> None:

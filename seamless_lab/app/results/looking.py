@@ -115,7 +115,8 @@ class SlaReport(Rendered):
 
     `fetches`: one row a fetch (`at` UTC datetime, `node, domain, world, strategy, verdict, violated` String, `rows`
     Int64, `ratio` Float64, `<phase>_ms` Float64); `phases`: per phase `count`, `p50_ms, p95_ms, p99_ms, max_ms`,
-    `budget_ms` (the newest one, null for none) and `violations`.
+    `budget_ms` (the one that all fetches counted had; null where they had none, or not all the same: then
+    `mixed_budgets` is true) and `violations`.
     """
 
     fetches: pl.DataFrame

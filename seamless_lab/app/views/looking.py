@@ -103,16 +103,23 @@ def _of_version(version: OneVersion, *, complete: bool) -> list[Block]:
 
 def sla(result: SlaReport) -> View:
     """Percentiles per phase against the budgets, and the slowest fetches."""
-    names = ("p50_ms", "p95_ms", "p99_ms", "max_ms", "budget_ms")
+    names = ("p50_ms", "p95_ms", "p99_ms", "max_ms")
     columns = (
         Column("phase"),
         Column("fetches", right=True),
         *(Column(name[:-3], right=True) for name in names),
+        Column("budget", right=True),
         Column("exceeded", right=True),
     )
     known = result.phases.filter(pl.col("count") > 0)
     rows = tuple(
-        (str(row["phase"]), f"{row['count']:,}", *(milliseconds(row[name]) for name in names), f"{row['violations']:,}")
+        (
+            str(row["phase"]),
+            f"{row['count']:,}",
+            *(milliseconds(row[name]) for name in names),
+            "mixed" if row["mixed_budgets"] else milliseconds(row["budget_ms"]),
+            f"{row['violations']:,}",
+        )
         for row in known.iter_rows(named=True)
     )
     slow = result.fetches.sort("total_ms", descending=True, nulls_last=True, maintain_order=True).head(SLOWEST_SHOWN)
