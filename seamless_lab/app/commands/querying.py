@@ -75,9 +75,9 @@ def _pins(written: tuple[str, ...]) -> dict[str, str | list[str]] | None:
     for each in written:
         name, equals, ref = each.partition("=")
         if not (name and equals and ref):
-            raise RequestError(
-                f"--pin {each!r} has no NAME=REF.", hint=f"Write --pin btc={ref or name or 'pin:btc'}.", value=each
-            )
+            name, ref = ("btc", name) if ":" in name else (name or "btc", ref)
+            meant = f"{name}={ref or f'pin:{name}'}"
+            raise RequestError(f"--pin {each!r} has no NAME=REF.", hint=f"Write --pin {meant}", value=each)
         found.setdefault(name, []).append(ref)
     return {name: refs[0] if len(refs) == 1 else refs for name, refs in found.items()} or None
 
