@@ -172,23 +172,23 @@ class SqliteFile:
         """Leave all connections behind; those of a parent process as they are, those at work to who works with them."""
         if forked:
             self._inherited.append(self._all)
-        else:
-            for connection in self._idle:
+        idle, self._idle = self._idle, []  # first of all: after Ctrl-C nobody may be lent one that is closed
+        self._all = set()
+        if not forked:
+            for connection in idle:
                 with suppress(apsw.Error):  # nothing is open in it, so nothing can be lost
                     connection.close()
-        self._idle.clear()
-        self._all = set()
 
     def _give_back(self, connection: apsw.Connection, synced: bool) -> None:
-        durable = synced
+        as_it_was = False
         with suppress(apsw.Error):  # the error that matters is on its way already
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             if not synced:
                 connection.execute("PRAGMA synchronous=FULL")
-                durable = True
+            as_it_was = not connection.in_transaction
         with self._lock:
-            if connection in self._all and durable and not connection.in_transaction:
+            if connection in self._all and as_it_was:
                 self._idle.append(connection)
             else:
                 self._all.discard(connection)

@@ -12,7 +12,7 @@ import apsw
 import pytest
 
 from seamless_lab.adapters.sqlite_file import APPLICATION_ID, SCHEMA_VERSION, SqliteFile
-from seamless_lab.errors import ConfigError, Corrupted, SeamlessError, StoreBusy
+from seamless_lab.errors import ConfigError, Corrupted, SeamlessError, StoreBusy, StoreUnavailable
 
 COUNT = "SELECT count(*) FROM world"
 
@@ -267,6 +267,28 @@ def test_a_forked_process_opens_its_own_connections(tmp_path: Path) -> None:
         [sys.executable, "-c", FORKED, str(tmp_path / "hot.db")], capture_output=True, text=True, check=False
     )
     assert (done.stdout, done.stderr) == ("3\n", "")
+
+
+def test_after_ctrl_c_while_it_closes_no_closed_connection_is_lent(file: SqliteFile) -> None:
+    number(file)
+
+    def interrupt(_: object, event: str, function: object) -> None:
+        if event == "c_return" and getattr(function, "__qualname__", "") == "Connection.close":
+            raise KeyboardInterrupt
+
+    try:
+        sys.setprofile(interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            file.close()
+    finally:
+        sys.setprofile(None)
+    assert number(file) == 0
+
+
+def test_a_connection_that_is_closed_in_use_is_an_error_of_ours_and_not_lent_again(file: SqliteFile) -> None:
+    with pytest.raises(StoreUnavailable), file.reading() as connection:
+        connection.close()
+    assert number(file) == 0
 
 
 def test_no_error_of_sqlite_comes_through(file: SqliteFile) -> None:
