@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import queue
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Coroutine
-from concurrent.futures import wait
 from contextlib import suppress
 from contextvars import ContextVar, copy_context
 from typing import Any, Generic, TypeVar
@@ -103,7 +104,6 @@ class _Call(Generic[T]):
         self.done = threading.Event()
         self._deliver = deliver
         self._wants_events = wants_events
-        self._cancelled = False
 
     def start(self, work: Callable[[], Coroutine[None, None, T]], loop: asyncio.AbstractEventLoop) -> asyncio.Task[T]:
         context = copy_context()
@@ -115,17 +115,17 @@ class _Call(Generic[T]):
 
         self.task = loop.create_task(run(), context=context)
         self.task.add_done_callback(self._finish)
-        if self._cancelled:
-            self.task.cancel()
         return self.task
 
     def cancel(self) -> None:
-        self._cancelled = True
-        if self.task is not None:
+        """End the work; on the loop, in turn behind the start."""
+        if self.task is None:  # Ctrl-C came before the loop was told to start
+            self.abandon()
+        else:
             self.task.cancel()
 
     def abandon(self) -> None:
-        """Let the caller go: the loop has stopped, and nothing will end the work any more."""
+        """Let the caller go: nothing will end the work any more, or it never began."""
         if not self.done.is_set():
             self.done.set()
             self._deliver(None)
@@ -165,8 +165,12 @@ class Portal:
         with self._lock:
             if self._loop is None:
                 loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(target=loop.run_forever, name="seamless-engine", daemon=True)
-                self._thread.start()
+                try:
+                    self._thread = threading.Thread(target=_run, args=(loop,), name="seamless-engine", daemon=True)
+                    self._thread.start()
+                except BaseException:  # Ctrl-C: the thread may run already, or be about to
+                    loop.call_soon_threadsafe(loop.stop)
+                    raise
                 self._loop = loop
             return self._loop
 
@@ -225,24 +229,21 @@ class Portal:
             See `require_other_thread`; nothing was closed.
         """
         self.require_other_thread()
-        mine = False
+        closing: tuple[asyncio.AbstractEventLoop, threading.Thread] | None = None
         try:
             with self._lock:
-                loop, thread = self._loop, self._thread
-                if loop is None or thread is None or self._ending:
+                if self._loop is None or self._thread is None or self._ending:
                     return
-                mine = self._ending = True
-            ending = asyncio.run_coroutine_threadsafe(self._end_calls(loop, last), loop)
-            try:
-                if wait([ending], 2 * self._clean_up_s).done:  # for the calls, and for `last`
-                    ending.result()
-            finally:
-                self._end(loop, thread)
+                closing, self._ending = (self._loop, self._thread), True
+            self._end(*closing, last)
         finally:
-            if mine:
-                with self._lock:
-                    self._loop = self._thread = None
-                    self._ending = False
+            if closing is not None:
+                try:
+                    self._let_go(closing[0])
+                finally:
+                    with self._lock:
+                        self._loop = self._thread = None
+                        self._ending = False
 
     def require_other_thread(self) -> None:
         """Refuse to call or to close on the engine's thread, which would wait for itself.
@@ -255,26 +256,40 @@ class Portal:
         if threading.current_thread() is self._thread:
             raise _waits_for_itself()
 
-    def _end(self, loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
-        loop.call_soon_threadsafe(_stop_soon, loop)
+    def _end(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        thread: threading.Thread,
+        last: Callable[[], Coroutine[None, None, None]] | None,
+    ) -> None:
+        # A queue, not a future: after Ctrl-C in the wait for one, its lock may stay taken, which stops the engine.
+        mail: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        ending = _Call[None](mail.put, wants_events=False)
         try:
+            loop.call_soon_threadsafe(ending.start, lambda: self._end_calls(loop, last), loop)
+            with suppress(queue.Empty):
+                _next(mail, 2 * self._clean_up_s)  # for the calls, and for `last`
+            if ending.done.is_set():
+                ending.result()
+        finally:
+            _ask_to_stop(loop)
             thread.join(self._clean_up_s + LOOK_UP_S)
-        finally:  # also after Ctrl-C nobody may go on waiting
-            for call in self._calls_of(loop):
-                call.abandon()
-                self._calls.discard(call)
-        if not thread.is_alive():
-            loop.close()
+
+    def _let_go(self, loop: asyncio.AbstractEventLoop) -> None:
+        """End what `_end` may have left: also after Ctrl-C the loop must not go on, and nobody wait for it."""
+        _ask_to_stop(loop)
+        for call in self._calls_of(loop):
+            call.abandon()
+            self._calls.discard(call)
 
     def _submit(self, call: _Call[T], work: Callable[[], Coroutine[None, None, T]]) -> None:
         """Start a call; never on a loop that is being closed, where it would wait for ever."""
         with self._lock:
             if self._ending:
                 raise stopped()
-            loop = self.loop
+            loop = call.loop = self.loop  # known before it starts, so that Ctrl-C in between finds what to cancel
             self._calls.add(call)
             loop.call_soon_threadsafe(self._start, call, work, loop)
-            call.loop = loop
 
     def _start(
         self, call: _Call[T], work: Callable[[], Coroutine[None, None, T]], loop: asyncio.AbstractEventLoop
@@ -312,6 +327,19 @@ def _waits_for_itself() -> RequestError:
     )
 
 
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    """What the engine's thread does. It closes its loop itself: who stopped it may have gone, after Ctrl-C."""
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()
+
+
+def _ask_to_stop(loop: asyncio.AbstractEventLoop) -> None:
+    with suppress(RuntimeError):  # it has stopped, and is closed
+        loop.call_soon_threadsafe(_stop_soon, loop)
+
+
 def _stop_soon(loop: asyncio.AbstractEventLoop) -> None:
     """Stop the loop, after a moment for what is left on it to end; what then remains outlasts all patience."""
     left = asyncio.all_tasks(loop)
@@ -335,13 +363,15 @@ def stopped() -> Interrupted:
     )
 
 
-def _next(mail: queue.SimpleQueue[Event | None]) -> Event | None:
-    """The next piece of mail, waiting so that Ctrl-C is noticed soon."""
+def _next(mail: queue.SimpleQueue[Event | None], patience_s: float = math.inf) -> Event | None:
+    """The next piece of mail, waiting so that Ctrl-C is noticed soon; `queue.Empty` when all patience has ended."""
+    give_up = time.monotonic() + patience_s
     while True:
         try:
             return mail.get(timeout=LOOK_UP_S)
         except queue.Empty:
-            continue
+            if time.monotonic() >= give_up:
+                raise
 
 
 def _post(loop: asyncio.AbstractEventLoop, mail: asyncio.Queue[Event | None], event: Event | None) -> None:

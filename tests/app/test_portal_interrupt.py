@@ -6,8 +6,10 @@ import asyncio
 import gc
 import os
 import signal
+import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -79,3 +81,101 @@ def test_what_a_close_leaves_after_ctrl_c_makes_no_noise(tmp_path: Path, caplog:
     del hang, lab
     gc.collect()
     assert not caplog.records
+
+
+def interrupted_at(place: int, act: Callable[[], object]) -> bool:
+    """Whether Ctrl-C came before `act` had ended: at its `place`-th call or return from C, where Python sees it."""
+    left = place
+
+    def look(_: object, event: str, __: object) -> None:
+        nonlocal left
+        left -= event in ("call", "c_return")
+        if left == 0:
+            raise KeyboardInterrupt
+
+    try:
+        sys.setprofile(look)
+        act()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.setprofile(None)
+    return left <= 0
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # in a finaliser Python drops it
+def test_wherever_ctrl_c_meets_a_close_no_thread_stays_and_calls_begin_again() -> None:
+    portal, place, going_on = Portal(), 0, True
+
+    async def where() -> threading.Thread:
+        return threading.current_thread()
+
+    while going_on:
+        place += 1
+        thread = portal.call(where)
+        going_on = interrupted_at(place, portal.close)
+        portal.close()
+        thread.join(10)
+        assert not thread.is_alive(), place
+    assert place > 20
+
+
+def test_ctrl_c_while_the_thread_starts_leaves_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    portal, started = Portal(), []
+
+    def start(thread: threading.Thread, start: Callable[[threading.Thread], None] = threading.Thread.start) -> None:
+        start(thread)
+        started.append(thread)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(threading.Thread, "start", start)
+        with pytest.raises(KeyboardInterrupt):
+            _ = portal.loop
+    started[0].join(10)
+    assert not started[0].is_alive()
+
+
+def test_ctrl_c_while_work_is_handed_over_leaves_none_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    portal = Portal()
+
+    async def for_ever() -> None:
+        await asyncio.Event().wait()
+
+    async def running() -> int:
+        return len(asyncio.all_tasks())
+
+    loop = portal.loop
+    hand_over, interrupts = loop.call_soon_threadsafe, iter([KeyboardInterrupt])
+
+    def interrupted(*what: object) -> None:
+        hand_over(*what)  # type: ignore[arg-type]
+        for interrupt in interrupts:
+            raise interrupt
+
+    monkeypatch.setattr(loop, "call_soon_threadsafe", interrupted)
+    with pytest.raises(Interrupted):
+        portal.call(for_ever)
+    assert portal.call(running) == 1, "itself"
+    portal.close()
+
+
+def test_ctrl_c_before_work_is_handed_over_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    portal, begun = Portal(clean_up_s=3600), []
+
+    async def work() -> None:
+        begun.append(True)
+
+    loop = portal.loop
+    hand_over, interrupts = loop.call_soon_threadsafe, iter([KeyboardInterrupt])
+
+    def interrupted(*what: object) -> None:
+        for interrupt in interrupts:
+            raise interrupt
+        hand_over(*what)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(loop, "call_soon_threadsafe", interrupted)
+    with pytest.raises(Interrupted):
+        portal.call(work)
+    portal.close()
+    assert not begun
