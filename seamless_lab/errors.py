@@ -150,13 +150,19 @@ class PolicyError(SeamlessError):
 
 
 class SeamlessSLAExceeded(PolicyError):
-    """A phase of the request used up its budget; `phase`, `budget_ms` and `elapsed_ms` say which and by how much."""
+    """A phase of the request used up its budget; `phase`, `budget_ms` and `elapsed_ms` say which and by how much.
+
+    `during` is the phase in which it ran out, which for the total is another one; empty where no time ran out.
+    """
 
     code = "E-SLA"
 
-    def __init__(self, message: str, *, phase: str, budget_ms: int, elapsed_ms: int, hint: str = "") -> None:
-        super().__init__(message, hint=hint, phase=phase, budget_ms=budget_ms, elapsed_ms=elapsed_ms)
+    def __init__(
+        self, message: str, *, phase: str, budget_ms: int, elapsed_ms: int, during: str = "", hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint, phase=phase, during=during, budget_ms=budget_ms, elapsed_ms=elapsed_ms)
         self.phase = phase
+        self.during = during
         self.budget_ms = budget_ms
         self.elapsed_ms = elapsed_ms
 

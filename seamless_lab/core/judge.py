@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seamless_lab.core.coverage import Cause, Coverage
-from seamless_lab.core.policy import Strategy, Verdict
+from seamless_lab.core.policy import Phase, Strategy, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,9 @@ class Facts:
     """What a verdict is based on besides coverage.
 
     `lag_s` is how far the delivered data end behind now, None outside the live domain; `violated` the SLA phase that
-    used up its budget, or empty; `as_of_floor_ms` the newest `as_of` this world has seen, `as_of_ms` the one offered
-    now. `version` is the range of the version read in a sealed domain, in words, and empty elsewhere;
-    `max_sync_gap_bars` the most bars that are filled while the caller waits.
+    used up its budget, or empty, and `violated_during` the one in which it ran out; `as_of_floor_ms` the newest `as_of`
+    this world has seen, `as_of_ms` the one offered now. `version` is the range of the version read in a sealed domain,
+    in words, and empty elsewhere; `max_sync_gap_bars` the most bars that are filled while the caller waits.
     """
 
     lag_s: int | None = None
@@ -43,6 +43,7 @@ class Facts:
     as_of_floor_ms: int = 0
     version: str = ""
     max_sync_gap_bars: int | None = None
+    violated_during: str = ""
 
 
 def judge(coverage: Coverage, facts: Facts) -> Judgement:
@@ -92,6 +93,8 @@ def accepted(verdict: Verdict, strategy: Strategy) -> bool:
 
 
 def _violation(coverage: Coverage, facts: Facts) -> str:
+    if facts.violated == Phase.TOTAL:
+        return f"the total budget ran out in the {facts.violated_during} phase"
     if facts.violated != "sync_gap":
         return f"the {facts.violated} budget was used up"
     open_slots = coverage.slots(Cause.MISSING) + coverage.slots(Cause.FAILED)

@@ -36,6 +36,14 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class Violation:
+    """Whose budget was used up, and in which phase it ran out; empty where none was."""
+
+    budget: str = ""
+    during: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Answering:
     """Judges deliveries and says how they went."""
 
@@ -45,7 +53,12 @@ class Answering:
     emit: Emit
 
     def answer(
-        self, request: FetchRequest, delivery: Delivery, outcome: FillOutcome, sources: tuple[str, ...], violated: str
+        self,
+        request: FetchRequest,
+        delivery: Delivery,
+        outcome: FillOutcome,
+        sources: tuple[str, ...],
+        violation: Violation,
     ) -> Answer:
         """The answer, without timings.
 
@@ -62,11 +75,12 @@ class Answering:
             lag_s,
             context.max_lag_s,
             context.min_coverage,
-            violated,
+            violation.budget,
             as_of_ms,
             floor_ms,
             version=_held(version) if context.domain.sealed and version else "",
             max_sync_gap_bars=request.sla.max_sync_gap_bars,
+            violated_during=violation.during,
         )
         judgement = judge(delivery.coverage, facts)
         report = outcome.report
@@ -88,7 +102,7 @@ class Answering:
             requests=outcome.requests,
             flags=dict(report.flags),
             warnings=dict(report.warnings),
-            violated=violated,
+            violated=violation.budget,
             lag_s=lag_s,
             before_listing=delivery.before_listing,
         )

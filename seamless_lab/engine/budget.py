@@ -58,6 +58,7 @@ class Budget:
                 f"The {binding} budget of {budget_ms} ms ran out in the {phase} phase, {self.elapsed_ms:.0f} ms into "
                 "the fetch.",
                 phase=str(binding),
+                during=str(phase),
                 budget_ms=budget_ms,
                 elapsed_ms=round(self.elapsed_ms),
                 hint="Raise the budget (the preset notebook has none), fetch a shorter window, or run backfill first.",

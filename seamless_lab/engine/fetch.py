@@ -18,7 +18,7 @@ from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.reference import Selector
 from seamless_lab.core.time import format_time
 from seamless_lab.core.version import Version
-from seamless_lab.engine.answering import Answering, Delivery, tell_findings, where
+from seamless_lab.engine.answering import Answering, Delivery, Violation, tell_findings, where
 from seamless_lab.engine.artifacts import Sealed
 from seamless_lab.engine.backfill import Backfiller, FillOutcome
 from seamless_lab.engine.background import Background
@@ -46,11 +46,16 @@ class _Work:
     """The moment that decides which slots are closed and final, however long the fetch takes."""
     sources: list[str] = field(default_factory=list)
     outcome: FillOutcome = field(default_factory=FillOutcome)
-    violated: str = ""
+    violation: Violation = field(default_factory=Violation)
 
     def touched(self, source: str) -> None:
         if source not in self.sources:
             self.sources.append(source)
+
+    @property
+    def violated(self) -> bool:
+        """Whether a budget was used up, so that no other cuts what is left to do."""
+        return self.violation.budget != ""
 
     @property
     def has_filled(self) -> bool:
@@ -88,7 +93,8 @@ class FetchEngine:
         GapsRefused
             FAIL_FAST, or a sealed read that must be complete, met missing or failed slots.
         SeamlessSLAExceeded
-            A budget ran out and the strategy does not answer partially.
+            A budget ran out and the strategy does not answer partially, or it ran out while the stores were read, so
+            that there is nothing to answer with.
         UnknownMarket, SourceRejected
             The source has no such series, or refuses and nothing at all could be had.
         """
@@ -192,7 +198,7 @@ class FetchEngine:
             raise error
         self._tell_violation(work, error)
         self._tell(work, "seamless.sla.downgrade", phase=error.phase, verdict=str(Verdict.PARTIAL))
-        work.violated = error.phase
+        work.violation = Violation(error.phase, error.during)
 
     async def _from_storage(self, work: _Work, read: Callable[[], Awaitable[T]]) -> T:
         """Read from the stores within their budget.
@@ -317,7 +323,7 @@ class FetchEngine:
 
     async def _finish(self, work: _Work, delivery: Delivery) -> Answer:
         judge = self._answering.answer
-        facts = (work.request, delivery, work.outcome, tuple(work.sources), work.violated)
+        facts = (work.request, delivery, work.outcome, tuple(work.sources), work.violation)
         live = work.request.context.domain is Domain.LIVE  # only there the world's ledger is asked
         answer = await asyncio.to_thread(judge, *facts) if live else judge(*facts)
         answer = replace(answer, timings_ms=_timings(work.budget))

@@ -72,6 +72,8 @@ def test_reasons_are_said_in_words() -> None:
     waiting = Facts(violated="sync_gap", max_sync_gap_bars=2)
     assert said(waiting, missing=5) == "5 bars is more than is filled while you wait (max_sync_gap_bars 2)"
     assert said(Facts(violated="backfill"), missing=1) == "the backfill budget was used up"
+    cut = Facts(violated="total", violated_during="backfill")
+    assert said(cut, missing=1) == "the total budget ran out in the backfill phase"
     assert said(Facts(), missing=1) == "1 bar missing"
     stale = Facts(lag_s=1_024 * 86_400, max_lag_s=10_800)
     assert said(stale) == "the data end 1,024 days behind now, more than max_lag 3.0 h"
