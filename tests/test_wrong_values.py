@@ -63,6 +63,7 @@ def project(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (lambda lab: lab.fetch(NODE, "2024-01-02", sla=SLAPolicy(on_violation="x")), "'x' is not one of"),
         (lambda lab: lab.fetch(NODE, FRAME), "is no time"),
         (lambda lab: next(lab.live(NODE, limit="x")), "limit is 'x'; it is a whole number"),
+        (lambda lab: next(lab.live(NODE, limit=-1)), "limit is -1; it must be at least 0"),
         (lambda lab: lab.backtest(crossover(2, 3), pins="pin:btc", fee_bps=None), "fee_bps is None"),
         (lambda lab: lab.backtest(crossover(2, 3), pins="pin:btc", slippage_bps="x"), "slippage_bps is 'x'"),
         (lambda lab: lab.backtest(crossover(2, 3), pins="pin:btc", capital="x"), "capital is 'x'"),

@@ -215,7 +215,8 @@ def artifact_store(around: Surroundings) -> Check:
         around.objects.delete(path)
     except (OSError, SeamlessError) as error:
         said = error.message if isinstance(error, SeamlessError) else str(error)
-        return Check("artifact store", Status.FAIL, f"{around.objects.url}: {said}", "Choose another store.")
+        seen = said if around.objects.url in said else f"{around.objects.url}: {said}"
+        return Check("artifact store", Status.FAIL, seen, "Choose another store.")
     if not first or second or kept != b"first":
         seen = f"{around.objects.url} lets a second writer replace an object"
         return Check(

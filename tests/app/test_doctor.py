@@ -197,6 +197,11 @@ def test_a_broken_machine_is_told(fit: Surroundings, name: str, status: Status, 
         assert examine(around, exchange="binance").exit_code == (2 if name == "configuration" else 1)
 
 
+def test_a_store_that_cannot_be_written_is_named_once(fit: Surroundings) -> None:
+    around = _blocked(fit)
+    assert check_of("artifact store", around).message.count(around.objects.url) == 1
+
+
 def test_every_check_but_the_note_on_time_zones_has_a_test_that_makes_it_fail(fit: Surroundings) -> None:
     names = {check.name for check in examine(fit, exchange="binance").checks}
     assert names - {name for name, *_ in FAILURES} == {"time zone"}

@@ -24,6 +24,7 @@ from seamless_lab.core.policy import Domain, SLAPolicy, Strategy
 from seamless_lab.core.time import TimeLike, parse_time
 from seamless_lab.engine.events import Emit
 from seamless_lab.engine.request import Answer
+from seamless_lab.errors import RequestError
 
 
 class Fetching(Opened):
@@ -147,7 +148,10 @@ class Fetching(Opened):
 
     def _follow(self, node: str, start: TimeLike, limit: int | None) -> _Following:
         if limit is not None:
-            require_number("limit", limit, "The number of bars to wait for, such as 10.", whole=True)
+            hint = "The number of bars to wait for, such as 10."
+            require_number("limit", limit, hint, whole=True)
+            if limit < 0:
+                raise RequestError(f"limit is {limit}; it must be at least 0.", hint=hint, limit=limit)
         header = self.door.series(node)
         return _Following(self.wiring, header, parse_time(start, now_s=self.wiring.clock.now_ms() // 1000))
 
