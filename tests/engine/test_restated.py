@@ -20,3 +20,12 @@ def test_a_restatement_outlives_a_commit_that_is_coarsened(home: Home) -> None:
     assert many.rows == len(minutes), "what is sealed along is no part of the answer"
     assert home.waiting(FIRST) == 0
     assert (home.lab.fetch(NODE, FIRST.start, FIRST.end).frame["close"] == before + 0.5).all()
+
+
+def test_a_publish_says_when_it_sealed_nothing_new(home: Home) -> None:
+    home.ask_without_sealing(FIRST, by=0.5)
+    sealed, again = home.lab.publish(NODE), home.lab.publish(NODE)
+    assert (sealed.version.commit.seq, again.version.commit.seq) == (2, 2)
+    assert ["Nothing new was sealed" in one.to_text() for one in (sealed, again)] == [False, True]
+    assert ["nothing_new" in one.to_dict() for one in (sealed, again)] == [False, True]
+    assert "Nothing new" not in home.lab.manifest(NODE).to_text()

@@ -73,10 +73,12 @@ class Filling(Opened):
         return _backfill_result(header, done)
 
     def publish(self, node: str, start: TimeLike | None = None, end: TimeLike | None = None) -> Manifest:
-        """Seal what the hot store knows for good and the head does not hold yet."""
+        """Seal what the hot store knows for good and the head does not hold yet; says so where that is nothing."""
         header = self.door.series(node)
         window = self.door.window(header, start, end) if start is not None else None
-        return Manifest(self._portal.call(lambda: self.wiring.jobs.publish(header, window)))
+        before = self.wiring.sealed.head_commit(header.node)
+        version = self._portal.call(lambda: self.wiring.jobs.publish(header, window))
+        return Manifest(version, nothing_new=before is not None and before.seq == version.commit.seq)
 
     def compact(self, node: str | None = None) -> CompactReport:
         """Fold finished months into one file each, and delete what no version reaches and is older than a day.

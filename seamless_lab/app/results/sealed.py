@@ -17,9 +17,13 @@ from seamless_lab.core.version import Version
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Manifest(Rendered):
-    """One sealed version as auditors see it: the join of a commit and its tree."""
+    """One sealed version as auditors see it: the join of a commit and its tree.
+
+    `nothing_new`: it was to be published and was there already.
+    """
 
     version: Version
+    nothing_new: bool = False
     exit_code: int = 0
 
     @property
@@ -57,6 +61,7 @@ class Manifest(Rendered):
             "producer": commit.producer,
             "publication_watermark": format_time_ms(commit.watermark_ms),
             "provenance": commit.provenance,
+            **({"nothing_new": True} if self.nothing_new else {}),
         }
 
 

@@ -38,7 +38,10 @@ def manifest(result: Manifest) -> View:
         Fact("rollback", f"to what seq {back} holds" if (back := commit.provenance.get("rollback_of")) else ""),
         *_producer(commit.producer),
     )
-    return View(str(tree.header.node), Badge(f"seq {commit.seq}"), "", (Facts(facts), packs))
+    told: tuple[Block, ...] = (
+        (Note("Nothing new was sealed; this is the newest version."),) if result.nothing_new else ()
+    )
+    return View(str(tree.header.node), Badge(f"seq {commit.seq}"), "", (*told, Facts(facts), packs))
 
 
 def artifacts(result: ArtifactList) -> View:
