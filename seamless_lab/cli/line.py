@@ -42,7 +42,10 @@ def carry_out(arguments: Sequence[str] | None = None) -> int:
     except OutputLost as error:
         said = f"Standard output could not be written: {error}."
         return screen.refuse(LOST, said, "Send it to another place, and run it again.", {}, 1)
-    except Exception as error:  # the outermost boundary: a defect becomes one line, everything with --debug
+    except SystemExit:
+        raise
+    except BaseException as error:  # the outermost boundary, for panics of polars too, which are no Exception:
+        # a defect becomes one line, everything with --debug
         if debug:
             screen.note(traceback.format_exc().rstrip())
         message = f"{type(error).__name__}: {error}"

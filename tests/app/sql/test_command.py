@@ -167,3 +167,18 @@ def test_series_that_share_a_symbol_are_told_apart(tmp_path: Path, market: Marke
     with Lab(str(home)) as lab:
         found = lab.sql("SELECT DISTINCT symbol FROM u ORDER BY symbol", {"u": refs}).frame["symbol"].to_list()
     assert found == ["binance:BTC/USDT:1h", "binance:BTC/USDT:1m"]
+
+
+def test_a_panic_of_polars_is_a_defect_in_one_line(
+    capsys: pytest.CaptureFixture[str], project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def panicking(*_: object, **__: object) -> None:
+        raise pl.exceptions.PanicException("out-of-range date")
+
+    monkeypatch.setattr(pl.DataFrame, "write_csv", panicking)
+    out = str(tmp_path / "x.csv")
+    error = facts(capsys, project, COUNT, "--out", out)["error"]
+    assert error["code"] == "E-UNEXPECTED"  # type: ignore[index]  # JSON
+    code, shown, said = run(capsys, project, COUNT, "--out", out)
+    assert (code, shown) == (1, "")
+    assert said.startswith("error[E-UNEXPECTED]: PanicException: out-of-range date\n")
