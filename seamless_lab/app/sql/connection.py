@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from seamless_lab.app.sql.aside import aside
+from seamless_lab.app.sql.failures import failure
 from seamless_lab.app.sql.macros import MACROS, creating
 from seamless_lab.core.numbers import as_written, require_number, seen
 from seamless_lab.errors import ConfigError, RequestError
@@ -67,23 +69,36 @@ def closed_off(limits: Limits) -> duckdb.DuckDBPyConnection:
     ------
     ConfigError
         If the engine is not installed.
+    RequestError, SqlLimit
+        If it has no such memory, or cannot even begin with it.
+    Interrupted
+        When the user stopped it.
     """
+    return aside(lambda: _connected(limits))
+
+
+def _connected(limits: Limits) -> duckdb.DuckDBPyConnection:
     try:
         import duckdb
     except ImportError as error:
         raise ConfigError(
             "Sealed SQL needs DuckDB, which is not installed.", hint="pip install 'seamless-lab[sql]'"
         ) from error
-    connection = duckdb.connect(
-        ":memory:",
-        config={
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "memory_limit": limits.memory,
-            "python_enable_replacements": False,
-            "threads": limits.threads,
-        },
-    )
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "memory_limit": limits.memory,
+        "python_enable_replacements": False,
+        "threads": limits.threads,
+    }
+    try:
+        connection = duckdb.connect(":memory:", config=config)
+    except duckdb.ParserException as error:  # the one setting that is text
+        raise RequestError(
+            f"memory_limit is {seen(limits.memory)}, which is more than the engine can count.", hint="For example 4GB."
+        ) from error
+    except duckdb.Error as error:
+        raise failure(error, "", memory_limit=limits.memory) from error
     # No spilling: first, because nothing can be said about files once they are out of reach.
     connection.execute("SET temp_directory = ''")
     connection.execute("SET enable_external_access = false")
@@ -97,6 +112,17 @@ def furnish(
     connection: duckdb.DuckDBPyConnection, relations: Iterable[Relation], macros: Iterable[str] = MACROS
 ) -> None:
     """Give it the relations, without a copy, and macros; then lock what it may do."""
+    aside(lambda: _furnish(connection, relations, macros))
+
+
+def furnish_one(
+    connection: duckdb.DuckDBPyConnection, name: str, symbol: str, bars: pl.DataFrame, macros: Iterable[str] = MACROS
+) -> None:
+    """Give it one relation with the bars of one symbol, which a column names; then as `furnish`."""
+    aside(lambda: _furnish_one(connection, name, symbol, bars, macros))
+
+
+def _furnish(connection: duckdb.DuckDBPyConnection, relations: Iterable[Relation], macros: Iterable[str]) -> None:
     for place, relation in enumerate(relations):
         parts = []
         for number, (label, sealed) in enumerate(relation.members):
@@ -107,10 +133,9 @@ def furnish(
     _lock(connection, macros)
 
 
-def furnish_one(
-    connection: duckdb.DuckDBPyConnection, name: str, symbol: str, bars: pl.DataFrame, macros: Iterable[str] = MACROS
+def _furnish_one(
+    connection: duckdb.DuckDBPyConnection, name: str, symbol: str, bars: pl.DataFrame, macros: Iterable[str]
 ) -> None:
-    """Give it one relation with the bars of one symbol, which a column names; then as `furnish`."""
     connection.register("__0", bars)
     connection.execute(f'CREATE VIEW "{_quoted(name, DOUBLE)}" AS {_rows("__0", symbol)}')
     _lock(connection, macros)

@@ -6,6 +6,7 @@ import json
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from seamless_lab.app.sql.aside import aside
 from seamless_lab.app.sql.failures import failure, too_deep
 from seamless_lab.app.sql.tree import Tree, tree
 from seamless_lab.errors import InvalidSql, SqlRefused
@@ -30,27 +31,14 @@ def parsed(connection: duckdb.DuckDBPyConnection, query: str) -> Tree:
         If the engine cannot parse it.
     SqlRefused
         If it is not one statement, or no SELECT.
+    Interrupted
+        When the user stopped it.
     """
     import duckdb
 
     _require_text(query)
     try:
-        statements = connection.extract_statements(query)
-        if not statements:
-            raise SqlRefused("The text has no statement, only comments.", hint="Write one SELECT.")
-        if len(statements) > 1:
-            raise SqlRefused(
-                f"A sealed query is one statement; this text has {len(statements)}.", hint="Run them one by one."
-            )
-        kind = statements[0].type.name
-        if kind == "MULTI":
-            raise SqlRefused(
-                "PIVOT without a list of its columns runs several statements.",
-                hint="List them: PIVOT … ON symbol IN ('BTC/USDT', 'ETH/USDT') USING …",
-            )
-        if kind != "SELECT":
-            raise SqlRefused(f"{SELECT_ONLY} This is {kind.replace('_', ' ')}.", hint="Write a SELECT.")
-        found = json.loads(connection.execute(_SERIALIZED, [query]).fetchall()[0][0])
+        found = json.loads(aside(lambda: _serialized(connection, query)))
     except RecursionError as error:
         raise too_deep() from error
     except duckdb.Error as error:
@@ -59,6 +47,25 @@ def parsed(connection: duckdb.DuckDBPyConnection, query: str) -> Tree:
         raise SqlRefused(f"{SELECT_ONLY} {found.get('error_message', '')}".strip(), hint="Write a SELECT.")
     (statement,) = found["statements"]
     return tree(statement["node"])
+
+
+def _serialized(connection: duckdb.DuckDBPyConnection, query: str) -> str:
+    statements = connection.extract_statements(query)
+    if not statements:
+        raise SqlRefused("The text has no statement, only comments.", hint="Write one SELECT.")
+    if len(statements) > 1:
+        raise SqlRefused(
+            f"A sealed query is one statement; this text has {len(statements)}.", hint="Run them one by one."
+        )
+    kind = statements[0].type.name
+    if kind == "MULTI":
+        raise SqlRefused(
+            "PIVOT without a list of its columns runs several statements.",
+            hint="List them: PIVOT … ON symbol IN ('BTC/USDT', 'ETH/USDT') USING …",
+        )
+    if kind != "SELECT":
+        raise SqlRefused(f"{SELECT_ONLY} This is {kind.replace('_', ' ')}.", hint="Write a SELECT.")
+    return str(connection.execute(_SERIALIZED, [query]).fetchall()[0][0])
 
 
 def _require_text(query: str) -> None:

@@ -12,6 +12,7 @@ from seamless_lab.app.result_records import ResultInput, ResultRecord
 from seamless_lab.app.software import versions
 from seamless_lab.app.sql.connection import Limits, closed_off, furnish
 from seamless_lab.app.sql.digest import table_digest
+from seamless_lab.app.sql.moments import require_spelled
 from seamless_lab.app.sql.ordering import peeking, settled
 from seamless_lab.app.sql.relations import Asked, PinsLike, Relation, asked_for, read
 from seamless_lab.app.sql.result import SqlResult, inputs_of
@@ -72,6 +73,7 @@ def run(wiring: Wiring, door: Door, query: Query) -> SqlResult:
         if running is None or running.idle:
             connection.close()  # else it belongs to a thread that was left behind, and goes with it
     frame, doubt = settled(frame, statement.order, peek)
+    require_spelled(frame)
     flags, warnings = _marks(query, statement, asked, doubt)
     result = SqlResult(
         query=query.text,

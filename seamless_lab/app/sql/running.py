@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-import threading
+import re
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from seamless_lab.app.sql.aside import Step, aside
 from seamless_lab.app.sql.connection import Limits
-from seamless_lab.app.sql.failures import failure
+from seamless_lab.app.sql.failures import failure, too_deep
+from seamless_lab.app.sql.moments import require_spelled_in
 from seamless_lab.errors import Interrupted, InvalidSql, SeamlessError, SqlLimit
 
 if TYPE_CHECKING:
@@ -20,10 +23,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb.sqltypes import DuckDBPyType
 
-_LOOK_UP_S = 0.05
 _GRACE_S = 3.0
 _LONGEST = "decimal128(38, 0)"
 """What the engine makes of a HUGEINT, which may have a digit more."""
+_ALTERED = re.compile(r"timestamp\[s\]|time64")
+"""What polars takes otherwise where it cannot spell it: infinite seconds as some moment, the time 24:00:00 as null."""
 _UNBOUNDED = {"uhugeint", "bignum"}
 """Types of which the engine hands over other numbers without a word, or none."""
 _NESTED = {"list", "array", "struct", "map", "union"}
@@ -42,16 +46,12 @@ class Running:
         self._connection = connection
         self._text, self._query, self._limits = text, query, limits
         self._most_bytes = memory_bytes(limits.memory)
-        self._batches: list[pa.RecordBatch] = []
-        self._schema: pa.Schema | None = None
-        self._error: BaseException | None = None
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="seamless-sql", daemon=True)
+        self._step = Step(self._work)
 
     @property
     def idle(self) -> bool:
         """Whether the thread has let go of the connection."""
-        return self._done.is_set()
+        return self._step.ended
 
     def result(self) -> pl.DataFrame:
         """The rows.
@@ -61,12 +61,12 @@ class Running:
         SqlLimit
             After `timeout_s`, or for more memory than allowed.
         InvalidSql
-            For what the engine cannot bind or compute.
+            For what the engine cannot bind or compute, or no frame can hold.
         Interrupted
             When the user stopped it.
         """
-        self._thread.start()
         try:
+            self._step.start()
             over = self._wait(self._limits.timeout_s)
         except KeyboardInterrupt as stop:
             self._stop()
@@ -74,41 +74,38 @@ class Running:
         if over is not None:
             self._stop()
             raise over
-        if self._error is not None:
-            raise self._told(self._error) from self._error
-        return self._frame()
-
-    def _work(self) -> None:
         try:
-            relation = self._connection.sql(self._text)
-            for name, kind in zip(relation.columns, relation.types, strict=True):
-                if _unbounded(kind):
-                    raise _too_long(name)
-            reader = relation.to_arrow_reader(_BATCH_ROWS)
-            self._schema = reader.schema
-            held = 0
-            for batch in reader:
-                held += batch.nbytes
-                if held > self._most_bytes:
-                    raise SqlLimit(
-                        f"The result is larger than the memory it was given, {self._limits.memory}.",
-                        hint="Select fewer rows or columns, aggregate, or raise memory_limit.",
-                        memory_limit=self._limits.memory,
-                    )
-                self._batches.append(batch)
-        except BaseException as error:  # the thread's outermost boundary: `result` raises it in the caller's thread
-            self._error = error
-        finally:
-            self._done.set()
+            rows = self._step.result()
+        except BaseException as error:  # what its thread ended with, which is told or raised as it is
+            raise self._told(error) from error
+        return _frame(rows)
+
+    def _work(self) -> pa.Table:
+        import pyarrow as pa
+
+        relation = self._connection.sql(self._text)
+        for name, kind in zip(relation.columns, relation.types, strict=True):
+            _require_frameable(name, kind)
+        reader = relation.to_arrow_reader(_BATCH_ROWS)
+        held, batches = 0, []
+        for batch in reader:
+            held += batch.nbytes
+            if held > self._most_bytes:
+                raise SqlLimit(
+                    f"The result is larger than the memory it was given, {self._limits.memory}.",
+                    hint="Select fewer rows or columns, aggregate, or raise memory_limit.",
+                    memory_limit=self._limits.memory,
+                )
+            batches.append(batch)
+        return pa.Table.from_batches(batches, schema=reader.schema)
 
     def _wait(self, seconds: float) -> SqlLimit | None:
         """Wait for its end; the limit that it went over before that.
 
-        The engine does not count all that its functions take, so that the memory of the process is looked at too. Short
-        waits, because polars' handler of SIGINT lets no long one be interrupted.
+        The engine does not count all that its functions take, so that the memory of the process is looked at too.
         """
         deadline, most = time.monotonic() + seconds, private_bytes() + 2 * self._most_bytes + _SLACK_BYTES
-        while not self._done.wait(_LOOK_UP_S):
+        while not self._step.wait():
             if time.monotonic() >= deadline:
                 return SqlLimit(
                     f"The query did not end within {seconds:g} s.",
@@ -125,14 +122,18 @@ class Running:
 
     def _stop(self) -> None:
         """Interrupt it; a function that heeds no interrupt is left behind, and ends when it ends."""
-        self._connection.interrupt()
-        self._done.wait(_GRACE_S)
+        if not self._step.give_up():
+            self._connection.interrupt()
+            self._step.wait(_GRACE_S)
 
     def _told(self, error: BaseException) -> SeamlessError:
         import duckdb
+        import pyarrow as pa
 
         if isinstance(error, SeamlessError):
             return error
+        if isinstance(error, pa.ArrowInvalid):
+            return too_deep() if "Recursion level" in str(error) else _unframed(error)
         if isinstance(error, MemoryError):
             return failure(Exception("Out of Memory Error: "), self._query, memory_limit=self._limits.memory)
         if not isinstance(error, duckdb.Error):
@@ -142,44 +143,69 @@ class Running:
             # A relation's binder tells no place; the same error of EXPLAIN does.
             prefix = "EXPLAIN "
             try:
-                self._connection.execute(prefix + self._query)
+                aside(lambda: self._connection.execute(prefix + self._query))
             except duckdb.Error as told:
                 error, shift = told, len(prefix)
         return failure(error, self._query, shift=shift, memory_limit=self._limits.memory)
 
-    def _frame(self) -> pl.DataFrame:
-        import pyarrow as pa
 
-        assert self._schema is not None  # no error: the reader was there
-        twice = [name for name in self._schema.names if self._schema.names.count(name) > 1]
-        if twice:
-            raise InvalidSql(
-                f"Two columns of the result are called {twice[0]!r}.",
-                hint="Give each a name of its own with AS.",
-                column_name=twice[0],
-            )
-        odd = [field.name for field in self._schema if pa.types.is_interval(field.type)]
-        if odd:
-            raise InvalidSql(
-                f"The column {odd[0]!r} is an INTERVAL, which has no fixed length.",
-                hint="Write its seconds: epoch(…).",
-                column_name=odd[0],
-            )
-        for name in (field.name for field in self._schema if _LONGEST in str(field.type)):
-            for batch in self._batches:
-                try:
-                    batch.column(name).validate(full=True)
-                except pa.ArrowInvalid as error:
-                    raise _too_long(name) from error
-        found = pl.from_arrow(pa.Table.from_batches(self._batches, schema=self._schema))
-        assert isinstance(found, pl.DataFrame)  # of a table
-        return found
+def _frame(rows: pa.Table) -> pl.DataFrame:
+    import pyarrow as pa
+
+    twice = [name for name in rows.schema.names if rows.schema.names.count(name) > 1]
+    if twice:
+        raise InvalidSql(
+            f"Two columns of the result are called {twice[0]!r}.",
+            hint="Give each a name of its own with AS.",
+            column_name=twice[0],
+        )
+    for field in rows.schema:
+        if _LONGEST in str(field.type):
+            try:
+                rows.column(field.name).validate(full=True)
+            except pa.ArrowInvalid as error:
+                raise _too_long(field.name) from error
+        if _ALTERED.search(str(field.type)):
+            for chunk in rows.column(field.name).chunks:
+                require_spelled_in(field.name, chunk)
+    try:
+        found = pl.from_arrow(rows)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise _unframed(error) from error
+    assert isinstance(found, pl.DataFrame)  # of a table
+    return found
 
 
-def _unbounded(kind: DuckDBPyType) -> bool:
-    """Whether a type is unbounded, or holds one that is."""
-    parts = [part for _, part in kind.children if not isinstance(part, int | list)] if kind.id in _NESTED else []
-    return kind.id in _UNBOUNDED or any(_unbounded(part) for part in parts)
+def _require_frameable(name: str, kind: DuckDBPyType) -> None:
+    """Refuse types that the engine hands over wrongly, or that no frame has."""
+    kinds = set(_kinds(kind))
+    if kinds & _UNBOUNDED:
+        raise _too_long(name)
+    if "interval" in kinds:
+        raise InvalidSql(
+            f"The column {name!r} {'is' if kind.id == 'interval' else 'holds'} an INTERVAL, which has no fixed length.",
+            hint="Write its seconds: epoch(…).",
+            column_name=name,
+        )
+    if "union" in kinds:
+        raise InvalidSql(
+            f"The column {name!r} {'is' if kind.id == 'union' else 'holds'} a UNION, which no frame has.",
+            hint="Take one of its members with union_extract(…), or cast it to VARCHAR.",
+            column_name=name,
+        )
+
+
+def _kinds(kind: DuckDBPyType) -> Iterator[str]:
+    """A type, and those that it holds."""
+    yield kind.id
+    for _, part in kind.children if kind.id in _NESTED else []:
+        if not isinstance(part, int | list):
+            yield from _kinds(part)
+
+
+def _unframed(error: BaseException) -> InvalidSql:
+    said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return InvalidSql(f"No frame can hold the result: {said.rstrip('.')}.", hint="Cast its columns to plain types.")
 
 
 def _too_long(name: str) -> InvalidSql:

@@ -11,6 +11,8 @@ from seamless_lab.app.notebooks.show import ends
 from seamless_lab.app.render.view import Badge, Block, Column, Fact, Facts, Note, Table, Tone, View, plural
 
 if TYPE_CHECKING:
+    from polars.datatypes import DataTypeClass
+
     from seamless_lab.app.sql.result import SqlInput, SqlResult
 
 ROWS_SHOWN = 5
@@ -55,11 +57,33 @@ def _spelled(column: pl.Series) -> pl.Series:
         return column
     if dtype.is_nested() or isinstance(dtype, pl.Map):
         return pl.Series(
-            column.name, [None if value is None else _plain(value) for value in column.to_list()], dtype=pl.String
+            column.name, [None if value is None else _plain(value) for value in _values(column)], dtype=pl.String
         )
+    if dtype == pl.Time:
+        return column.dt.to_string("%T%.f")  # a cast leaves the fraction out
     if dtype == pl.Binary:
         return column.bin.encode("hex")
     return column.cast(pl.String)
+
+
+def _values(column: pl.Series) -> list[object]:
+    try:
+        return column.to_list()
+    except (TypeError, ValueError, OverflowError):  # Python has no year 10000, and no dict with lists as keys
+        return column.cast(_sayable(column.dtype)).to_list()
+
+
+def _sayable(dtype: pl.DataType | DataTypeClass) -> pl.DataType | DataTypeClass:
+    """A nested type with dates as text and maps as lists of their entries."""
+    if isinstance(dtype, pl.Struct):
+        return pl.Struct({field.name: _sayable(field.dtype) for field in dtype.fields})
+    if isinstance(dtype, pl.Map):
+        return pl.List(pl.Struct({"key": _sayable(dtype.key), "value": _sayable(dtype.value)}))
+    if isinstance(dtype, pl.Array):
+        return pl.Array(_sayable(dtype.inner), dtype.size)
+    if isinstance(dtype, pl.List):
+        return pl.List(_sayable(dtype.inner))
+    return pl.String() if dtype.is_temporal() else dtype
 
 
 def _plain(value: object) -> str:

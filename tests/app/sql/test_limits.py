@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import _thread
+import sys
 import threading
+from collections.abc import Callable
 
+import duckdb
+import polars as pl
 import pytest
 
 from seamless_lab.app.lab import Lab
 from seamless_lab.app.sql import running
-from seamless_lab.app.sql.connection import Limits
-from seamless_lab.app.sql.running import memory_bytes
-from seamless_lab.errors import Interrupted, RequestError, SeamlessError, SqlLimit, SqlRefused
+from seamless_lab.app.sql.connection import Limits, closed_off
+from seamless_lab.app.sql.running import Running, memory_bytes
+from seamless_lab.errors import Interrupted, InvalidSql, RequestError, SeamlessError, SqlLimit, SqlRefused
 from tests.app.sql.conftest import Market
 
 DOUBLING = """WITH RECURSIVE t(s, i) AS (
@@ -140,6 +144,78 @@ def test_the_stop_button_stops_a_query(lab: Lab, market: Market) -> None:
     assert lab.sql("SELECT count(*) AS n FROM btc", market.pins).frame["n"][0] == 600
 
 
+class Watched:
+    """A connection that notes which of its methods the main thread calls."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, called: set[str]) -> None:
+        self._connection, self._called = connection, called
+
+    def __getattr__(self, name: str) -> object:
+        if threading.current_thread() is threading.main_thread():
+            self._called.add(name)
+        return getattr(self._connection, name)
+
+
+def test_the_engine_works_where_no_signal_reaches_it(lab: Lab, market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
+    called: set[str] = set()
+    connect = duckdb.connect
+    monkeypatch.setattr(duckdb, "connect", lambda *args, **settings: Watched(connect(*args, **settings), called))
+    assert lab.sql("SELECT count(*) AS n FROM coins", market.pins).frame["n"][0] == 1_800
+    with pytest.raises(InvalidSql):
+        lab.sql("SELECT sum('a') FROM btc", market.pins)  # whose place is asked for
+    assert called == {"close"}
+
+
+def test_the_stop_button_while_the_engine_gets_the_bars_is_no_error_of_the_engine(
+    lab: Lab, market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = pl.DataFrame.to_arrow
+
+    def stopped(frame: pl.DataFrame) -> object:
+        _thread.interrupt_main()
+        return whole(frame)
+
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(pl.DataFrame, "to_arrow", stopped)
+        with pytest.raises(Interrupted):
+            lab.sql("SELECT count(*) AS n FROM btc", market.pins)
+    assert lab.sql("SELECT count(*) AS n FROM btc", market.pins).frame["n"][0] == 600
+
+
+def interrupted_at(place: int, act: Callable[[], object]) -> BaseException | None:
+    """What `act` ends with when Ctrl-C comes at its `place`-th call or return; None where it had ended before."""
+    left = place
+
+    def look(_: object, event: str, __: object) -> None:
+        nonlocal left
+        left -= event in ("call", "c_return")
+        if left == 0:
+            raise KeyboardInterrupt
+
+    try:
+        sys.setprofile(look)
+        act()
+    except (KeyboardInterrupt, Interrupted) as error:
+        return error
+    finally:
+        sys.setprofile(None)
+    return None
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # in a finaliser Python drops it
+def test_wherever_ctrl_c_meets_a_query_its_thread_lets_go_of_the_connection() -> None:
+    place, going_on = 0, True
+    while going_on:
+        place += 1
+        connection = closed_off(Limits())
+        query = Running(connection, "SELECT 1 AS n", "SELECT 1 AS n", Limits())
+        going_on = interrupted_at(place, query.result) is not None
+        assert query.idle or place == 1, place  # at 1, nothing had begun
+        assert connection.execute("SELECT 1").fetchall() == [(1,)]
+        connection.close()
+    assert place > 10
+
+
 def test_threads_query_one_lab_at_once(lab: Lab, market: Market) -> None:
     query = "SELECT symbol, avg(close) AS m FROM coins GROUP BY symbol ORDER BY symbol"
     found: list[str] = []
@@ -173,3 +249,11 @@ def test_memory_is_read_as_the_engine_reads_it() -> None:
 def test_a_limit_too_small_for_anything_is_an_error_of_ours(lab: Lab, market: Market) -> None:
     with pytest.raises(SeamlessError):
         lab.sql("SELECT * FROM coins ORDER BY hash(ts)", market.pins, memory_limit="1KB")
+
+
+@pytest.mark.parametrize("memory", ["9" * 400 + "GB", "99999999999999TB", "0.0000000001KB"])
+def test_memory_that_the_engine_cannot_take_is_refused(lab: Lab, memory: str) -> None:
+    with pytest.raises((RequestError, SqlLimit), match="memory") as error:
+        lab.sql("SELECT 1 AS n", {}, memory_limit=memory)
+    assert error.value.hint
+    assert len(error.value.message) < 200

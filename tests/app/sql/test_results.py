@@ -12,6 +12,7 @@ import pytest
 
 from seamless_lab.app.lab import Lab
 from seamless_lab.app.sql.digest import table_digest
+from seamless_lab.app.sql.result import SqlResult
 from seamless_lab.errors import InvalidSql, NotSealed, RequestError
 from tests.app.sql.conftest import Market
 from tests.sealed_market import START
@@ -248,6 +249,98 @@ def test_odd_values_are_shown_and_are_json(lab: Lab, market: Market) -> None:
     assert row["moment"] == "2024-01-01T00:00:00.500000Z"
     assert "&lt;b&gt;" in result._repr_html_()
     assert "columns more" in result.to_text()
+
+
+@pytest.mark.parametrize(
+    "query, said",
+    [
+        ("SELECT [INTERVAL 1 DAY] AS x", "INTERVAL"),
+        ("SELECT [max(time) - min(time)] AS x FROM btc", "INTERVAL"),
+        ("SELECT {'a': map(['k'], [INTERVAL 1 MONTH])} AS x WHERE false", "INTERVAL"),
+        ("SELECT union_value(a := 1) AS x", "UNION"),
+        ("SELECT [union_value(a := 1)] AS x", "UNION"),
+        ("SELECT DATE 'infinity' AS x", "infinity"),
+        ("SELECT DATE '262143-01-01' AS x", "262142"),
+        ("SELECT TIMESTAMP '-infinity' AS x", "infinity"),
+        ("SELECT TIMESTAMPTZ '290000-01-01' AS x FROM btc", "262142"),
+        ("SELECT TIMESTAMP_S 'infinity' AS x", "infinity"),
+        ("SELECT [TIMESTAMP_S 'infinity'] AS x", "infinity"),
+        ("SELECT TIMESTAMP_NS '-infinity' AS x", "infinity"),
+        ("SELECT [{'a': TIMESTAMP 'infinity'}] AS x", "infinity"),
+        ("SELECT map([1], [DATE 'infinity']) AS x", "infinity"),
+        ("SELECT [DATE 'infinity']::DATE[1] AS x", "infinity"),
+        ("SELECT TIME '24:00:00' AS x", "24:00:00"),
+    ],
+)
+def test_what_no_frame_can_hold_or_spell_is_one_sentence(lab: Lab, market: Market, query: str, said: str) -> None:
+    with pytest.raises(InvalidSql, match=said) as error:
+        lab.sql(query, market.pins)
+    assert "'x'" in error.value.message
+    assert "\n" not in error.value.message
+    assert error.value.hint
+
+
+def test_what_is_nested_too_deeply_to_be_handed_over_says_so(lab: Lab) -> None:
+    with pytest.raises(InvalidSql, match="nested too deeply"):
+        lab.sql(f"SELECT {'[' * 120}1{']' * 120} AS x", {})
+
+
+def test_a_row_that_a_limit_leaves_out_may_hold_infinity(lab: Lab) -> None:
+    days = "FROM (VALUES (1, DATE '2024-01-01'), (2, DATE 'infinity')) days(n, day) ORDER BY n"
+    found = lab.sql(f"SELECT n, day, [day] AS l, map([n], [day]) AS m {days} LIMIT 1", {})
+    assert spelled(found)["m"] == "{1: 2024-01-01}"
+    with pytest.raises(InvalidSql, match="infinity"):
+        lab.sql(f"SELECT map([n], [day]) AS m {days} LIMIT 1 OFFSET 1", {})
+
+
+@pytest.mark.parametrize(
+    "value, shown",
+    [
+        ("DATE '262142-12-31'", "+262142-12-31"),
+        ("DATE '262144-01-01 (BC)'", "-262143-01-01"),
+        ("TIMESTAMP '262142-12-31 23:59:59.999999'", "+262142-12-31T23:59:59.999999"),
+        ("TIMESTAMPTZ '0044-03-15 (BC)'", "-0043-03-15T00:00:00Z"),
+        ("TIMESTAMP_NS '2262-04-11 23:47:16.854775806'", "2262-04-11T23:47:16.854775"),
+        ("TIME '23:59:59.999999'", "23:59:59.999999"),
+        ("[DATE '10000-01-01', NULL]", "[+10000-01-01, null]"),
+        ("{'a': TIMESTAMPTZ '10000-01-01'}", "{a: +10000-01-01 00:00:00.000000+00:00}"),
+        ("[TIMESTAMP '0044-03-15 (BC)']::TIMESTAMP[1]", "[-0043-03-15 00:00:00.000000]"),
+        ("map([[1]], [DATE '2024-01-01'])", "[{key: [1], value: 2024-01-01}]"),
+        ("map([DATE '2024-01-01'], [[NULL::DATE]])", "{2024-01-01: [null]}"),
+        ("NULL::TIMESTAMP", None),
+        ("[]::DATE[]", "[]"),
+        ("{}", "{}"),
+        ("'ab'::BLOB", "6162"),
+        ("UUID '5f0e3a3e-0000-4000-8000-000000000000'", "5f0e3a3e-0000-4000-8000-000000000000"),
+        ("['a'::ENUM('a', 'b')]", "[a]"),
+        ("[1.50::DECIMAL(38, 2)]", "[1.50]"),
+        ("'{\"a\": 1}'::JSON", '{"a": 1}'),
+        ("{'date': 1}", "{date: 1}"),
+    ],
+)
+def test_values_at_the_edges_of_their_types_are_shown(lab: Lab, value: str, shown: str | None) -> None:
+    result = lab.sql(f"SELECT {value} AS x", {})
+    assert spelled(result) == {"x": shown}
+    assert result.to_text()
+    assert result._repr_html_()
+
+
+def spelled(result: SqlResult) -> dict[str, object]:
+    """The one row of a result as JSON values."""
+    (row,) = json.loads(json.dumps(result.to_dict(), allow_nan=False))["data"]
+    found: dict[str, object] = row
+    return found
+
+
+def test_what_a_file_cannot_hold_is_refused_with_its_column(lab: Lab) -> None:
+    from seamless_lab.app.sql.files import csv_bytes, parquet_bytes
+
+    blobs, empty = lab.sql("SELECT 'ab'::BLOB AS b", {}), lab.sql("SELECT [{'a': {}}] AS s", {})
+    assert parquet_bytes(blobs)
+    with pytest.raises(RequestError, match="'b' holds bytes"):
+        csv_bytes(blobs)
+    with pytest.raises(RequestError, match="'s' holds structs without fields"):
+        parquet_bytes(empty)
 
 
 def test_a_view_is_the_same_for_equal_results(lab: Lab, market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
