@@ -25,6 +25,11 @@ _TIMES = ("now", "-1h", "-1d", "-7d", "-30d")
 _SELECTORS = ("latest", "lock", "seq:", "sha256:")
 _PIN = "pin:"
 _DIGITS = re.compile(r"[0-9]{1,18}")  # int() refuses thousands of digits, and ² that str.isdigit() takes for one
+_LAST_WORD = re.compile(
+    r"""(?: \\(?:.|\Z) | '[^']*' | "(?:\\.|[^"\\])*" | [^\ \t\r\n'"\\] )*
+    (?P<open> '[^']*\Z | "(?:\\.|[^"\\])*\\?\Z | )""",
+    re.VERBOSE | re.DOTALL,
+)
 
 OVERVIEW = """Market data that can vouch for every bar.
 
@@ -47,6 +52,18 @@ class Invocation:
     json: bool
     quiet: bool
     debug: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A line that is being typed: its whole words, and the one at its end as it is written, empty behind a space.
+
+    `open` is the end of that one from the quote on that nothing closes yet; empty without such a quote.
+    """
+
+    words: list[str]
+    fragment: str
+    open: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +123,15 @@ def _spelled(item: CompletionItem, typed: str) -> Iterable[tuple[str, str]]:
             return [(item.value, item.help or "")]
 
 
-def unfinished(typed: str) -> tuple[list[str], str]:
-    """The whole words of a line that is being typed, and the fragment at its end."""
-    fragment = re.split(r"\s", typed)[-1]
-    return split_arg_string(typed[: len(typed) - len(fragment)]), fragment
+def unfinished(typed: str) -> Unfinished:
+    """A line that is being typed, cut into words where `shlex` will cut it."""
+    last = next(found for found in _LAST_WORD.finditer(typed) if found.end() == len(typed))
+    return Unfinished(split_arg_string(typed[: last.start()]), last.group(), last["open"])
+
+
+def said_by(fragment: str) -> str:
+    """What a word says as far as it is typed, without its quotes and backslashes."""
+    return "".join(split_arg_string(fragment))
 
 
 def program_of(

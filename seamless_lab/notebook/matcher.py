@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable, Iterable
 
 from IPython.core.completer import (
@@ -15,10 +14,11 @@ from IPython.core.completer import (
 )
 
 from seamless_lab.app.completing_files import FILE, FOLDER
-from seamless_lab.app.grammar import complete, unfinished
+from seamless_lab.app.grammar import Unfinished, complete, said_by, unfinished
 
 _LINE = re.compile(r"^\s*(?:(?:[A-Za-z_][\w.]*\s*=\s*)?%|%%)seamless\s+(?:[A-Za-z_]\w*\s*<<\s*)?(?P<typed>.*)$")
 _CELL = re.compile(r"^\s*%%seamless\b")
+_NEEDS_QUOTES = re.compile(r"[\s'\"\\]|\{\{")
 _NAME = re.compile(r"(?<!\$)(?:\$\$)*(?P<name>\$\w*)$")
 
 
@@ -35,15 +35,21 @@ def make_matcher(known: Callable[[], Iterable[str]], variables: Callable[[], Ite
             return SimpleMatcherResult(completions=[], suppress=False)
         if name := _NAME.search(typed):
             return _offered(name["name"], variables())
-        words, fragment = unfinished(typed)
-        quote = fragment[:1] if fragment[:1] in ("'", '"') else ""
+        line = unfinished(typed)
+        written = _spelling(line)
         found = [
-            SimpleCompletion(f"{quote}{text}" if quote else _quoted(text), type=_type(text, said, words))
-            for text, said in complete(words, fragment.removeprefix(quote), known)
+            SimpleCompletion(written(text, said), type=_type(text, said, line.words))
+            for text, said in complete(line.words, _meant(line.fragment), known)
+            if len(text.splitlines()) == 1  # a line holds no file of another name
         ]
-        if fragment and not found:  # IPython would offer names of Python's
-            found = [SimpleCompletion(fragment)]
-        return SimpleMatcherResult(completions=found, matched_fragment=fragment, suppress=bool(found), ordered=True)
+        if line.fragment and not found:  # IPython would offer names of Python's
+            found = [SimpleCompletion(line.fragment)]
+        return SimpleMatcherResult(
+            completions=found,
+            matched_fragment=line.fragment,
+            suppress=bool(found),
+            ordered=True,
+        )
 
     matcher: MatcherAPIv2 = seamless
     return matcher
@@ -69,9 +75,39 @@ def _typed(context: CompletionContext) -> str | None:
     return found["typed"] if found else None
 
 
-def _quoted(text: str) -> str:
-    """A word as a line takes it: only files have characters that need quotes."""
-    return text if not re.search(r"[\s'\"\\]", text) else shlex.quote(text)
+def _meant(written: str) -> str:
+    return said_by(written).replace("$$", "$")
+
+
+def _spelling(line: Unfinished) -> Callable[[str, str], str]:
+    """How the line takes a word, and what it is, at its end. A quote that was open stays open."""
+    quote, before = line.open[:1], line.fragment.removesuffix(line.open)
+    if not quote:
+        return _with_quotes_if_needed
+    meant = _meant(before)
+
+    def behind_the_quote(text: str, _: str) -> str:
+        if not text.startswith(meant):  # words are found in any case
+            return f"{quote}{_inside(quote, text)}"
+        return f"{before}{quote}{_inside(quote, text[len(meant) :])}"
+
+    return behind_the_quote
+
+
+def _with_quotes_if_needed(text: str, said: str) -> str:
+    if not _NEEDS_QUOTES.search(text):  # only files do
+        return text.replace("$", "$$")
+    inside = _inside("'", text)
+    return f"'{inside}" if said == FOLDER else f"'{inside}'"  # a file in the folder follows
+
+
+def _inside(quote: str, text: str) -> str:
+    """A text between quotes of this kind, in which no value is put."""
+    text = text.replace("$", "$$")
+    text = text.replace("'", "'\"'\"'") if quote == "'" else text.replace("\\", "\\\\").replace('"', '\\"')
+    while "{{" in text:  # no backslash hides it: an end and a beginning of quotes come in between
+        text = text.replace("{{", f"{{{quote}{quote}{{")
+    return text
 
 
 def _type(text: str, said: str, words: list[str]) -> str:

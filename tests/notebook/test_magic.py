@@ -13,9 +13,11 @@ from IPython.utils.capture import capture_output
 from traitlets.config import Config
 
 import seamless_lab
+from seamless_lab.app.grammar import Unfinished, unfinished
 from seamless_lab.app.reads import CURRENT_CELL, NO_CELL
 from seamless_lab.app.results import ArtifactList, FetchResult
 from seamless_lab.errors import RequestError
+from seamless_lab.notebook.expand import words
 from seamless_lab.notebook.failure import CommandFailed, in_notebook
 from seamless_lab.notebook.question import asks_for_help
 from seamless_lab.notebook.session import SESSION
@@ -240,6 +242,58 @@ def test_files_complete_in_a_line(shell: InteractiveShell, tmp_path, monkeypatch
     ]
     assert completed(shell, "%seamless receipt my") == ["%seamless receipt 'my study.ipynb'"]
     assert completed(shell, "%seamless receipt --out=stud") == ["%seamless receipt --out=studies/"]
+
+
+@pytest.mark.parametrize(
+    "typed, offered",
+    [
+        ("'it", """'it'"'"'s.ipynb"""),
+        ('"it', "\"it's.ipynb"),
+        ("it", """'it'"'"'s.ipynb'"""),
+        ('"dq', '"dq\\".ipynb'),
+        ("back", "'back\\slash.ipynb'"),
+        ('"back', '"back\\\\slash.ipynb'),
+        ('"my b', '"my books/'),
+        ('"my books/', '"my books/q1.ipynb'),
+        ("my", "'my books/"),
+        ("my\\ b", "'my books/"),
+        ("'my books'/", "'my books/q1.ipynb'"),
+        ("my' b", "my' books/"),
+        ("us", "us$$d.ipynb"),
+        ("us$$d", "us$$d.ipynb"),
+        ('"{{', '"{""{""{x}}}.ipynb'),
+        ("{", "'{''{''{x}}}.ipynb'"),
+        ('"a b', '"a b'),
+    ],
+)
+def test_a_file_completes_to_what_means_it(
+    shell: InteractiveShell, tmp_path, monkeypatch, typed: str, offered: str
+) -> None:
+    (tmp_path / "my books").mkdir()
+    files = ["it's.ipynb", 'dq".ipynb', "back\\slash.ipynb", "us$d.ipynb", "{{{x}}}.ipynb", "my books/q1.ipynb"]
+    for name in [*files, "two\nlines.ipynb"]:
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    for option in ("--check ", "--check="):
+        line = f"%seamless lock {option}"
+        found = completed(shell, line + typed)
+        whole = found[0].removeprefix("%seamless lock ") + unfinished(found[0]).open[:1]
+        assert len(found) == 1
+        if option == "--check ":
+            assert found == [line + offered]
+        if offered.rstrip("'\"").endswith(".ipynb"):
+            assert words(whole, {})[-1].removeprefix("--check=") in files
+
+
+def test_a_new_word_begins_behind_a_closed_quote_only() -> None:
+    assert unfinished("") == Unfinished([], "", "")
+    assert unfinished("lock ") == Unfinished(["lock"], "", "")
+    assert unfinished("a 'b c' \\'d") == Unfinished(["a", "b c"], "\\'d", "")
+    assert unfinished("a 'b c' d") == Unfinished(["a", "b c"], "d", "")
+    assert unfinished("a --b='c \" d") == Unfinished(["a"], "--b='c \" d", "'c \" d")
+    assert unfinished('a "b\\" c') == Unfinished(["a"], '"b\\" c', '"b\\" c')
+    assert unfinished('a "b\\') == Unfinished(["a"], '"b\\', '"b\\')
+    assert unfinished("a b\\") == Unfinished(["a"], "b\\", "")
 
 
 def test_completion_leaves_other_lines_alone(shell: InteractiveShell) -> None:
