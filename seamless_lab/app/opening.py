@@ -42,7 +42,12 @@ def keep_apart(wiring: Wiring, url: str) -> None:
 
     home = wiring.home.root
     wiring.sandbox_url = url
-    if home.is_dir() and not is_marked(home) and nodes(wiring):
+    # A hot store that is not there holds nothing, and asking it would make one in a home that may only be named.
+    if (
+        home.is_dir()
+        and not is_marked(home)
+        and any(nodes(wiring) if wiring.home.hot.exists() else wiring.sealed.nodes())
+    ):
         raise RequestError(
             f"The home {home} holds real bars, and those of a sandbox exchange would mix with them.",
             hint="Leave the exchange's URL out, or name another home, such as ./sandbox-home.",

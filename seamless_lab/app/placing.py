@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -20,12 +21,24 @@ _COMMAND = re.compile(rf"\bseamless (?:{_NAMES})\b")
 
 
 def placed(text: str, place: str) -> str:
-    """A text whose commands carry the options of a place: behind a command that is all of it, else behind its name."""
-    if not place or "--home" in text or "--exchange-url" in text:
+    """A text whose commands carry the options of a place: behind a command that is all of it, else behind its name.
+
+    A command that is all of it and names a home of its own carries the others.
+    """
+    if not place or "--exchange-url" in text:
         return text
     if _COMMAND.match(text):
-        return f"{text} {place}"
+        return f"{text} {_homeless(place) if '--home' in text else place}".rstrip()
+    if "--home" in text:
+        return text
     return _COMMAND.sub(lambda found: f"{found.group()} {place}", text)
+
+
+def _homeless(place: str) -> str:
+    """The options of a place but for its home."""
+    words = shlex.split(place)
+    options = zip(words[::2], words[1::2], strict=True)
+    return shlex.join(word for option in options if option[0] != "--home" for word in option)
 
 
 def placed_view(view: View, place: str) -> View:

@@ -39,7 +39,15 @@ def test_a_text_that_begins_with_a_command_is_one_and_no_sentence() -> None:
         ("seamless gaps NODE", "seamless gaps NODE --home sh"),
         ("See all pins: seamless pin", "See all pins: seamless pin --home sh"),
         ("Get it: seamless backfill NODE", "Get it: seamless backfill --home sh NODE"),
+        ("seamless backfill NODE --home other", "seamless backfill NODE --home other"),
+        ("Name it with --home FOLDER: seamless fetch NODE", "Name it with --home FOLDER: seamless fetch NODE"),
     ],
 )
 def test_options_stand_where_the_command_takes_them(text: str, expected: str) -> None:
     assert placed(text, "--home sh") == expected
+
+
+def test_a_command_with_a_home_of_its_own_asks_the_same_exchange_by_the_same_configuration() -> None:
+    place = "--home 'my home' --config 'c d.yaml' --exchange-url http://127.0.0.1:8800"
+    expected = "seamless gaps NODE --home other --config 'c d.yaml' --exchange-url http://127.0.0.1:8800"
+    assert placed("seamless gaps NODE --home other", place) == expected

@@ -86,7 +86,7 @@ class Pinning(Opened):
         lock, chosen = check.chosen_pins(pins, names)
         with rebuilding.scratch_of(self.wiring) as scratch:
             acquired = self._portal.call(lambda: rebuilding.acquire(scratch, chosen), on_event)
-            return rebuilding.compared(pins, lock, scratch, acquired)
+            return rebuilding.compared(self.wiring, lock, scratch, acquired)
 
     def update_lock(self, names: Sequence[str] = (), *, write: bool = False) -> LockUpdate:
         """What the newest versions of their series make of the pins (by default all); with `write`, pinned at once."""

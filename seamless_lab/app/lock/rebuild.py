@@ -13,7 +13,7 @@ from seamless_lab.app.home import Home
 from seamless_lab.app.lock.changes import first_changes
 from seamless_lab.app.lock.check import engine_notes
 from seamless_lab.app.lock.lockfile import Lockfile, Pin
-from seamless_lab.app.lock.pins import Pins, located
+from seamless_lab.app.lock.pins import located
 from seamless_lab.app.lock.results import Checked, Finding, LockCheck, PinCheck
 from seamless_lab.app.render.view import plural
 from seamless_lab.app.sandbox_home import is_marked, mark
@@ -66,13 +66,13 @@ async def acquire(scratch: Wiring, pins: Sequence[Pin]) -> list[Acquired]:
     return found
 
 
-def compared(pins: Pins, lock: Lockfile, scratch: Wiring, acquired: Sequence[Acquired]) -> LockCheck:
+def compared(wiring: Wiring, lock: Lockfile, scratch: Wiring, acquired: Sequence[Acquired]) -> LockCheck:
     """What the exchanges gave against what was pinned."""
-    found = tuple(_compared(pins, scratch, one) for one in acquired)
-    return LockCheck(found, engine_notes(lock.engines), str(pins.path), rebuilt=True)
+    found = tuple(_compared(wiring, scratch, one) for one in acquired)
+    return LockCheck(found, engine_notes(lock.engines), str(wiring.pins.path), rebuilt=True)
 
 
-def _compared(pins: Pins, scratch: Wiring, acquired: Acquired) -> PinCheck:
+def _compared(wiring: Wiring, scratch: Wiring, acquired: Acquired) -> PinCheck:
     pin, coverage = acquired.pin, acquired.coverage
     version = scratch.sealed.head(pin.node) if coverage is not None else None
     content = "" if version is None else scratch.sealed.content(version, pin.window)
@@ -85,15 +85,29 @@ def _compared(pins: Pins, scratch: Wiring, acquired: Acquired) -> PinCheck:
     )
     findings = [Finding("content", said, str(pin.window), pin.content, content)]
     try:
-        store = pins.store(pin)
+        store = wiring.pins.store(pin)
         found = store.diff(located(store, pin), version, pin.window, new_in=scratch.sealed).found
     except (DataError, RequestError) as error:
         findings.append(Finding("version", f"which bars differ cannot be said: {error.message}"))
         return PinCheck(pin, Checked.DIFFERS, tuple(findings), hint=error.hint)
     findings.append(Finding("bars", _counted(found), *_first(found)))
-    hint = f"See all of it: seamless backfill {pin.node} --start {format_time(pin.window.start)} --end "
-    hint += f"{format_time(pin.window.end)} --refresh, then seamless diff {pin.ref} {pin.node}@latest"
-    return PinCheck(pin, Checked.DIFFERS, tuple(findings), hint, changes=first_changes(found))
+    commands = _seeing(pin, in_home=wiring.settings.artifact.folder is None)
+    said = "To see all of it:"
+    return PinCheck(pin, Checked.DIFFERS, tuple(findings), said, changes=first_changes(found), commands=commands)
+
+
+def _seeing(pin: Pin, *, in_home: bool) -> tuple[str, str]:
+    """What shows all that differs, in a home of its own: with a sandbox's bars the user's would be a sandbox's too.
+
+    `in_home`: whether a home's sealed store is in it, and no setting names another.
+    """
+    folder = f"rebuilt-{pin.name}"
+    start, end = format_time(pin.window.start), format_time(pin.window.end)
+    store = f" --store {folder}/artifacts" if in_home else ""
+    return (
+        f"seamless backfill {pin.node} --start {start} --end {end} --refresh --home {folder}",
+        f"seamless diff {pin.ref} {pin.node}@latest{store}",
+    )
 
 
 def _not_acquired(acquired: Acquired) -> PinCheck:

@@ -50,7 +50,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class PinCheck:
-    """What checking one pin found. `changes`: the first values that differ, where both sides could be read."""
+    """What checking one pin found.
+
+    `changes`: the first values that differ, where both sides could be read; `commands`: what `hint` tells to run.
+    """
 
     pin: Pin
     state: Checked
@@ -58,6 +61,7 @@ class PinCheck:
     hint: str = ""
     notes: tuple[str, ...] = ()
     changes: tuple[Changed, ...] = ()
+    commands: tuple[str, ...] = ()
 
     def to_dict(self) -> Json:
         """The outcome as JSON values."""
@@ -83,6 +87,7 @@ class PinCheck:
                 for one in self.changes
             ],
             "hint": self.hint or None,
+            "commands": list(self.commands),
             "notes": list(self.notes),
         }
 
@@ -183,6 +188,8 @@ def _explained(check: PinCheck) -> Sequence[Block]:
         blocks.append(Table(columns, rows))
     if check.hint:
         blocks.append(Note(check.hint))
+    if check.commands:
+        blocks.append(Code(check.commands))
     return [*blocks, *(Note(f"{check.pin.ref}: {note}") for note in check.notes)]
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -11,6 +14,8 @@ from scripts.make_datasets import SPRING
 from scripts.make_datasets import exchange as market
 from scripts.make_datasets import lab as dataset_lab
 from seamless_lab.app.home import FOLDER
+from seamless_lab.app.local_exchange import exchange_overrides
+from seamless_lab.cli import main
 from seamless_lab.core.time import parse_window
 from seamless_lab.sandbox import SandboxConfig, SandboxExchange
 from tests.app.lock.pinned import HOUR
@@ -84,3 +89,42 @@ def test_an_exchange_that_does_not_answer_proves_nothing(sandboxed, tmp_path) ->
         report = lab.check_lock(["eth"], rebuild=True)
     assert report.exit_code == 3
     assert "did not answer" in report.pins[0].findings[0].said
+
+
+def run(line: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """A command as somebody types it: its exit code, and what it says."""
+    capsys.readouterr()
+    code = main(shlex.split(line.removeprefix("seamless ")))
+    said = capsys.readouterr()
+    return code, said.out + said.err
+
+
+@pytest.mark.parametrize("home", ["", "--home ./mine"])
+def test_the_commands_that_show_all_of_it_work_as_they_are_printed(
+    home: str, sandboxed, tmp_path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = tmp_path / "project"
+    settings = {"seamless.backfill.max_attempts": 3, "now": "2025-01-01T00:00:30Z"}
+    with SandboxExchange(SandboxConfig(seed=13, now_ms=NOW_MS)) as other:
+        if home:  # which has none of the bars
+            shutil.move(project / FOLDER / "artifacts", project / "data")
+            lock = project / "seamless.lock"
+            lock.write_text(re.sub("^(rows = .*)$", r'\1\nstore = "data"', lock.read_text(), flags=re.MULTILINE))
+            (project / "mine").mkdir()
+            home = f"{home} --exchange-url {other.url}"
+        else:
+            settings |= exchange_overrides(other.url)
+        (project / "seamless.yaml").write_text(json.dumps(settings))
+        for name in ("btc", "eth"):  # the second finds what those of the first left behind
+            check = f"lock --check --rebuild {name} {home}"
+            code, said = run(check, capsys)
+            assert code == 1, said
+            backfill, diff = re.findall(r"^ +(seamless .*)$", said, re.MULTILINE)
+            code, said = run(backfill, capsys)
+            assert code == 0, said
+            code, said = run(diff, capsys)
+            assert (code, "restated" in said) == (1, True), said
+            code, said = run(check, capsys)
+            assert code == 1, said
+    assert not home or not list((project / "mine").iterdir())
+    assert run("lock --check", capsys)[0] == 0
