@@ -67,6 +67,13 @@ class JsonFacts:
             raise self._wrong(name, "64 hexadecimal digits")
         return value
 
+    def digests(self, name: str) -> tuple[str, ...]:
+        """A list of them."""
+        value = self._of(name)
+        if not isinstance(value, list) or not all(isinstance(one, str) and _DIGEST.fullmatch(one) for one in value):
+            raise self._wrong(name, "a list of 64 hexadecimal digits each")
+        return tuple(value)
+
     def window(self) -> TimeRange:
         """`start` and `end`."""
         try:

@@ -24,8 +24,10 @@ class CellWatch:
         self._depth = 0
         self._count = max(1, shell.displayhook.prompt_count)
         history = shell.history_manager
-        typed = history.input_hist_raw[-1] if history is not None else ""  # the cell that loads the extension runs
-        self._begin(_cell_id(shell), typed)
+        typed = history.input_hist_raw if history is not None else []
+        journal.ran_before(typed)
+        # The cell that loads the extension runs; runners that keep no history have told only the kernel what it is.
+        self._begin(_cell_id(shell), str(_asked(shell).get("content", {}).get("code") or (typed or [""])[-1]))
         shell.events.register("pre_run_cell", self._before)
         shell.events.register("post_run_cell", self._after)
         self._ends = [ReadJournal.listen(journal.read), ResultJournal.listen(journal.made)]
@@ -69,6 +71,10 @@ def this_notebook(environment: Mapping[str, str], names: Mapping[str, object]) -
 
 
 def _cell_id(shell: InteractiveShell) -> str:
-    """The id of the cell that runs now; only shells of a kernel have a message to ask."""
-    parent: Mapping[str, Mapping[str, object]] = getattr(shell, "get_parent", dict)() or {}
-    return str(parent.get("metadata", {}).get("cellId") or "")
+    """The id of the cell that runs now; only shells of a kernel are asked by message."""
+    return str(_asked(shell).get("metadata", {}).get("cellId") or "")
+
+
+def _asked(shell: InteractiveShell) -> Mapping[str, Mapping[str, object]]:
+    """The message that asked for what runs now; empty where there is none."""
+    return getattr(shell, "get_parent", dict)() or {}

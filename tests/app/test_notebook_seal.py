@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from seamless_lab.app.cached_files import wrong_files
 from seamless_lab.app.notebooks.checking import FreshStores, NotebookCheck, NotebookChecks, State, check_reads
-from seamless_lab.app.notebooks.journal import CellJournal, SealedCell
+from seamless_lab.app.notebooks.file import CodeCell
+from seamless_lab.app.notebooks.journal import CellJournal, SealedCell, source_digest
 from seamless_lab.app.notebooks.places import CellPlace
 from seamless_lab.app.notebooks.seal import Seal, SealDamaged, seal_from
 from seamless_lab.app.reads import NO_CELL, Cell, ReadRecord
@@ -160,7 +161,7 @@ def sealed() -> Seal:
         SealedCell(Cell("a", 3), "f" * 64, (read(), pinned), ()),
         SealedCell(Cell("", None), "", (), (made(),)),
     )
-    return Seal(cells, {"python": "3.11", "polars": "2.1.0"})
+    return Seal(cells, {"python": "3.11", "polars": "2.1.0"}, ("0" * 64, "a" * 64), (read(number=4),))
 
 
 def test_a_seal_read_back_is_the_same() -> None:
@@ -168,7 +169,44 @@ def test_a_seal_read_back_is_the_same() -> None:
     again = seal_from(written, "there")
     assert again.to_json() == written
     assert again.reads == sealed().reads
+    assert (again.ran, again.unheard) == (sealed().ran, sealed().unheard)
     assert again.digest == sealed().digest
+
+
+def test_a_seal_that_does_not_say_what_ran_is_read_and_has_the_digest_it_had() -> None:
+    cell = SealedCell(Cell("a", 1), "f" * 64, (read(),))
+    old = Seal((cell,), {"python": "3.11"})
+    assert set(old.to_json()) == {"format", "cells", "software", "digest"}
+    assert seal_from(old.to_json(), "there").ran is None
+    with pytest.raises(SealDamaged, match="ran is"):
+        seal_from({**old.to_json(), "ran": ["x"]}, "there")
+
+
+@pytest.mark.parametrize(
+    "source, idle",
+    [
+        ("# one\n\n   # two", True),
+        ("%seamless seal study.ipynb", True),
+        ("# the end\n%seamless receipt --out r.json ;", True),
+        ("%seamless lock --check", True),
+        ("%seamless seal {{lab.fetch('pin:btc')}}", False),
+        ("%seamless fetch pin:btc", False),
+        ("%%seamless\nseal", False),
+        ("x = 1  # not a comment", False),
+        ("%seamless sealed", False),
+    ],
+)
+def test_cells_that_read_nothing_to_be_sealed(source: str, idle: bool) -> None:
+    assert CodeCell(1, "", None, source, ()).idle is idle
+
+
+def test_what_ran_is_each_cell_s_latest_run_and_all_that_ran_before_anybody_watched() -> None:
+    journal = CellJournal()
+    journal.ran_before(["", "a"])
+    journal.begin(Cell("b", 1), "1" * 64)
+    journal.begin(Cell("c", 2), "")
+    journal.begin(Cell("b", 3), "2" * 64)
+    assert journal.ran() == tuple(sorted([source_digest("a"), "2" * 64]))
 
 
 def leaves(value: object, path: tuple[object, ...] = ()) -> Iterator[tuple[object, ...]]:

@@ -20,11 +20,17 @@ def fetch(name: str, ref: str, day: str, *options: str) -> str:
 
 
 def study(folder: Path, *sources: str, name: str = "study.ipynb") -> Path:
+    """A notebook that loads the extension first and is sealed last, and that nbclient ran in a project, and saved."""
+    return executed(folder, LOAD, *sources, "%seamless seal", name=name)
+
+
+def executed(folder: Path, *sources: str, name: str = "study.ipynb") -> Path:
     """A notebook that nbclient ran in a project, and saved."""
-    cells = [nbformat.v4.new_code_cell(source) for source in (LOAD, *sources, "%seamless seal")]
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
     for number, cell in enumerate(cells):
         cell.id = f"cell-{number}"
     notebook = nbformat.v4.new_notebook(cells=cells)
+    nbformat.write(notebook, folder / name)
     NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(folder)}}).execute()
     nbformat.write(notebook, folder / name)
     return folder / name

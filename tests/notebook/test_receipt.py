@@ -14,7 +14,7 @@ from seamless_lab.errors import ConfigError, DataError, RequestError
 from tests.app.receipts.verifying import states
 from tests.notebook.kernels import Editor, shown
 from tests.notebook.projects import BTC, ETH, minute, new_project, opened, restate
-from tests.notebook.studies import LOAD, fetch, seamless, study
+from tests.notebook.studies import LOAD, executed, fetch, seamless, study
 
 BACKTEST = "from seamless_lab import crossover, lab\nfound = lab().backtest(crossover(5, 20), pins=['pin:eth'])"
 CODE = """import pathlib
@@ -206,6 +206,35 @@ def test_a_notebook_that_writes_its_own_receipt_is_compared_and_not_stopped_by_t
         told = shown(editor.run("check"))
     assert "has the content" in told
     assert "fails" not in told
+
+
+def test_what_the_kernel_knows_to_be_missing_from_its_receipt_keeps_it_from_being_verified(project: Path) -> None:
+    early = f"from seamless_lab import Lab\nwith Lab() as early:\n    early.fetch('{ETH}', '2024-01-01')"
+    heard, late = fetch("head", BTC, "2024-01-01"), fetch("late", BTC, "2024-01-02")
+    path = executed(
+        project,
+        early,
+        LOAD,
+        heard,
+        "%seamless receipt own.ipynb --out own.json",
+        late,
+        "%seamless seal",
+        name="own.ipynb",
+    )
+    told = path.read_text()
+    assert f"Not in this receipt: {ETH}, read while the extension was not loaded." in told
+    assert "1 code cell of own.ipynb had not run" in told
+    receipt = read_receipt(project / "own.json")
+    assert [each.read.written for each in receipt.unheard] == [ETH]
+    assert receipt.notebook is not None
+    assert receipt.notebook.unrun == 1
+    ran = seamless(project, "verify", "own.json", "--json")
+    assert ran.returncode == 3
+    unknown = [each for each in json.loads(ran.stdout)["findings"] if each["state"] != "same"]
+    assert [(each["what"], each["name"]) for each in unknown] == [("input", ETH), ("code", "own.ipynb")]
+    assert "was read while the extension was not loaded" in unknown[0]["said"]
+    assert "1 code cell had not run when the receipt was made" in unknown[1]["said"]
+    assert {"unheard", "unrun"}.isdisjoint(read_receipt(project / "r.json").to_dict())
 
 
 def test_a_receipt_is_written_as_json_or_text_and_never_over_another(project: Path) -> None:

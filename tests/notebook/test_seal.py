@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -18,14 +19,14 @@ import seamless_lab
 from seamless_lab.app.lock.disk import load
 from seamless_lab.app.notebooks.checking import State
 from seamless_lab.app.notebooks.places import NoSeal
-from seamless_lab.app.notebooks.seal import MIME, SealDamaged
+from seamless_lab.app.notebooks.seal import MIME, SealDamaged, seal_from
 from seamless_lab.app.reads import Cell
 from seamless_lab.errors import RequestError
 from seamless_lab.notebook.cells import this_notebook
 from seamless_lab.notebook.session import SESSION
 from tests.notebook.kernels import CellFailed, Editor, shown
 from tests.notebook.projects import BTC, ETH, head, minute, new_project, opened, restate
-from tests.notebook.studies import LOAD, fetch, seamless, study
+from tests.notebook.studies import LOAD, executed, fetch, seamless, study
 
 
 def reads(cell: nbformat.NotebookNode) -> list[tuple[str, str, str]]:
@@ -326,6 +327,85 @@ def test_cells_that_changed_after_the_seal_cannot_be_vouched_for(project: Path) 
     path.write_text(json.dumps(notebook))
     with opened(project) as lab:
         assert "is not in the notebook any more" in repr(lab.check_notebook(path))
+
+
+EARLY = f"from seamless_lab import Lab\nwith Lab() as early:\n    early.fetch('{BTC}', '2024-01-01')"
+SEALED = [LOAD, fetch("eth", ETH, "2024-01-02"), "%seamless seal"]
+NOT_RUN = "had not run when the notebook was sealed"
+
+
+@pytest.mark.parametrize(
+    "sources, said",
+    [
+        ([EARLY, *SEALED], f"Not in this seal: {BTC}, read while the extension was not loaded. Put %load_ext"),
+        (
+            [*SEALED, fetch("late", BTC, "2024-01-01")],
+            f"cell 4 [4] cell-3 {NOT_RUN}: run all cells, with %seamless seal",
+        ),
+    ],
+    ids=["before the extension", "after the seal"],
+)
+def test_a_read_that_the_seal_lacks_keeps_the_notebook_from_being_verified(
+    project: Path, sources: list[str], said: str
+) -> None:
+    path = executed(project, *sources, name="lacking.ipynb")
+    with opened(project) as lab:
+        found = lab.check_notebook(path)
+        assert {each.state for each in found.checks} == {State.SAME}
+        assert (found.exit_code, said in " ".join(found.to_text().split())) == (3, True)
+        assert any(said in each for each in found.to_dict()["stale"])
+        assert any(said.partition(":")[0] in note for note in lab.seal(path).notes)
+    refused = seamless(project, "receipt", "lacking.ipynb", "--out", "lacking.json")
+    assert (refused.returncode, said.partition(":")[0] in refused.stderr) == (3, True)
+    assert not (project / "lacking.json").exists()
+
+
+def added(path: Path, source: str) -> None:
+    """Another code cell at the end, as an editor saves it that did not run it."""
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.append(nbformat.v4.new_code_cell(source))
+    nbformat.write(notebook, path)
+
+
+@pytest.mark.parametrize("sealed_in", ["outputs", "metadata"])
+def test_a_cell_that_was_added_after_the_seal_cannot_be_vouched_for(project: Path, sealed_in: str) -> None:
+    path = project / "study.ipynb"
+    if sealed_in == "metadata":
+        seamless(project, "seal", "study.ipynb")
+        stripped(path, metadata=False)
+    for nothing in ("", "# a comment\n\n  # and another", "%seamless receipt --out r.json", "%seamless seal  # again"):
+        added(path, nothing)
+        with opened(project) as lab:
+            assert lab.check_notebook(path).exit_code == 0, nothing
+    added(path, "x = 1")
+    with opened(project) as lab:
+        found = lab.check_notebook(path)
+    assert (found.sealed_in, found.exit_code) == (sealed_in, 3)
+    [said] = found.stale
+    assert said.startswith("cell 10 [ ] ")
+    assert NOT_RUN in said
+    assert seamless(project, "receipt", "study.ipynb").returncode == 3
+
+
+def test_a_seal_of_before_that_does_not_say_what_ran_means_what_it_meant(project: Path) -> None:
+    path = project / "study.ipynb"
+    notebook = json.loads(path.read_text())
+    data = notebook["cells"][-1]["outputs"][0]["data"]
+    old = replace(seal_from(data[MIME], "there"), ran=None).to_json()
+    assert "ran" not in old
+    data[MIME] = old
+    path.write_text(json.dumps(notebook))
+    added(path, "x = 1")
+    with opened(project) as lab:
+        found = lab.check_notebook(path)
+    assert (found.exit_code, found.stale) == (0, ())
+
+
+def test_a_line_end_that_no_history_keeps_is_no_edit(tmp_path: Path) -> None:
+    project = new_project(tmp_path / "p")
+    path = executed(project, "x = 1\n\n", f"{LOAD}\n{fetch('x', BTC, '2024-01-01')}\n", "%seamless seal\n")
+    with opened(project) as lab:
+        assert lab.check_notebook(path).exit_code == 0
 
 
 def test_a_notebook_without_a_seal_and_one_with_a_forged_one_are_told_apart(project: Path) -> None:

@@ -11,7 +11,7 @@ from seamless_lab.app.cached_files import wrong_files
 from seamless_lab.app.door import Door
 from seamless_lab.app.notebooks import show
 from seamless_lab.app.notebooks.file import read_notebook
-from seamless_lab.app.notebooks.places import CellPlace, FoundSeal, place_of, seal_in
+from seamless_lab.app.notebooks.places import CellPlace, FoundSeal, outside, place_of, seal_in
 from seamless_lab.app.notebooks.seal import Seal
 from seamless_lab.app.notebooks.sealing import locked_cells, name_in_lock, no_seal
 from seamless_lab.app.reads import ReadRecord
@@ -96,6 +96,7 @@ class FreshStores:
         return self._audits[key]
 
 
+_AGAIN = "run all cells, with %seamless seal as the last one, and save it."
 _NOT_THERE = (NotFound, Missing, ConfigError, InvalidReference, StoreBusy, StoreUnavailable)
 
 
@@ -156,8 +157,8 @@ def _difference(store: SealedStore, read: ReadRecord, today: Version) -> Differe
 class NotebookCheck(Rendered):
     """What every cell of a sealed notebook would read today.
 
-    `stale`: what can no longer be said, because cells changed after the seal. `dropped`: digests of cached files that
-    held other bars than were sealed, and are gone now.
+    `stale`: what cannot be said, because cells changed or ran after the seal, or read what it does not have.
+    `dropped`: digests of cached files that held other bars than were sealed, and are gone now.
     """
 
     notebook: str
@@ -287,7 +288,8 @@ def check_notebook(wiring: Wiring, door: Door, path: Path) -> NotebookCheck:
             raise no_seal(path)
         found = FoundSeal(Seal(cells), "lock")
     placed = [(place_of(cell, notebook), cell.reads) for cell in found.seal.cells]
-    stale = tuple(f"{place} {place.since}: run the notebook again, and seal it." for place, _ in placed if place.since)
+    stale = [f"{place} {place.since}: {_AGAIN}" for place in outside(found.seal, notebook)]
+    stale += [found.seal.missed] if found.seal.missed else []
     fresh = FreshStores(wiring)
     checks = check_reads(wiring, door, fresh, placed)
-    return NotebookCheck(name, found.where, checks, stale, fresh.dropped)
+    return NotebookCheck(name, found.where, checks, tuple(stale), fresh.dropped)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,9 @@ from seamless_lab.core.digest import canonical_json
 from seamless_lab.errors import RequestError
 
 Json = dict[str, object]
+
+_IDLE = re.compile(r"\s*(#.*|%seamless\s+(seal|receipt|verify|lock)\b[^{]*)?")
+"""A line that reads no bars: blank, a comment, or a command whose reads no seal keeps."""
 
 _INDENT = re.compile(r"\A\s*\{(?P<newline>\r?\n)?(?P<indent>[ \t]*)")
 
@@ -36,6 +39,15 @@ class CodeCell:
     def digest(self) -> str:
         """Of its source."""
         return source_digest(self.source)
+
+    @property
+    def idle(self) -> bool:
+        """Whether it reads nothing that a seal keeps, so that it does not matter when it ran."""
+        return all(_IDLE.fullmatch(line) for line in self.source.splitlines())
+
+    def is_of(self, sources: Container[str]) -> bool:
+        """Whether it is one of these, by digest; a kernel's history keeps no line ends behind the last line."""
+        return self.digest in sources or source_digest(self.source.rstrip("\n")) in sources
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -49,6 +50,12 @@ class CellJournal:
         self._lock = threading.Lock()
         self._running = NO_CELL
         self._runs: dict[str, _Run] = {}
+        self._earlier: set[str] = set()
+
+    def ran_before(self, sources: Iterable[str]) -> None:
+        """Take in what cells ran while nobody watched them."""
+        with self._lock:
+            self._earlier |= {source_digest(source) for source in sources if source}
 
     def begin(self, cell: Cell, source: str) -> None:
         """A cell starts to run: what it read and made before no longer counts."""
@@ -77,6 +84,11 @@ class CellJournal:
                 if run.reads or run.results
             ]
         return tuple(sorted(found, key=lambda each: each.cell.execution_count or 0))
+
+    def ran(self) -> tuple[str, ...]:
+        """Digests of what the cells ran, each cell's latest run, also of those that read nothing."""
+        with self._lock:
+            return tuple(sorted(self._earlier | {run.source for run in self._runs.values() if run.source}))
 
     def _run_of(self, cell: Cell) -> _Run | None:
         """The run of a cell; of the one that runs for a thread, which knows of none; None for a run that is over."""

@@ -18,6 +18,13 @@ class NoSeal(DataError):
     exit_code = 3
 
 
+class SealOutdated(DataError):
+    """A seal that does not say what its notebook depends on now."""
+
+    code = "E-SEAL-OUTDATED"
+    exit_code = 3
+
+
 class Since(StrEnum):
     """What happened to a cell since it was sealed."""
 
@@ -25,6 +32,7 @@ class Since(StrEnum):
     GONE = "is not in the notebook any more"
     EDITED = "was edited since it was sealed"
     RAN = "ran again since it was sealed"
+    UNRUN = "had not run when the notebook was sealed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +99,28 @@ def place_of(sealed: SealedCell, notebook: NotebookFile | None) -> CellPlace:
     if found is None:
         return CellPlace(None, count, cell.id, since=Since.GONE)
     since = Since.NOTHING
-    if sealed.source and found.digest != sealed.source:
+    if sealed.source and not found.is_of((sealed.source,)):
         since = Since.EDITED
     elif None not in (count, found.count) and found.count != count:
         since = Since.RAN
-    return CellPlace(found.place, count, found.id or cell.id, found.source.strip().splitlines()[0], since)
+    return CellPlace(found.place, count, found.id or cell.id, _first_line(found), since)
+
+
+def outside(seal: Seal, notebook: NotebookFile) -> list[CellPlace]:
+    """The cells that a seal does not speak for: those that changed since, and those of the file that had not run."""
+    changed = [place for place in (place_of(cell, notebook) for cell in seal.cells) if place.since]
+    if seal.ran is None:
+        return changed
+    named = {place.number for place in changed}
+    return changed + [
+        CellPlace(cell.place, cell.count, cell.id, _first_line(cell), Since.UNRUN)
+        for cell in notebook.cells
+        if cell.place not in named and not cell.idle and not cell.is_of(seal.ran)
+    ]
+
+
+def _first_line(cell: CodeCell) -> str:
+    return cell.source.strip().splitlines()[0]
 
 
 def _found(sealed: SealedCell, notebook: NotebookFile) -> CodeCell | None:

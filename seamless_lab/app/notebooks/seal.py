@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from seamless_lab.app.json_facts import JsonFacts, WrongValue
@@ -20,6 +20,9 @@ MIME = "application/vnd.seamless.seal.v1+json"
 """How a cell's output carries the seal: the one place of a notebook that a kernel writes without racing the editor."""
 
 
+WATCH = "Put %load_ext seamless_lab into the first cell, restart, and run all cells."
+
+
 class SealDamaged(DataError):
     """A seal that was changed after it was written."""
 
@@ -28,10 +31,16 @@ class SealDamaged(DataError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seal:
-    """The cells that read sealed bars or made results, in the order in which they ran, and the software's versions."""
+    """The cells that read sealed bars or made results, in the order in which they ran, and the software's versions.
+
+    `ran`: digests of the sources of all cells that had run, None where nobody wrote that down. `unheard`: reads that
+    were made while nobody watched the cells.
+    """
 
     cells: tuple[SealedCell, ...]
     software: Mapping[str, str] = field(default_factory=dict)
+    ran: tuple[str, ...] | None = None
+    unheard: tuple[ReadRecord, ...] = ()
 
     @property
     def reads(self) -> tuple[ReadRecord, ...]:
@@ -47,6 +56,11 @@ class Seal:
     def digest(self) -> str:
         """Of all that the seal says."""
         return hashlib.sha256(canonical_json(self._body())).hexdigest()
+
+    @property
+    def missed(self) -> str:
+        """What is said of reads that are not in it; empty when there are none."""
+        return missed(self.unheard, "seal")
 
     def to_json(self) -> Json:
         """The seal as JSON values, with its digest."""
@@ -66,7 +80,17 @@ class Seal:
                 for each in self.cells
             ],
             "software": dict(self.software),
+            **({} if self.ran is None else {"ran": list(self.ran)}),
+            **({"unheard": [read_json(read) for read in self.unheard]} if self.unheard else {}),
         }
+
+
+def missed(unheard: Sequence[ReadRecord], what: str) -> str:
+    """What is said of reads that nobody heard of, and what to do; empty when there are none."""
+    if not unheard:
+        return ""
+    more = f" and {len(unheard) - 1} more" if len(unheard) > 1 else ""
+    return f"Not in this {what}: {unheard[0].written}{more}, read while the extension was not loaded. {WATCH}"
 
 
 def seal_from(found: object, where: str) -> Seal:
@@ -78,10 +102,15 @@ def seal_from(found: object, where: str) -> Seal:
         If it is none, or not the one that was written.
     """
     try:
-        facts = JsonFacts.of(found, "the seal").only("format", "cells", "software", "digest")
+        facts = JsonFacts.of(found, "the seal").only("format", "cells", "software", "ran", "unheard", "digest")
         if facts.text("format") != FORMAT:
             raise WrongValue(f"its format is {facts.text('format')!r}, and this program reads {FORMAT}")
-        seal = Seal(tuple(_cell(each) for each in facts.objects("cells")), facts.texts("software"))
+        seal = Seal(
+            tuple(_cell(each) for each in facts.objects("cells")),
+            facts.texts("software"),
+            facts.digests("ran") if "ran" in facts.values else None,
+            tuple(read_from(each) for each in facts.objects("unheard")) if "unheard" in facts.values else (),
+        )
         if seal.digest != facts.digest("digest"):
             raise WrongValue("its digest is not that of what it says")
     except ValueError as error:  # also for what no canonical JSON can say, such as NaN

@@ -11,7 +11,7 @@ from seamless_lab.app.lock.lockfile import NotebookRead
 from seamless_lab.app.notebooks import show
 from seamless_lab.app.notebooks.file import read_notebook, write_metadata
 from seamless_lab.app.notebooks.journal import NOT_KEPT, Kernel, SealedCell
-from seamless_lab.app.notebooks.places import CellPlace, NoSeal, Since, place_of, seal_in
+from seamless_lab.app.notebooks.places import CellPlace, NoSeal, Since, outside, place_of, seal_in
 from seamless_lab.app.notebooks.seal import MIME, Seal
 from seamless_lab.app.reads import NO_CELL, Cell, ReadRecord, unheard
 from seamless_lab.app.record_json import read_json, result_json
@@ -83,31 +83,24 @@ def seal_kernel(wiring: Wiring, kernel: Kernel, notebook: str | None) -> SealRes
     RequestError
         If `notebook` names no notebook.
     """
-    seal = Seal(kernel.journal.cells(), versions())
+    cells = kernel.journal.cells()
+    seal = Seal(cells, versions(), kernel.journal.ran(), missed_reads(cells))
     path = kernel.path if notebook is None else Path(notebook)
     # The file is the editor's, and may be older than what ran: it serves to name cells, and says nothing against them.
     file = None if path is None else read_notebook(path)
     places = [_running(cell, place_of(cell, file)) for cell in seal.cells]
-    missed = _missed(seal)
+    missed = (seal.missed,) if seal.missed else ()
     if path is None or kernel.replayed:
         return SealResult(seal, places, "" if path is None else path.name, ("output",), missed)
     name, notes = _locked(wiring, path, seal, places)
     return SealResult(seal, places, name or path.name, ("output", *(("lock",) if name else ())), (*missed, *notes))
 
 
-def _missed(seal: Seal) -> tuple[str, ...]:
-    """A warning of what was read before anybody watched the cells, unless a cell has read the same since."""
-    sealed = {replace(read, cell=NO_CELL) for read in seal.reads}
-    early = [read for read in unheard() if read.cell != NOT_KEPT and replace(read, cell=NO_CELL) not in sealed]
-    if not early:
-        return ()
-    first, more = early[0].written, f" and {len(early) - 1} more" if len(early) > 1 else ""
-    return (
-        (
-            f"Not in this seal: {first}{more}, read while the extension was not loaded. "
-            "Put %load_ext seamless_lab into the first cell, restart, and run all cells."
-        ),
-    )
+def missed_reads(cells: Sequence[SealedCell]) -> tuple[ReadRecord, ...]:
+    """What was read before anybody watched the cells, unless a cell has read the same since."""
+    heard = {replace(read, cell=NO_CELL) for cell in cells for read in cell.reads}
+    early = (replace(read, cell=NO_CELL) for read in unheard() if read.cell != NOT_KEPT)
+    return tuple(dict.fromkeys(read for read in early if read not in heard))
 
 
 def seal_file(wiring: Wiring, path: Path) -> SealResult:
@@ -130,7 +123,8 @@ def seal_file(wiring: Wiring, path: Path) -> SealResult:
     write_metadata(notebook, "seamless", {**(entry if isinstance(entry, dict) else {}), "seal": found.seal.to_json()})
     places = [place_of(cell, notebook) for cell in found.seal.cells]
     name, notes = _locked(wiring, path, found.seal, places)
-    stale = tuple(f"{place} {place.since}." for place in places if place.since)
+    stale = [f"{place} {place.since}." for place in outside(found.seal, notebook)]
+    stale += [found.seal.missed] if found.seal.missed else []
     return SealResult(
         found.seal, places, name or path.name, ("metadata", *(("lock",) if name else ())), (*stale, *notes)
     )

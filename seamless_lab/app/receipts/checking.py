@@ -9,9 +9,10 @@ from pathlib import Path
 from seamless_lab.app.cached_files import wrong_files
 from seamless_lab.app.notebooks.checking import FreshStores, State
 from seamless_lab.app.notebooks.file import read_notebook
+from seamless_lab.app.notebooks.seal import WATCH
 from seamless_lab.app.notebooks.show import DIGITS, ends, short_ref, table
 from seamless_lab.app.receipts.inputs import FoundInput, find_inputs
-from seamless_lab.app.receipts.receipt import Receipt, read_receipt
+from seamless_lab.app.receipts.receipt import LAST, Receipt, read_receipt
 from seamless_lab.app.receipts.replay import NotebookFailed, replay
 from seamless_lab.app.receipts.results import MadeAgain, make_again
 from seamless_lab.app.receipts.running import differences, notebook_to_run
@@ -140,6 +141,8 @@ def verify_receipt(
             ran = [_run(place.name, receipt, rerun)]
             seen = {(each.kind, each.digest) for each in rerun.results}
     findings = [*map(_input, inputs), *(_result(each, seen) for each in made), *code, *ran]
+    if not ran:  # run again, it says itself what was left out
+        findings += _left_out(receipt)
     if not receipt.inputs and not receipt.results:
         findings.append(Finding("receipt", path.name, State.UNKNOWN, "It names no input and no result."))
     return ReceiptCheck(path.name, receipt, findings, software_notes(receipt), fresh.dropped)
@@ -194,6 +197,18 @@ def _code(digest: str, place: Path | None) -> Finding:
         said = f"its code is another than when the receipt was made: sha256:{found.digest[:DIGITS]}"
         return Finding("code", place.name, State.DIFFERS, said)
     return Finding("code", place.name, State.SAME)
+
+
+def _left_out(receipt: Receipt) -> list[Finding]:
+    """What the kernel that made a receipt knew to be missing from it."""
+    said = f"was read while the extension was not loaded, and is not in the receipt. {WATCH}"
+    found = [Finding("input", short_ref(each.read.written), State.UNKNOWN, said) for each in receipt.unheard]
+    if receipt.notebook is not None and receipt.notebook.unrun:
+        unrun = plural(receipt.notebook.unrun, "code cell")
+        name = "notebook" if receipt.notebook_path is None else receipt.notebook_path.name
+        said = f"{unrun} had not run when the receipt was made: {LAST}"
+        found.append(Finding("code", name, State.UNKNOWN, said))
+    return found
 
 
 def _run(name: str, receipt: Receipt, rerun: Receipt) -> Finding:

@@ -10,12 +10,13 @@ from pathlib import Path
 from seamless_lab.app.export import file_writer
 from seamless_lab.app.notebooks.file import read_notebook
 from seamless_lab.app.notebooks.journal import Kernel
-from seamless_lab.app.notebooks.places import Since, place_of, seal_in
-from seamless_lab.app.notebooks.sealing import no_seal
-from seamless_lab.app.receipts.receipt import Receipt, receipt_of
+from seamless_lab.app.notebooks.places import SealOutdated, outside, seal_in
+from seamless_lab.app.notebooks.seal import WATCH, missed
+from seamless_lab.app.notebooks.sealing import missed_reads, no_seal
+from seamless_lab.app.receipts.receipt import LAST, Receipt, inputs_of, receipt_of
+from seamless_lab.app.render.view import plural
 from seamless_lab.app.software import versions
 from seamless_lab.app.wiring import Wiring
-from seamless_lab.errors import DataError
 
 
 def of_lab(wiring: Wiring) -> Receipt:
@@ -40,11 +41,20 @@ def of_kernel(kernel: Kernel, notebook: str | None) -> Receipt:
         versions(),
         file,
     )
-    if file is None:
+    unheard = missed_reads(cells)
+    if unheard:
+        found = replace(found, unheard=inputs_of(unheard), notes=(*found.notes, missed(unheard, "receipt")))
+    if found.notebook is None or file is None:
         return replace(found, notes=(*found.notes, _NO_CODE))
+    ran = kernel.journal.ran()
+    unrun = sum(not (cell.idle or cell.is_of(ran)) for cell in file.cells)
+    found = replace(found, notebook=replace(found.notebook, unrun=unrun))
     saved = {"", *(each.digest for each in file.cells)}  # empty: nobody told what ran, as nbval does not
     unsaved = [cell for cell in cells if cell.source not in saved]
-    return replace(found, notes=(*found.notes, f"{file.path.name} {_UNSAVED}")) if unsaved else found
+    if unsaved:
+        return replace(found, notes=(*found.notes, f"{file.path.name} {_UNSAVED}"))
+    said = f"{plural(unrun, 'code cell')} of {file.path.name} had not run: {LAST}."
+    return replace(found, notes=(*found.notes, said)) if unrun else found
 
 
 def of_file(path: Path) -> Receipt:
@@ -56,21 +66,22 @@ def of_file(path: Path) -> Receipt:
         If there is no such notebook.
     NoSeal, SealDamaged
         If it has no seal, or one that was changed by hand.
-    DataError
-        If cells changed after the seal: nobody knows what they depend on.
+    SealOutdated
+        If cells changed or ran after the seal, or read what it does not have: nobody knows what they depend on.
     """
     notebook = read_notebook(path)
     found = seal_in(notebook)
     if found is None:
         raise no_seal(path)
     seal = found.seal
-    changed = [place for place in (place_of(cell, notebook) for cell in seal.cells) if place.since is not Since.NOTHING]
-    if changed:
-        raise DataError(
-            f"{path}: {changed[0]} {changed[0].since}, so its seal says nothing about what it depends on now.",
+    if unsaid := outside(seal, notebook):
+        raise SealOutdated(
+            f"{path}: {unsaid[0]} {unsaid[0].since}, so its seal says nothing about what it depends on now.",
             hint="Run all cells of the notebook, with %seamless seal as the last one, and save it.",
             path=str(path),
         )
+    if seal.unheard:
+        raise SealOutdated(f"{path}: {seal.missed.removesuffix(WATCH).strip()}", hint=WATCH, path=str(path))
     return receipt_of(seal.reads, seal.results, seal.software, notebook)
 
 

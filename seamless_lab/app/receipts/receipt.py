@@ -27,6 +27,7 @@ from seamless_lab.errors import DataError, RequestError
 T = TypeVar("T")
 
 FORMAT = "seamless.receipt/1"
+LAST = "run all cells, with %seamless receipt as the last one"
 
 
 class ReceiptDamaged(DataError):
@@ -63,16 +64,25 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The code of a notebook: the digest of the sources of its code cells, and how many there are."""
+    """The code of a notebook: the digest of the sources of its code cells, and how many there are.
+
+    `unrun`: how many of them had not run when its kernel made the receipt, which is silent on what they read.
+    """
 
     digest: str
     cells: int
+    unrun: int = 0
+
+    def to_dict(self) -> Json:
+        """Plain JSON values."""
+        return {"sources": self.digest, "cells": self.cells, **({"unrun": self.unrun} if self.unrun else {})}
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Receipt(Rendered):
     """What results depended on.
 
+    `unheard`: what was read while nobody watched the cells; which results depend on it is not known.
     `notebook_path` says where the notebook is, and `notes` what should be known of how the receipt was made; neither
     is part of the digest.
     """
@@ -83,6 +93,7 @@ class Receipt(Rendered):
     notebook: Sources | None = None
     notebook_path: Path | None = None
     notes: tuple[str, ...] = ()
+    unheard: tuple[Input, ...] = ()
     exit_code: int = 0
 
     @property
@@ -104,13 +115,13 @@ class Receipt(Rendered):
         return show.receipt(self)
 
     def _body(self) -> Json:
-        notebook = None if self.notebook is None else {"sources": self.notebook.digest, "cells": self.notebook.cells}
         return {
             "format": FORMAT,
             "inputs": [each.to_dict() for each in self.inputs],
             "results": [result_json(each) for each in self.results],
-            "notebook": notebook,
+            "notebook": None if self.notebook is None else self.notebook.to_dict(),
             "software": dict(self.software),
+            **({"unheard": [each.to_dict() for each in self.unheard]} if self.unheard else {}),
         }
 
 
@@ -123,16 +134,21 @@ def receipt_of(
     """A receipt; each input and each result once, sorted, whatever the order in which they came."""
     found = list(reads)
     live = sum(read.domain is Domain.LIVE for read in found)
-    inputs = {Input(replace(read, cell=NO_CELL, domain=Domain.RESEARCH)) for read in found}
     made = {canonical_json(result_json(each)): replace(each, cell=NO_CELL) for each in results}
     return Receipt(
-        tuple(sorted(inputs, key=_by_series)),
+        inputs_of(found),
         tuple(made[key] for key in sorted(made)),
         software,
         None if notebook is None else Sources(notebook.digest, len(notebook.cells)),
         None if notebook is None else notebook.path,
         (f"{plural(live, 'read')} in the live domain: what was not sealed then cannot be reproduced.",) if live else (),
     )
+
+
+def inputs_of(reads: Iterable[ReadRecord]) -> tuple[Input, ...]:
+    """Reads as inputs, each once, sorted."""
+    inputs = {Input(replace(read, cell=NO_CELL, domain=Domain.RESEARCH)) for read in reads}
+    return tuple(sorted(inputs, key=_by_series))
 
 
 def _by_series(found: Input) -> tuple[str, TimeRange, bytes]:
@@ -220,13 +236,14 @@ def receipt_from(found: object, path: Path) -> Receipt:
 
 
 def _from(facts: JsonFacts, folder: Path) -> Receipt:
-    facts.only("format", "inputs", "results", "notebook", "software", "digest", "notebook_path")
+    facts.only("format", "inputs", "results", "notebook", "software", "unheard", "digest", "notebook_path")
     if facts.text("format") != FORMAT:
         raise WrongValue(f"its format is {facts.text('format')!r}, and this program reads {FORMAT}")
     notebook = None
     if facts.values.get("notebook") is not None:
-        told = facts.inner("notebook").only("sources", "cells")
-        notebook = Sources(told.digest("sources"), told.whole("cells"))
+        told = facts.inner("notebook").only("sources", "cells", "unrun")
+        unrun = told.whole("unrun") if "unrun" in told.values else 0
+        notebook = Sources(told.digest("sources"), told.whole("cells"), unrun)
     elif "notebook" not in facts.values:
         raise WrongValue("the receipt has no notebook")
     software, where = facts.texts("software"), facts.text_or_none("notebook_path")
@@ -238,6 +255,7 @@ def _from(facts: JsonFacts, folder: Path) -> Receipt:
         software,
         notebook,
         folder / where if where else None,
+        unheard=tuple(_input(each) for each in facts.objects("unheard")) if "unheard" in facts.values else (),
     )
 
 
