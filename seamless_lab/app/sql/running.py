@@ -30,6 +30,13 @@ _ALTERED = re.compile(r"timestamp\[s\]|time64")
 """What polars takes otherwise where it cannot spell it: infinite seconds as some moment, the time 24:00:00 as null."""
 _UNBOUNDED = {"uhugeint", "bignum"}
 """Types of which the engine hands over other numbers without a word, or none."""
+_UNFRAMED = {
+    "interval": ("an INTERVAL, which has no fixed length", "Write its seconds: epoch(…)."),
+    "union": ("a UNION, which no frame has", "Take one of its members with union_extract(…), or cast it to VARCHAR."),
+    "time with time zone": ("a TIMETZ, whose zone no frame keeps", "Cast it to TIME, or to VARCHAR."),
+    "bit": ("a BIT, which no frame has", "Cast it to VARCHAR."),
+}
+"""Types that no frame holds as they are: what a column of one is, and what to do."""
 _NESTED = {"list", "array", "struct", "map", "union"}
 _BATCH_ROWS = 122_880
 _SLACK_BYTES = 256 << 20  # what the process may take meanwhile for something else
@@ -181,18 +188,10 @@ def _require_frameable(name: str, kind: DuckDBPyType) -> None:
     kinds = set(_kinds(kind))
     if kinds & _UNBOUNDED:
         raise _too_long(name)
-    if "interval" in kinds:
-        raise InvalidSql(
-            f"The column {name!r} {'is' if kind.id == 'interval' else 'holds'} an INTERVAL, which has no fixed length.",
-            hint="Write its seconds: epoch(…).",
-            column_name=name,
-        )
-    if "union" in kinds:
-        raise InvalidSql(
-            f"The column {name!r} {'is' if kind.id == 'union' else 'holds'} a UNION, which no frame has.",
-            hint="Take one of its members with union_extract(…), or cast it to VARCHAR.",
-            column_name=name,
-        )
+    for odd in sorted(kinds & _UNFRAMED.keys()):
+        what, hint = _UNFRAMED[odd]
+        verb = "is" if kind.id == odd else "holds"
+        raise InvalidSql(f"The column {name!r} {verb} {what}.", hint=hint, column_name=name)
 
 
 def _kinds(kind: DuckDBPyType) -> Iterator[str]:

@@ -259,6 +259,8 @@ def test_odd_values_are_shown_and_are_json(lab: Lab, market: Market) -> None:
         ("SELECT {'a': map(['k'], [INTERVAL 1 MONTH])} AS x WHERE false", "INTERVAL"),
         ("SELECT union_value(a := 1) AS x", "UNION"),
         ("SELECT [union_value(a := 1)] AS x", "UNION"),
+        ("SELECT TIMETZ '12:00+02' AS x", "TIMETZ"),
+        ("SELECT ['101'::BIT] AS x", "BIT"),
         ("SELECT DATE 'infinity' AS x", "infinity"),
         ("SELECT DATE '262143-01-01' AS x", "262142"),
         ("SELECT TIMESTAMP '-infinity' AS x", "infinity"),
