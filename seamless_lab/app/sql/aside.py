@@ -65,6 +65,7 @@ class Step(Generic[T]):
         except BaseException as error:  # the thread's outermost boundary: `result` raises it in the caller's thread
             self._error = error
         finally:
+            del self._work  # a method of who holds this, with whom it would keep what the work found
             self._ended = True
             self._mail.put(None)
 

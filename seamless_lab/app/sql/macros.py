@@ -62,6 +62,8 @@ SIGNATURES = {
     "returns": "returns(x, ts), with per := symbol in a universe",
     "sma": "sma(x, n, ts), with per := symbol in a universe",
 }
+PER_AT = {"crossover": 4, "drawdown": 2, "log_returns": 2, "returns": 2, "sma": 3}
+"""How many arguments stand before `per`, which may also be given by its place."""
 MACROS = frozenset(_NEEDED)
 """Their names. All but `resample`, a table, are functions of values."""
 

@@ -153,4 +153,10 @@ def _marks(
         marks["volatile"] = f"The answer changes by itself: {', '.join(statement.volatile)}."
     unused = [] if query.pins is None else [name for name in asked if name not in statement.relations]
     notes = [f"The query does not read {', '.join(unused)}."] if unused else []
+    many = [name for name in statement.relations if asked[name].many]
+    if many and statement.mixing:
+        notes.append(
+            f"{' and '.join(statement.mixing)} took the symbols of {' and '.join(many)} as one series, unless only one "
+            "is selected: per := symbol keeps them apart."
+        )
     return tuple(marks), (*marks.values(), *notes)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from seamless_lab.app.sql import functions
 from seamless_lab.app.sql.failures import Place
 from seamless_lab.app.sql.lengths import wrong_lengths
-from seamless_lab.app.sql.macros import MACROS, SIGNATURES
+from seamless_lab.app.sql.macros import MACROS, PER_AT, SIGNATURES
 from seamless_lab.app.sql.ordering import Order, order_of
 from seamless_lab.app.sql.parsing import SELECT_ONLY, parsed
 from seamless_lab.app.sql.sizes import unbounded
@@ -26,6 +26,7 @@ from seamless_lab.app.sql.tree import (
     folded,
     function,
     literal,
+    named_arguments,
     path,
     tree,
     words,
@@ -54,13 +55,15 @@ class Statement:
     """A checked query.
 
     `relations`: those it reads, as they were named; `resampled`: those it takes in steps, with each step in seconds;
-    `macros`: those of ours that it uses; `volatile`: what in it depends on the clock or on chance.
+    `macros`: those of ours that it uses; `mixing`: those among them that are given all symbols as one series;
+    `volatile`: what in it depends on the clock or on chance.
     """
 
     text: str
     relations: tuple[str, ...]
     resampled: tuple[tuple[str, int], ...]
     macros: tuple[str, ...]
+    mixing: tuple[str, ...]
     volatile: tuple[str, ...]
     order: Order
 
@@ -94,6 +97,7 @@ def checked(connection: duckdb.DuckDBPyConnection, query: str, names: Mapping[st
         relations=tuple(check.relations),
         resampled=tuple(check.resampled),
         macros=tuple(check.macros),
+        mixing=tuple(check.mixing),
         volatile=tuple(check.volatile),
         order=order_of(node, {folded(name): alone for name, alone in names.items()}),
     )
@@ -108,6 +112,7 @@ class _Check:
     relations: dict[str, None] = field(default_factory=dict)
     resampled: dict[tuple[str, int], None] = field(default_factory=dict)
     macros: dict[str, None] = field(default_factory=dict)
+    mixing: dict[str, None] = field(default_factory=dict)
     volatile: dict[str, None] = field(default_factory=dict)
 
     def walk(self, root: Tree) -> None:
@@ -178,6 +183,9 @@ class _Check:
             self.macros[name] = None
             if wrong := wrong_lengths(node, self.query):
                 raise self._refused(wrong, node, f"Write {SIGNATURES[name]}.")
+            named = named_arguments(node)
+            if "per" not in named and len(arguments(node)) - len(named) <= PER_AT[name]:
+                self.mixing[name] = None
         if wrong := unbounded(node):
             stands = name in functions.TABLE_FUNCTIONS
             raise self._refused(wrong, node, f"FROM {name}(…) has no such limit." if stands else "")

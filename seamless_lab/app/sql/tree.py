@@ -35,6 +35,11 @@ def arguments(node: Tree) -> list[Tree]:
     return [tree(each.get("expression")) for each in trees(node.get("arguments"))]
 
 
+def named_arguments(node: Tree) -> set[str]:
+    """The names of those that a call gives by name."""
+    return {folded(str(each.get("name", ""))) for each in trees(node.get("arguments"))} - {""}
+
+
 def column(node: Tree) -> list[str]:
     """The parts of a reference to a column; none for anything else."""
     return [str(part) for part in items(node.get("column_names"))]

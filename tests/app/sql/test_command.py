@@ -138,6 +138,19 @@ def test_an_error_is_two_lines_and_an_exit_code(
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize(
+    "called, mixed",
+    [("sma(close, 3, ts)", True), ("sma(close, 3, ts, PER := symbol)", False), ("sma(close, 3, ts, symbol)", False)],
+)
+def test_a_macro_that_mixes_the_symbols_of_a_universe_is_told_of(
+    capsys: pytest.CaptureFixture[str], project: Path, called: str, mixed: bool
+) -> None:
+    query = f"SELECT symbol, ts, {called} AS m FROM u ORDER BY symbol, ts"
+    found = facts(capsys, project, query, "--pin", "u=pin:btc", "--pin", "u=pin:eth")
+    assert any("sma took the symbols of u as one series" in said for said in found["warnings"]) == mixed  # type: ignore[attr-defined]  # JSON
+    assert facts(capsys, project, "SELECT ts, sma(close, 3, ts) AS m FROM btc ORDER BY ts")["warnings"] == []
+
+
 def test_marks_are_shown(capsys: pytest.CaptureFixture[str], project: Path) -> None:
     code, out, _ = run(capsys, project, "SELECT close, now() > time AS past FROM btc", "--volatile", "--threads", "2")
     assert code == 0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import _thread
+import gc
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 
 import duckdb
@@ -214,6 +216,20 @@ def test_wherever_ctrl_c_meets_a_query_its_thread_lets_go_of_the_connection() ->
         assert connection.execute("SELECT 1").fetchall() == [(1,)]
         connection.close()
     assert place > 10
+
+
+def test_what_a_query_found_goes_when_the_last_one_lets_go_of_it() -> None:
+    connection = closed_off(Limits())
+    query = Running(connection, "SELECT 1 AS n", "SELECT 1 AS n", Limits())
+    assert query.result()["n"].to_list() == [1]
+    gone = weakref.ref(query)
+    gc.disable()  # which would find a cycle only when it likes, and sees no bytes of tables
+    try:
+        del query
+        assert gone() is None
+    finally:
+        gc.enable()
+        connection.close()
 
 
 def test_threads_query_one_lab_at_once(lab: Lab, market: Market) -> None:
