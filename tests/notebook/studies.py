@@ -24,11 +24,12 @@ def study(folder: Path, *sources: str, name: str = "study.ipynb") -> Path:
     return executed(folder, LOAD, *sources, "%seamless seal", name=name)
 
 
-def executed(folder: Path, *sources: str, name: str = "study.ipynb") -> Path:
-    """A notebook that nbclient ran in a project, and saved."""
+def executed(folder: Path, *sources: str, name: str = "study.ipynb", skipped: int | None = None) -> Path:
+    """A notebook that nbclient ran in a project, but for the cell tagged to be skipped, and saved."""
     cells = [nbformat.v4.new_code_cell(source) for source in sources]
     for number, cell in enumerate(cells):
         cell.id = f"cell-{number}"
+        cell.metadata["tags"] = ["skip-execution"] * (number == skipped)
     notebook = nbformat.v4.new_notebook(cells=cells)
     nbformat.write(notebook, folder / name)
     NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(folder)}}).execute()

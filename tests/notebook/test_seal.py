@@ -387,6 +387,14 @@ def test_a_cell_that_was_added_after_the_seal_cannot_be_vouched_for(project: Pat
     assert seamless(project, "receipt", "study.ipynb").returncode == 3
 
 
+def test_a_cell_that_runners_are_told_to_skip_and_skipped_does_not_matter(tmp_path: Path) -> None:
+    project = new_project(tmp_path / "p")
+    path = executed(project, LOAD, fetch("x", BTC, "2024-01-01"), "%pip install x", "%seamless seal", skipped=2)
+    with opened(project) as lab:
+        assert lab.check_notebook(path).exit_code == 0
+        assert lab.receipt(notebook=path).exit_code == 0
+
+
 def test_a_seal_of_before_that_does_not_say_what_ran_means_what_it_meant(project: Path) -> None:
     path = project / "study.ipynb"
     notebook = json.loads(path.read_text())

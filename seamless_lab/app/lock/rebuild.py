@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -91,22 +92,25 @@ def _compared(wiring: Wiring, scratch: Wiring, acquired: Acquired) -> PinCheck:
         findings.append(Finding("version", f"which bars differ cannot be said: {error.message}"))
         return PinCheck(pin, Checked.DIFFERS, tuple(findings), hint=error.hint)
     findings.append(Finding("bars", _counted(found), *_first(found)))
-    commands = _seeing(pin, in_home=wiring.settings.artifact.folder is None)
-    said = "To see all of it:"
+    commands = _seeing(pin, wiring)
+    said = "To see all of it:" if commands else ""
     return PinCheck(pin, Checked.DIFFERS, tuple(findings), said, changes=first_changes(found), commands=commands)
 
 
-def _seeing(pin: Pin, *, in_home: bool) -> tuple[str, str]:
+def _seeing(pin: Pin, wiring: Wiring) -> tuple[str, ...]:
     """What shows all that differs, in a home of its own: with a sandbox's bars the user's would be a sandbox's too.
 
-    `in_home`: whether a home's sealed store is in it, and no setting names another.
+    Nothing where a setting names a sealed store, into which another home would seal too.
     """
+    if wiring.settings.artifact.folder is not None:
+        return ()
+    file = wiring.settings.file
+    config = f" --config {shlex.quote(str(file))}" if file is not None and file.parent == wiring.home.root else ""
     folder = f"rebuilt-{pin.name}"
     start, end = format_time(pin.window.start), format_time(pin.window.end)
-    store = f" --store {folder}/artifacts" if in_home else ""
     return (
-        f"seamless backfill {pin.node} --start {start} --end {end} --refresh --home {folder}",
-        f"seamless diff {pin.ref} {pin.node}@latest{store}",
+        f"seamless backfill {pin.node} --start {start} --end {end} --refresh --home {folder}{config}",
+        f"seamless diff {pin.ref} {pin.node}@latest --store {folder}/artifacts",
     )
 
 

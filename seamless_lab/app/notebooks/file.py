@@ -26,7 +26,8 @@ _INDENT = re.compile(r"\A\s*\{(?P<newline>\r?\n)?(?P<indent>[ \t]*)")
 class CodeCell:
     """A code cell that is not empty.
 
-    `place`: its number among all cells, from 1; `count` what stands in its brackets, None when it was not run.
+    `place`: its number among all cells, from 1; `count` what stands in its brackets, None when it was not run;
+    `skipped`: whether that is because its tag tells runners to leave it out.
     """
 
     place: int
@@ -34,6 +35,7 @@ class CodeCell:
     count: int | None
     source: str
     outputs: tuple[Mapping[str, object], ...]
+    skipped: bool = False
 
     @property
     def digest(self) -> str:
@@ -43,7 +45,7 @@ class CodeCell:
     @property
     def idle(self) -> bool:
         """Whether it reads nothing that a seal keeps, so that it does not matter when it ran."""
-        return all(_IDLE.fullmatch(line) for line in self.source.splitlines())
+        return self.skipped or all(_IDLE.fullmatch(line) for line in self.source.splitlines())
 
     def is_of(self, sources: Container[str]) -> bool:
         """Whether it is one of these, by digest; a kernel's history keeps no line ends behind the last line."""
@@ -132,7 +134,14 @@ def _code_cells(found: Json) -> tuple[CodeCell, ...]:
     if not isinstance(cells, list):
         raise TypeError(type(cells))
     return tuple(
-        CodeCell(place, str(cell.get("id", "")), cell.get("execution_count"), source, tuple(cell.get("outputs", ())))
+        CodeCell(
+            place,
+            str(cell.get("id", "")),
+            count := cell.get("execution_count"),
+            source,
+            tuple(cell.get("outputs", ())),
+            skipped=count is None and "skip-execution" in cell["metadata"].get("tags", ()),
+        )
         for place, cell in enumerate(cells, 1)
         if cell["cell_type"] == "code" and (source := _joined(cell["source"])).strip()
     )

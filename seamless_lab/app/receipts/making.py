@@ -53,7 +53,7 @@ def of_kernel(kernel: Kernel, notebook: str | None) -> Receipt:
     unsaved = [cell for cell in cells if cell.source not in saved]
     if unsaved:
         return replace(found, notes=(*found.notes, f"{file.path.name} {_UNSAVED}"))
-    said = f"{plural(unrun, 'code cell')} of {file.path.name} had not run: {LAST}."
+    said = f"{plural(unrun, 'code cell')} of {file.path.name} had not run as saved: save it, and {LAST}."
     return replace(found, notes=(*found.notes, said)) if unrun else found
 
 

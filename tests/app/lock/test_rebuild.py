@@ -99,9 +99,9 @@ def run(line: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
     return code, said.out + said.err
 
 
-@pytest.mark.parametrize("home", ["", "--home ./mine"])
+@pytest.mark.parametrize(("home", "configured"), [("", ""), ("", FOLDER), ("--home ./mine", "")])
 def test_the_commands_that_show_all_of_it_work_as_they_are_printed(
-    home: str, sandboxed, tmp_path, capsys: pytest.CaptureFixture[str]
+    home: str, configured: str, sandboxed, tmp_path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     project = tmp_path / "project"
     settings = {"seamless.backfill.max_attempts": 3, "now": "2025-01-01T00:00:30Z"}
@@ -114,7 +114,7 @@ def test_the_commands_that_show_all_of_it_work_as_they_are_printed(
             home = f"{home} --exchange-url {other.url}"
         else:
             settings |= exchange_overrides(other.url)
-        (project / "seamless.yaml").write_text(json.dumps(settings))
+        (project / configured / "seamless.yaml").write_text(json.dumps(settings))
         for name in ("btc", "eth"):  # the second finds what those of the first left behind
             check = f"lock --check --rebuild {name} {home}"
             code, said = run(check, capsys)
@@ -128,3 +128,16 @@ def test_the_commands_that_show_all_of_it_work_as_they_are_printed(
             assert code == 1, said
     assert not home or not list((project / "mine").iterdir())
     assert run("lock --check", capsys)[0] == 0
+
+
+def test_nothing_is_to_be_sealed_into_a_store_that_a_setting_names(
+    sandboxed, tmp_path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = tmp_path / "project"
+    shutil.move(project / FOLDER / "artifacts", project / "named")
+    settings = {"seamless.backfill.max_attempts": 3, "seamless.artifact.object_store_uri": "named"}
+    with SandboxExchange(SandboxConfig(seed=13, now_ms=NOW_MS)) as other:
+        (project / "seamless.yaml").write_text(json.dumps(settings | exchange_overrides(other.url)))
+        code, said = run("lock --check --rebuild eth", capsys)
+    assert (code, "restated" in said) == (1, True), said
+    assert "backfill" not in said
