@@ -179,8 +179,7 @@ class Resolver:
         if not found and (last := self._newest_in(node.path)) > newest:  # behind several that are lost
             found, hole = self._starting_with(wanted, node, range(last, newest, -1))
         if not found:
-            lost = lost or hole
-            if lost is not None:
+            if lost := lost or hole:
                 raise lost
             if head is None:
                 raise self.nothing(node)
@@ -277,11 +276,10 @@ class Resolver:
         if known is None:
             return
         try:
-            stored = self._loader.read_commit(node, known.commit.seq)
+            same = self._loader.read_commit(node, known.commit.seq).checksum == known.checksum
         except DataError:
-            self.forget(node)
-            return
-        if stored.checksum != known.checksum:
+            same = False
+        if not same:
             self.forget(node)
 
     def _probe(self, node: NodeId, seq: int) -> StoredCommit | None:
