@@ -116,6 +116,11 @@ def _audited(wiring: Wiring, store: SealedStore, version: Version, pin: Pin, rem
     if version.tree.fingerprint != pin.fingerprint:
         here, there = version.tree.fingerprint[:16], pin.fingerprint[:16]
         notes = (f"pinned in sha256:{there}, found in sha256:{here}; histories differ, these bars do not.",)
+    holds = version.tree.bounds
+    if holds is None or not holds.contains(pin.window):
+        notes += (
+            f"the lockfile says {pin.window}, and the version holds {holds or 'nothing'}: no more is vouched for.",
+        )
     if audit.dropped:
         remembering.forget()  # what it mapped before the files went
         wiring.read_cache.clear()  # and what fetches kept of that

@@ -210,6 +210,14 @@ def test_a_lock_that_says_something_else_than_its_bars_differs(lab, project, old
     assert said in report.pins[0].findings[0].said
 
 
+def test_a_window_longer_than_what_the_version_holds_is_noted(lab, project) -> None:
+    path = project / "seamless.lock"
+    path.write_text(path.read_text().replace("start = 2024-01-01T00", "start = 2020-01-01T00", 1))
+    [btc] = lab.check_lock(["btc"]).pins
+    assert btc.state is Checked.VERIFIED
+    assert "the version holds [2024-01-01T00:00Z" in btc.notes[-1]
+
+
 def test_what_differs_outweighs_what_cannot_be_verified(lab, project) -> None:
     shutil.rmtree(next(project.glob("**/symbol=ETH*")))
     report = lab.check_lock()
