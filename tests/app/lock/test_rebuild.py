@@ -99,7 +99,7 @@ def run(line: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
     return code, said.out + said.err
 
 
-@pytest.mark.parametrize(("home", "configured"), [("", ""), ("", FOLDER), ("--home ./mine", "")])
+@pytest.mark.parametrize("home, configured", [("", ""), ("", FOLDER), ("--home ./mine", "")])
 def test_the_commands_that_show_all_of_it_work_as_they_are_printed(
     home: str, configured: str, sandboxed, tmp_path, capsys: pytest.CaptureFixture[str]
 ) -> None:
