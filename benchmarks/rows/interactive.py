@@ -157,23 +157,24 @@ def responsiveness(bench: Bench) -> Row:
     found.notes += [f"Left on the loop: {left}" for left in budget["left"][:3]]
     found.measures = race(
         [
-            _told("first progress, new process", progress["cold_ms"]),
-            _told("first progress, warm", progress["warm_ms"]),
+            _told("first progress, first command of a lab", progress["cold_ms"]),
+            _told("first progress, next command", progress["warm_ms"]),
             _told("stop button", stop["wall_ms"]),
             _told("budget of 50 ms, p99", budget["wall_ms"]),
             _told("budget of 50 ms, median", budget["median_ms"]),
         ],
         1,
     )
-    found.at_most("first progress ≤ 300 ms", progress["cold_ms"], 300, "ms")
-    found.at_most("first progress, warm ≤ 300 ms", progress["warm_ms"], 300, "ms")
+    found.at_most("first progress of an open lab ≤ 300 ms", progress["cold_ms"], 300, "ms")
+    found.at_most("first progress, next command ≤ 300 ms", progress["warm_ms"], 300, "ms")
     found.at_most("stop button ≤ 1 s", stop["wall_ms"], 1_000, "ms")
     found.at_most("leases left by the stop button", stop["leases"], 0, "")
     found.at_most("50 ms budget: p99 ≤ 100 ms", budget["wall_ms"], 100, "ms")
     found.at_most("tasks and leases left", budget["tasks"] + budget["leases"], 0, "")
     found.notes.append(
         f"Phases named: {', '.join(map(repr, budget['phases']))}. The first call took {budget['first_ms']:.0f} ms. "
-        f"The first event of a backfill arrives after {progress['cold_event_ms']:.0f} ms in a new process."
+        f"The first event of a lab's first backfill arrives after {progress['cold_event_ms']:.0f} ms. Before that, a "
+        f"new process imports the engine and opens the lab, which took {progress['open_ms']:.0f} ms."
     )
     return found
 
