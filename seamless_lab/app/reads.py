@@ -76,8 +76,13 @@ def read_of(
         rows=len(bars),
         pin="" if pin is None else pin.name,
         domain=domain,
-        store=HOME if pin is None or not pin.store else PROJECT,
+        store=place_of(pin),
     )
+
+
+def place_of(pin: Pin | None) -> str:
+    """Where a read by a pin, or by none, was made; see `ReadRecord`."""
+    return HOME if pin is None or not pin.store else PROJECT
 
 
 Record = TypeVar("Record")

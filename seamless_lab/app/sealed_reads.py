@@ -1,4 +1,4 @@
-"""The one way in which sealed data are read by everything that is not a fetch: SQL, backtests, diffs, receipts."""
+"""The one way in which sealed data are read by everything that is neither a fetch nor a comparison: SQL, backtests."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from seamless_lab.app.compare import ROWS
 from seamless_lab.app.compare.history_results import BarHistory, WindowHistory
+from seamless_lab.app.compare.recording import Source, record
 from seamless_lab.app.compare.results import Compared, DiffResult, RollbackResult
 from seamless_lab.app.door import Asked, Door
 from seamless_lab.app.restoring import restoring
@@ -17,6 +18,7 @@ from seamless_lab.core.numbers import as_written, require_number
 from seamless_lab.core.reference import Latest
 from seamless_lab.core.time import TimeLike, TimeRange, parse_time, parse_window
 from seamless_lab.core.version import Version
+from seamless_lab.engine.artifacts import SealedStore
 from seamless_lab.engine.artifacts.resolve import FIRST_SEQ
 from seamless_lab.errors import Corrupted, InvalidTime, RequestError
 
@@ -36,7 +38,8 @@ def diff(
     """How the version of the second of two references differs from that of the first.
 
     With one reference: how the newest version differs from the one it names; from the one before, where it names the
-    newest itself. `store`: folder of the store to look in for what is no pin, by default the home's.
+    newest itself. `store`: folder of the store to look in for what is no pin, by default the home's. Both sides go into
+    the journal of reads.
 
     Raises
     ------
@@ -48,14 +51,16 @@ def diff(
     _require_rows(rows)
     asked = [_asked(wiring, door, ref, store) for ref in refs]
     if len(asked) == 1:
-        old, new = _with_newest(wiring, asked[0])
+        old, new = _with_newest(asked[0])
     else:
-        old, new = (Compared(one.written, _version(one), _place(wiring, one)) for one in asked)
+        old, new = (_source(one, _version(one)) for one in asked)
     window = _window(door, new.version.header, asked, start, end)
-    alike = asked[0].store.url == asked[-1].store.url  # else the damage may be in either
-    with restoring(wiring, asked[0].store if alike else wiring.sealed):
-        found = asked[0].store.diff(old.version, new.version, window, new_in=asked[-1].store)
-    return DiffResult(old, new, found, rows)
+    alike = old.store.url == new.store.url  # else the damage may be in either
+    with restoring(wiring, old.store if alike else wiring.sealed):
+        found = old.store.diff(old.version, new.version, window, new_in=new.store)
+    for side in (old, new):
+        record(wiring, side, found.window)
+    return DiffResult(_compared(wiring, old), _compared(wiring, new), found, rows)
 
 
 def _require_rows(rows: int) -> None:
@@ -64,13 +69,13 @@ def _require_rows(rows: int) -> None:
         raise RequestError(f"rows is {rows}; it is 0 or more.", hint=f"How many to show, such as {ROWS}.", value=rows)
 
 
-def _with_newest(wiring: Wiring, asked: Asked) -> tuple[Compared, Compared]:
+def _with_newest(asked: Asked) -> tuple[Source, Source]:
     """A version and the newest one; where they are one, a pin stays with itself and others get the one before."""
     version, newest = _version(asked), asked.store.select(asked.node, Latest())
-    place = _place(wiring, asked)
     seq = version.commit.seq
+    head = Source(f"{asked.node}@latest", newest, asked.store, shown="the newest")
     if asked.pin is not None or seq < newest.commit.seq:
-        return Compared(asked.written, version, place), Compared("the newest", newest, place)
+        return _source(asked, version), head
     if seq == FIRST_SEQ:
         raise RequestError(
             f"{asked.node} has one version only, seq:{seq}: there is none to compare it with.",
@@ -78,7 +83,16 @@ def _with_newest(wiring: Wiring, asked: Asked) -> tuple[Compared, Compared]:
             node=str(asked.node),
         )
     before = asked.store.resolve(asked.node, seq=seq - 1)
-    return Compared("the one before", before, place), Compared("the newest", version, place)
+    written = f"{asked.node}@seq:{seq - 1}"
+    return Source(written, before, asked.store, shown="the one before"), replace(head, version=version)
+
+
+def _source(asked: Asked, version: Version) -> Source:
+    return Source(asked.written, version, asked.store, asked.pin)
+
+
+def _compared(wiring: Wiring, source: Source) -> Compared:
+    return Compared(source.shown or source.written, source.version, _place(wiring, source.store))
 
 
 def _version(asked: Asked) -> Version:
@@ -94,9 +108,9 @@ def _asked(wiring: Wiring, door: Door, ref: str, store: str | None) -> Asked:
     return replace(asked, store=wiring.sealed_stores.named(store))
 
 
-def _place(wiring: Wiring, asked: Asked) -> str:
+def _place(wiring: Wiring, store: SealedStore) -> str:
     """Where a store is, as one would write it here; empty for the home's."""
-    url = asked.store.url
+    url = store.url
     return "" if url == wiring.sealed.url else min(os.path.relpath(url), url, key=len)
 
 
@@ -139,7 +153,7 @@ def history(
     """What the versions of a series said about a bar, or a window, over time.
 
     A moment is the bar that holds it; a day, a week, a month, a year, or a moment with an end, is a window. Without
-    either a pin's window, or all there is. `store` as for `diff`.
+    either a pin's window, or all there is. `store` as for `diff`. What the newest version says goes into the journal.
 
     Raises
     ------
@@ -158,12 +172,27 @@ def history(
         )
     newest = asked.store.select(asked.node, Latest())
     window = _looked_at(wiring, door, newest.header, asked, at, end)
+    place = _place(wiring, asked.store)
+    found: BarHistory | WindowHistory
     with restoring(wiring, asked.store):
         if window is not None and window.seconds == newest.header.grid.step_s:
             beliefs = asked.store.beliefs(asked.node, window.start)
-            return BarHistory(asked.node, window, tuple(beliefs), newest.commit, _place(wiring, asked))
-        changes = tuple(asked.store.changes(asked.node, window))
-    return WindowHistory(asked.node, window, changes, newest.commit, _place(wiring, asked), rows)
+            found = BarHistory(asked.node, window, tuple(beliefs), newest.commit, place)
+        else:
+            changes = tuple(asked.store.changes(asked.node, window))
+            found = WindowHistory(asked.node, window, changes, newest.commit, place, rows)
+    _record_history(wiring, asked, newest, window)
+    return found
+
+
+def _record_history(wiring: Wiring, asked: Asked, newest: Version, window: TimeRange | None) -> None:
+    """Older versions do not change: what a history says hangs on the newest, and of a pin on its window."""
+    if asked.version is not None:
+        record(wiring, _source(asked, asked.version), window)
+    held = newest.tree.bounds
+    if held is not None and (window is None or window.overlaps(held)):
+        written = asked.written if asked.pin is None else f"{asked.node}@latest"
+        record(wiring, Source(written, newest, asked.store), window)
 
 
 def _looked_at(
@@ -208,7 +237,7 @@ def plan_rollback(wiring: Wiring, door: Door, ref: str, *, rows: int = ROWS) -> 
             hint=f"Name one: {asked.node}@seq:N. seamless artifacts {asked.node} lists them.",
             node=str(asked.node),
         )
-    if _place(wiring, asked):
+    if _place(wiring, asked.store):
         raise RequestError(
             f"{ref} is in {asked.store.url}, and only versions of the home's own store can be made the newest of it.",
             hint=f"Ask the exchange for it here: seamless backfill {asked.node} --start T --end T",

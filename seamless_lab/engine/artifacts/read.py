@@ -47,17 +47,22 @@ def read(loader: Loader, version: Version, window: TimeRange | None = None) -> S
         window = grid.snap_outward(window)
     refs = refs_in(tree, window)
     frames = _frames(loader, tree, refs, window)
-    answered, content = _content(loader, tree, refs, frames, window)
+    answered, content, _ = _content(loader, tree, refs, frames, window)
     bars = Bars(tree.header.node, grid, joined([part for parts in frames for part in parts]))
     return Sealed(version, window, bars, answered, content)
 
 
 def content(loader: Loader, version: Version, window: TimeRange) -> str:
     """The digest that `read` gives a window, without the rows inside: opens only the leaves that its edges cut."""
+    return content_and_rows(loader, version, window)[0]
+
+
+def content_and_rows(loader: Loader, version: Version, window: TimeRange) -> tuple[str, int]:
+    """As `content`, with the number of bars in the window."""
     tree = version.tree
     window = tree.header.grid.snap_outward(window)
     refs = refs_in(tree, window)
-    return _content(loader, tree, refs, [_edges(loader, tree, ref, window) for ref in refs], window)[1]
+    return _content(loader, tree, refs, [_edges(loader, tree, ref, window) for ref in refs], window)[1:]
 
 
 def _edges(loader: Loader, tree: Tree, ref: PackRef, window: TimeRange) -> list[pl.DataFrame]:
@@ -108,7 +113,8 @@ def _content(
     refs: Sequence[PackRef],
     frames: Sequence[Sequence[pl.DataFrame]],
     window: TimeRange | None,
-) -> tuple[Ranges, str]:
+) -> tuple[Ranges, str, int]:
+    """The answered slots of a window, its digest and its number of bars."""
     header = tree.header
     children: list[PackRef | Pack] = []
     answered: list[Ranges] = []
@@ -121,9 +127,10 @@ def _content(
         if leaves:
             children.append(pack_of(header, ref.cell, tuple(leaves)))
             answered += [leaf.answered for leaf in leaves]
+    rows = sum(child.rows for child in children)
     if len(children) == len(tree.packs) and window is None:
-        return _union(answered), tree.fingerprint
-    return _union(answered), root_of(header, children)
+        return _union(answered), tree.fingerprint, rows
+    return _union(answered), root_of(header, children), rows
 
 
 def _clipped(header: Header, leaves: Sequence[Leaf], parts: Sequence[pl.DataFrame], window: TimeRange) -> list[Leaf]:

@@ -16,7 +16,7 @@ from seamless_lab.engine.artifacts.history import Belief, WindowChange, beliefs,
 from seamless_lab.engine.artifacts.load import Loader
 from seamless_lab.engine.artifacts.merge import Candidate
 from seamless_lab.engine.artifacts.publish import Published, publish
-from seamless_lab.engine.artifacts.read import Sealed, content, read
+from seamless_lab.engine.artifacts.read import Sealed, content, content_and_rows, read
 from seamless_lab.engine.artifacts.resolve import Resolver
 from seamless_lab.engine.artifacts.restore import Evidence, restore
 from seamless_lab.engine.artifacts.segments import NoSegmentCache, SegmentCache, SegmentCodec
@@ -126,6 +126,10 @@ class SealedStore:
     def content(self, version: Version, window: TimeRange) -> str:
         """The digest of what a version says about a window, as `read` gives it; opens only leaves at its edges."""
         return content(self._loader, version, window)
+
+    def content_and_rows(self, version: Version, window: TimeRange) -> tuple[str, int]:
+        """As `content`, with the number of bars in the window; opens no more."""
+        return content_and_rows(self._loader, version, window)
 
     def publish(self, candidate: Candidate) -> Published:
         """Make the newest version hold the candidate: per slot the later observation wins, ties go to what is sealed.

@@ -52,6 +52,11 @@ def test_a_difference_opens_only_what_differs(tmp_path: Path) -> None:
     assert difference.restated.columns[:3] == ["ts", "open_old", "open_new"]
     restated = bars_of(HEADER, days(399), 1).frame
     assert difference.restated["close_new"].to_list() == restated["close"].to_list()
+    objects.clear()
+    for version in (old, new):
+        assert fresh.content_and_rows(version, days(0, 399)) == (version.tree.fingerprint, 400 * 1_440)
+        fresh.content_and_rows(version, TimeRange(T0 + HOUR, T0 + 400 * DAY))
+    assert len(data_files(objects)) == 1, "that of the month that the window cuts"
 
 
 def test_a_difference_tells_added_removed_and_restated_bars_apart(tmp_path: Path) -> None:
@@ -162,6 +167,8 @@ def test_any_two_versions_differ_as_their_bars_do(steps: list[tuple[int, ...]], 
     for old, new in ((versions[0], versions[-1]), (versions[-1], versions[len(versions) // 2])):
         for cut in (None, window):
             was, now = store.read(old, cut), store.read(new, cut)
+            if cut is not None:
+                assert store.content_and_rows(old, cut) == (was.content, len(was.bars))
             expected = compare(was.bars, was.answered, now.bars, now.answered)
             difference = store.diff(old, new, cut)
             assert same(difference, expected.added, expected.removed)
