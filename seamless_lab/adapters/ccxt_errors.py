@@ -73,8 +73,8 @@ def judged(error: BaseException, wire: Wire, exchange: str) -> SeamlessError:
     if _may_pass(error, wire):
         offline = f"Is this machine online, and may it reach {exchange}? What is sealed is read without it."
         return SourceUnavailable(
-            f"{where} did not answer: {text}",
-            hint="" if wire.status else offline,
+            f"{where} {'gave no usable answer' if wire.status else 'did not answer'}: {text}",
+            hint="Ask again later; what has arrived is kept." if wire.status else offline,
             exchange=exchange,
             status=wire.status,
         )

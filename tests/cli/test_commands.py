@@ -152,7 +152,7 @@ def test_a_fill_behind_an_answer_that_fails_is_told(seamless: Terminal, exchange
     exchange.set_faults(FaultPlan(rates={"server_error": 1.0}, routes=frozenset({"klines"}), max_consecutive=None))
     code, _, err = seamless("fetch", NODE, *MARCH, "--strategy", "PARTIAL_FILL")
     assert code == 0
-    assert "Not all of it could be filled: binance (HTTP 503) did not answer" in err
+    assert "Not all of it could be filled: binance (HTTP 503) gave no usable answer" in err
 
 
 def test_a_sandbox_exchange_never_mixes_with_real_bars(exchange: SandboxExchange, capsys) -> None:
@@ -212,7 +212,8 @@ def test_commands_that_are_shown_name_the_place_that_was_named(seamless: Termina
     assert seamless("fetch", NODE, *MARCH)[0] == 0
     window = ["--start", "2024-03-01", "--end", "2024-03-09"]
     repair = f"seamless backfill {NODE} --start 2024-03-08T00:00Z --end 2024-03-09T00:00Z {place}"
-    assert repair in seamless("gaps", NODE, *window)[1]
+    assert repair in (said := seamless("gaps", NODE, *window)[1])
+    assert said.count("--home") == 1
     assert seamless.json("gaps", NODE, *window)[1]["gaps"][0]["repair"] == repair
     assert f"--end 2024-03-09T00:00Z {place}" in seamless("backfill", NODE, *window, "--plan")[1]
     assert f"--end 2024-03-09T00:00Z --refresh {place}" in seamless("backfill", NODE, *window, "--plan", "--refresh")[1]
