@@ -10,7 +10,6 @@ from pathlib import Path
 from seamless_lab.app.command import Call, Place
 from seamless_lab.app.lab import Lab
 from seamless_lab.app.local_exchange import LocalExchange
-from seamless_lab.app.placing import placed, placed_view
 from seamless_lab.app.render.view import Badge, Code, Fact, Facts, Note, Tone, View
 from seamless_lab.app.results import BackfillResult, FetchResult, Json, Rendered
 from seamless_lab.app.sandbox_home import making, mark
@@ -96,7 +95,8 @@ def run_demo(call: Call) -> DemoResult:
         exchange.set_faults(seed=1, rates=BAD_DAY, routes=["klines"], max_consecutive=None)
         with Lab(str(home), exchange_url=exchange.url, overrides=PATIENCE) as lab:
             call.watch(lab)
-            first, repaired, pinned = _story(call, lab, exchange, Place(home=str(home)).options())
+            lab.place = Place(home=str(home)).options()  # the exchange is gone when somebody copies a command
+            first, repaired, pinned = _story(call, lab, exchange)
         call.tell(
             "\n7. Somebody else, in another order, without faults: do they get the same?\n"
             "   A second, empty home fetches the year from its end to its start, month by month.\n"
@@ -110,35 +110,33 @@ def run_demo(call: Call) -> DemoResult:
     return DemoResult(first, repaired, pinned, again, str(home), time.monotonic() - begun)
 
 
-def _story(
-    call: Call, lab: Lab, exchange: LocalExchange, place: str
-) -> tuple[FetchResult, BackfillResult, FetchResult]:
-    """The fetch, its gaps, the refusal, the repair and the pinned read; every command shown names the `place`."""
-    window = f"--start {START} --end {END} {place}"
+def _story(call: Call, lab: Lab, exchange: LocalExchange) -> tuple[FetchResult, BackfillResult, FetchResult]:
+    """The fetch, its gaps, the refusal, the repair and the pinned read; every command shown names the lab's place."""
+    window = f"--start {START} --end {END} {lab.place}"
     call.tell(f"2. A year of one-minute bars\n   $ seamless fetch {NODE} {window}\n")
     first = lab.fetch(NODE, START, END)
-    call.tell(placed_view(first.view(), place))
+    call.tell(first.view())
     call.tell(f"\n3. What is missing, and why\n   $ seamless gaps {NODE} {window}\n")
-    call.tell(placed_view(lab.gaps(NODE, START, END).view(), place))
+    call.tell(lab.gaps(NODE, START, END).view())
     call.tell(f"\n4. Research reads sealed versions only\n   $ seamless fetch {NODE} {window} --domain research\n")
     try:
         lab.fetch(NODE, START, END, domain="research")
     except NotSealed as error:
-        call.tell(f"error[{error.code}]: {error.message}\nhint: {placed(error.hint, place)}")
+        call.tell(f"error[{error.code}]: {error.message}\nhint: {error.hint}")
     exchange.set_faults()
     call.tell(
         "\n5. The exchange recovers; the repair asks for what is missing and nothing else\n"
         f"   $ seamless backfill {NODE} {window}\n"
     )
     repaired = lab.backfill(NODE, START, END)
-    call.tell(placed_view(repaired.view(), place))
+    call.tell(repaired.view())
     ref = lab.manifest(NODE).ref
     call.tell(
         "\n6. Sealed: this reference gives these bytes, for ever\n"
         f"   $ seamless fetch {ref} {window} --domain research\n"
     )
     pinned = lab.fetch(ref, START, END, domain="research")
-    call.tell(placed_view(pinned.view(), place))
+    call.tell(pinned.view())
     return first, repaired, pinned
 
 

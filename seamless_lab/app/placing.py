@@ -23,13 +23,14 @@ _COMMAND = re.compile(rf"\bseamless (?:{_NAMES})\b")
 def placed(text: str, place: str) -> str:
     """A text whose commands carry the options of a place: behind a command that is all of it, else behind its name.
 
-    A command that is all of it and names a home of its own carries the others.
+    A command that is all of it and names a home of its own carries the others. A text that has them stays as it is.
     """
     if not place or "--exchange-url" in text:
         return text
     if _COMMAND.match(text):
-        return f"{text} {_homeless(place) if '--home' in text else place}".rstrip()
-    if "--home" in text:
+        options = _homeless(place) if "--home" in text else place
+        return text if options in text else f"{text} {options}"
+    if "--home" in text or place in text:
         return text
     return _COMMAND.sub(lambda found: f"{found.group()} {place}", text)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import orjson
 
-from seamless_lab.app.placing import placed, placed_json, placed_view
+from seamless_lab.app.placing import placed
 from seamless_lab.app.printable import printable, printable_json
 from seamless_lab.errors import Fact
 
@@ -106,12 +106,13 @@ class Screen:
         """A view or some text, as text."""
         from seamless_lab.app.render import text
 
-        self.say(view if isinstance(view, str) else text.render(placed_view(view, self.place), self.look()))
+        self.say(view if isinstance(view, str) else text.render(view, self.look()))
 
     def show(self, result: Result) -> None:
         """A result, as text or as JSON."""
+        result = result.at(self.place)
         if self.json:
-            self._object(placed_json(result.to_dict(), self.place))
+            self._object(result.to_dict())
             return
         self.tell(result.view())
 

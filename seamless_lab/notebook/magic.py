@@ -164,7 +164,7 @@ class SeamlessMagics(Magics):
         progress = CellProgress(silent=asked.quiet or static)
         try:
             call = NotebookCall(asked.place, self._session, self._kernel(), progress.note)
-            result = asked.command.run(call, **asked.values)
+            result = asked.command.run(call, **asked.values).at(asked.place.options())
         except SeamlessError as error:
             error.rehint(placed(error.hint, asked.place.options()))
             raise

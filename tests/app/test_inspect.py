@@ -113,7 +113,7 @@ def test_a_gap_carries_its_cause_its_latest_evidence_and_its_repair(lab) -> None
     assert failed["asked_at"] == format_time_ms(NOW_MS + 60_000)
     assert failed["repair"] == (
         f"seamless backfill {NODE} --start {dt.datetime.fromtimestamp(START + 2 * HOUR, dt.UTC):%Y-%m-%dT%H:%MZ} "
-        f"--end {dt.datetime.fromtimestamp(START + 3 * HOUR, dt.UTC):%Y-%m-%dT%H:%MZ}"
+        f"--end {dt.datetime.fromtimestamp(START + 3 * HOUR, dt.UTC):%Y-%m-%dT%H:%MZ} {lab.place}"
     )
     assert pending["repair"] == ""
     assert table.exit_code == 1
@@ -146,7 +146,7 @@ def test_a_fetch_names_its_reference_in_json_too(lab) -> None:
 
 def test_the_repair_repairs(lab) -> None:
     for row in lab.gaps(NODE, START, START + 4 * HOUR).frame.filter(pl.col("repair") != "").iter_rows(named=True):
-        _, _, node, _, start, _, end = row["repair"].split()
+        _, _, node, _, start, _, end = row["repair"].removesuffix(f" {lab.place}").split()
         assert lab.backfill(node, start, end).exit_code == 0
     assert lab.gaps(NODE, START, START + 4 * HOUR).exit_code == 0
 

@@ -13,9 +13,10 @@ from IPython.utils.capture import capture_output
 from traitlets.config import Config
 
 import seamless_lab
+from seamless_lab.app.command import Place
 from seamless_lab.app.grammar import Unfinished, unfinished
 from seamless_lab.app.reads import CURRENT_CELL, NO_CELL
-from seamless_lab.app.results import ArtifactList, FetchResult
+from seamless_lab.app.results import ArtifactList, FetchResult, Rendered
 from seamless_lab.errors import RequestError
 from seamless_lab.notebook.expand import words
 from seamless_lab.notebook.failure import CommandFailed, in_notebook
@@ -85,6 +86,25 @@ def test_the_set_up_shown_is_that_of_the_kernels_lab(shell: InteractiveShell) ->
 def test_a_hint_names_the_place_of_its_line(shell: InteractiveShell, tmp_path: Path) -> None:
     error = failed(shell, f"%seamless coverage {NODE} --home {tmp_path}")
     assert f"%seamless fetch --home {tmp_path} {NODE}" in "\n".join(error._render_traceback_())
+
+
+def test_a_result_names_the_place_of_its_line(shell: InteractiveShell, tmp_path: Path) -> None:
+    url, window = SESSION.resolved(Place()).exchange_url, "--start 2024-03-01 --end 2024-03-09"
+    place = f"--home {tmp_path / 'other'} --exchange-url {url}"
+    repair = f"seamless backfill {NODE} --start 2024-03-08T00:00Z --end 2024-03-09T00:00Z"
+    ran(shell, f"{FETCH} {place}")
+    for command in ("gaps", "coverage"):
+        result = ran(shell, f"%seamless {command} {NODE} {window} {place}")
+        assert isinstance(result, Rendered)
+        assert result.to_text().count(f"{repair} {place}") == 1
+        assert f"%{repair} {place}" in result._repr_html_()
+    facts = ran(shell, f"%seamless gaps {NODE} {window} {place} --json")
+    assert isinstance(facts, dict)
+    assert facts["gaps"][0]["repair"] == f"{repair} {place}"
+    ran(shell, FETCH)
+    plain = ran(shell, f"%seamless gaps {NODE} {window}")
+    assert repair in repr(plain)
+    assert "--home" not in repr(plain), "the kernel's lab, which nobody named"
 
 
 def test_a_cell_shows_each_result_and_takes_names_from_the_lines_above(shell: InteractiveShell) -> None:

@@ -8,6 +8,7 @@ from seamless_lab.app.lab.comparing import Comparing
 from seamless_lab.app.lab.fetching import Fetching
 from seamless_lab.app.lab.filling import Filling
 from seamless_lab.app.lab.looking import Looking
+from seamless_lab.app.lab.naming import naming
 from seamless_lab.app.lab.pinning import Pinning
 from seamless_lab.app.lab.researching import Researching
 from seamless_lab.app.lab.vouching import Vouching
@@ -44,5 +45,8 @@ class Lab(Fetching, Filling, Looking, Comparing, Researching, Pinning, Vouching)
 
 
 for _part in Lab.__mro__[1:-1]:  # Python's own errors name a function by its class: users know one, not its parts
-    for _verb in filter(isfunction, vars(_part).values()):
-        _verb.__qualname__ = f"{Lab.__name__}.{_verb.__name__}"
+    for _name, _verb in list(vars(_part).items()):
+        if isfunction(_verb):
+            _verb.__qualname__ = f"{Lab.__name__}.{_verb.__name__}"
+            if not _name.startswith("_"):
+                setattr(_part, _name, naming(_verb))

@@ -12,6 +12,7 @@ from typing import Never, Self
 from seamless_lab.app import (
     inspect,
 )
+from seamless_lab.app.command import Place
 from seamless_lab.app.door import Door
 from seamless_lab.app.opening import keep_apart, stood_in
 from seamless_lab.app.portal import LOOK_UP_S, Portal
@@ -45,6 +46,9 @@ class Opened:
         self._parts = wire(
             home=home, config=config, stand_in=stand_in, overrides={} if overrides is None else overrides
         )
+        named = (None if each is None else os.fspath(each) for each in (home, config, exchange_url))
+        self.place = Place(*named).options()
+        """Options that name this lab as it was named, in the commands of its results and hints."""
         self._door = Door(self._parts)
         self._thread = Portal()
         self._closing = threading.RLock()

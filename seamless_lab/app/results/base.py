@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import wraps
+from typing import Protocol, Self, TypeVar
 
+from seamless_lab.app.placing import placed_json, placed_view
 from seamless_lab.app.render import html, text
 from seamless_lab.app.render.view import View, look_from
 
 Json = dict[str, object]
+T = TypeVar("T")
 
 
 class Result(Protocol):
@@ -27,11 +32,31 @@ class Result(Protocol):
         """What is shown, as a value: text and HTML are two renderings of it."""
         ...
 
+    def at(self, place: str) -> Self:
+        """The same, with the options of a place in the commands that it shows and tells."""
+        ...
 
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Rendered:
-    """Text and HTML of anything with a `view`; both static, and equal for equal results."""
+    """Text and HTML of anything with a `view`; both static, and equal for equal results.
 
-    __slots__ = ()
+    `place`: the options that name the lab it came from, where the user named one. Every command that it shows or tells
+    carries them, so that it means the same lab when it is copied.
+    """
+
+    place: str = field(default="", kw_only=True, compare=False)
+
+    def __init_subclass__(cls) -> None:
+        """Place what a class shows and tells, whatever it is: none of them has to think of it."""
+        for name, put in (("view", placed_view), ("to_dict", placed_json)):
+            method = vars(cls).get(name)
+            if method is not None and not hasattr(method, "__wrapped__"):  # slots make each class a second time
+                setattr(cls, name, _placing(method, put))
+
+    def at(self, place: str) -> Self:
+        """The same, with the options of a place in its commands; what has some keeps its own."""
+        return replace(self, place=place) if place and not self.place else self
 
     def view(self) -> View:
         """What is shown, as a value."""
@@ -48,3 +73,12 @@ class Rendered:
         return self.to_text()
 
     __str__ = __repr__
+
+
+def _placing(method: Callable[[Rendered], T], put: Callable[[T, str], T]) -> Callable[[Rendered], T]:
+    @wraps(method)
+    def placed(self: Rendered) -> T:
+        found = method(self)
+        return put(found, self.place) if self.place else found
+
+    return placed

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import polars as pl
 
@@ -96,6 +97,13 @@ class GapTable(Rendered):
     def view(self) -> View:
         """What is shown, as a value."""
         return views.gaps(self)
+
+    def at(self, place: str) -> Self:
+        """The same, with the options of a place in its commands, those of `frame` too."""
+        if not place or self.place:
+            return self
+        repair = pl.when(pl.col("repair") != "").then(pl.format("{} {}", "repair", pl.lit(place))).otherwise("repair")
+        return replace(self, place=place, frame=self.frame.with_columns(repair.alias("repair")))
 
     def to_dict(self) -> Json:
         """As JSON values: under `gaps` the missing and failed stretches, under `other` those with nothing to repair."""

@@ -55,7 +55,8 @@ def test_different_windows_are_refused_with_the_common_one(lab, home):
 def test_slots_without_an_answer_are_refused_unless_allowed(lab):
     with pytest.raises(GapsRefused, match=r"31 slots .* have no answer, in 2 stretches") as refused:
         lab.backtest(above, pins={"gap": ref(lab, "GAP")})
-    assert "seamless backfill ohlcv:binance:GAP/USDT:1h --start 2024-01-05T04:00Z" in refused.value.hint
+    command = f"seamless backfill {lab.place} ohlcv:binance:GAP/USDT:1h --start 2024-01-05T04:00Z"
+    assert command in refused.value.hint
     assert lab.backtest(above, pins={"gap": ref(lab, "GAP")}, allow_gaps=True).equity.height == SLOTS - 31
     assert lab.backtest(above, pins={"quiet": ref(lab, "QUIET")}).equity.height < SLOTS
 
