@@ -91,8 +91,12 @@ class Place:
     exchange_url: str | None = None
 
     def options(self) -> str:
-        """The options that name this place, as typed in a shell; empty for the usual one."""
-        named = (("--home", self.home), ("--config", self.config), ("--exchange-url", self.exchange_url))
+        """The options that name this place, as typed in a shell; empty for the usual one.
+
+        A URL that may have a secret is not among them.
+        """
+        url = None if self.exchange_url is None or {"@", "?"} & set(self.exchange_url) else self.exchange_url
+        named = (("--home", self.home), ("--config", self.config), ("--exchange-url", url))
         return " ".join(f"{option} {shlex.quote(value)}" for option, value in named if value is not None)
 
     def stand_in(self) -> dict[str, object]:

@@ -23,23 +23,22 @@ _COMMAND = re.compile(rf"\bseamless (?:{_NAMES})\b")
 def placed(text: str, place: str) -> str:
     """A text whose commands carry the options of a place: behind a command that is all of it, else behind its name.
 
-    A command that is all of it and names a home of its own carries the others. A text that has them stays as it is.
+    A command that is all of it and names a home of its own carries the others. No option is there twice.
     """
     if not place or "--exchange-url" in text:
         return text
     if _COMMAND.match(text):
-        options = _homeless(place) if "--home" in text else place
-        return text if options in text else f"{text} {options}"
+        return text + _lacking(text, place)
     if "--home" in text or place in text:
         return text
     return _COMMAND.sub(lambda found: f"{found.group()} {place}", text)
 
 
-def _homeless(place: str) -> str:
-    """The options of a place but for its home."""
+def _lacking(text: str, place: str) -> str:
+    """The options of a place that a command does not have."""
     words = shlex.split(place)
     options = zip(words[::2], words[1::2], strict=True)
-    return shlex.join(word for option in options if option[0] != "--home" for word in option)
+    return "".join(f" {name} {shlex.quote(value)}" for name, value in options if name not in text)
 
 
 def placed_view(view: View, place: str) -> View:
@@ -58,8 +57,11 @@ def placed_view(view: View, place: str) -> View:
 
 
 def placed_json(found: Mapping[str, object], place: str) -> dict[str, object]:
-    """JSON values with the commands among them so; only strings that are a command as a whole are touched."""
-    return {key: _placed_value(value, place) for key, value in found.items()} if place else dict(found)
+    """JSON values with the commands among them so; only strings that are a command as a whole are touched.
+
+    `data` is what a query found, and stays as it is.
+    """
+    return {key: value if key == "data" else _placed_value(value, place) for key, value in found.items()}
 
 
 def _placed_value(value: object, place: str) -> object:

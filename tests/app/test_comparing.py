@@ -405,7 +405,10 @@ def test_a_history_reads_what_the_newest_version_says_and_the_pin(lab: Lab) -> N
         ("pin:first", 1, "first", days(1)),
         (f"{NODE}@latest", 4, "", days(1)),
     ]
-    assert journal(lab, lambda: lab.history(NODE, "2030-01"), lambda: lab.history(NODE, "2030-01-01T00:00")) == []
+    nothing = journal(lab, lambda: lab.history(NODE, "2030-01"), lambda: lab.history(NODE, "2024-01-05T00:15"))
+    assert check(lab, nothing) == ["same", "same"]
+    lab.wiring.sealed.publish(candidate(days(4), FIRST_MS + 9 * DAY * 1_000))
+    assert check(lab, nothing) == ["same", "differs"], "there was nothing then, and something is now"
 
 
 def test_undisturbed_reads_are_the_same_and_what_moved_is_noticed(lab: Lab) -> None:

@@ -108,6 +108,22 @@ def test_what_a_lab_shows_names_the_lab(lab: Lab, url: str) -> None:
         assert same.place == place
 
 
+def test_a_static_look_has_no_place(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEAMLESS_RENDER", "static")
+    assert lab.gaps(NODE, *WINDOW).to_text().endswith(REPAIR)
+
+
+def test_a_secret_in_a_url_is_in_nothing_that_is_shown(url: str, tmp_path: Path) -> None:
+    with Lab(str(tmp_path), exchange_url=url.replace("://", "://me:s3cret@")) as lab:
+        assert lab.place == f"--home {tmp_path}"
+
+
+def test_rows_of_a_query_are_data(lab: Lab) -> None:
+    ref = f"{NODE}@latest"
+    found = lab.sql("SELECT 'seamless gaps NODE' AS x FROM b LIMIT 1", {"b": lab.manifest(ref).ref}).to_dict()
+    assert found["data"] == [{"x": "seamless gaps NODE"}]
+
+
 def test_a_fetch_that_is_partial_names_the_lab(exchange: SandboxExchange, tmp_path: Path) -> None:
     config = tmp_path / "c.yaml"
     config.write_text("seamless:\n  backfill:\n    max_attempts: 1\n")

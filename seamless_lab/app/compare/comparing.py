@@ -189,10 +189,8 @@ def _record_history(wiring: Wiring, asked: Asked, newest: Version, window: TimeR
     """Older versions do not change: what a history says hangs on the newest, and of a pin on its window."""
     if asked.version is not None:
         record(wiring, _source(asked, asked.version), window)
-    held = newest.tree.bounds
-    if held is not None and (window is None or window.overlaps(held)):
-        written = asked.written if asked.pin is None else f"{asked.node}@latest"
-        record(wiring, Source(written, newest, asked.store), window)
+    written = asked.written if asked.pin is None else f"{asked.node}@latest"
+    record(wiring, Source(written, newest, asked.store), window)
 
 
 def _looked_at(

@@ -11,7 +11,7 @@ from seamless_lab.core.policy import Domain
 from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import Version
 from seamless_lab.engine.artifacts import SealedStore
-from seamless_lab.errors import ConfigError, Corrupted
+from seamless_lab.errors import ConfigError, Corrupted, StoreUnavailable
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,12 +79,12 @@ def _fixed(version: Version) -> str:
 def _held(source: Source, window: TimeRange) -> tuple[TimeRange, str, int]:
     """A window, its content and its number of bars.
 
-    Comparing opens what differs, and a window's digest what its edges cut: where that is damaged, it is the pin's
+    Comparing opens what differs, and a window's digest what its edges cut: where that cannot be read, it is the pin's
     window instead, or all of the version, whose digests are known. A check of more than was read finds the damage.
     """
     try:
         return window, *source.store.content_and_rows(source.version, window)
-    except Corrupted:
+    except (Corrupted, StoreUnavailable, OSError):
         pin, tree = source.pin, source.version.tree
         if pin is not None:
             return pin.window, pin.content, pin.rows

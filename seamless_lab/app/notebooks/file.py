@@ -140,7 +140,7 @@ def _code_cells(found: Json) -> tuple[CodeCell, ...]:
             count := cell.get("execution_count"),
             source,
             tuple(cell.get("outputs", ())),
-            skipped=count is None and "skip-execution" in cell["metadata"].get("tags", ()),
+            skipped=count is None and "skip-execution" in ((cell.get("metadata") or {}).get("tags") or ()),
         )
         for place, cell in enumerate(cells, 1)
         if cell["cell_type"] == "code" and (source := _joined(cell["source"])).strip()

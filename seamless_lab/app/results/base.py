@@ -49,7 +49,7 @@ class Rendered:
 
     def __init_subclass__(cls) -> None:
         """Place what a class shows and tells, whatever it is: none of them has to think of it."""
-        for name, put in (("view", placed_view), ("to_dict", placed_json)):
+        for name, put in (("view", _placed), ("to_dict", placed_json)):
             method = vars(cls).get(name)
             if method is not None and not hasattr(method, "__wrapped__"):  # slots make each class a second time
                 setattr(cls, name, _placing(method, put))
@@ -73,6 +73,11 @@ class Rendered:
         return self.to_text()
 
     __str__ = __repr__
+
+
+def _placed(view: View, place: str) -> View:
+    """A view with its commands so, but for a static look, which has no paths."""
+    return view if look_from(os.environ).static else placed_view(view, place)
 
 
 def _placing(method: Callable[[Rendered], T], put: Callable[[T, str], T]) -> Callable[[Rendered], T]:

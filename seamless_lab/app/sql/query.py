@@ -156,7 +156,7 @@ def _marks(
     many = [name for name in statement.relations if asked[name].many]
     if many and statement.mixing:
         notes.append(
-            f"{' and '.join(statement.mixing)} took the symbols of {' and '.join(many)} as one series, unless only one "
-            "is selected: per := symbol keeps them apart."
+            f"Without per := symbol, {' and '.join(statement.mixing)} takes all rows as one series, and "
+            f"{' and '.join(many)} has those of several symbols."
         )
     return tuple(marks), (*marks.values(), *notes)

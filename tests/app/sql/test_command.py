@@ -147,7 +147,10 @@ def test_a_macro_that_mixes_the_symbols_of_a_universe_is_told_of(
 ) -> None:
     query = f"SELECT symbol, ts, {called} AS m FROM u ORDER BY symbol, ts"
     found = facts(capsys, project, query, "--pin", "u=pin:btc", "--pin", "u=pin:eth")
-    assert any("sma took the symbols of u as one series" in said for said in found["warnings"]) == mixed  # type: ignore[attr-defined]  # JSON
+    assert (
+        any("Without per := symbol, sma takes all rows as one series, and u" in said for said in found["warnings"])
+        == mixed
+    )  # type: ignore[attr-defined]  # JSON
     assert facts(capsys, project, "SELECT ts, sma(close, 3, ts) AS m FROM btc ORDER BY ts")["warnings"] == []
 
 
