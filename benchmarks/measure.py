@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-PATIENCE_S = 8.0
-"""After so long a contender gets no further rounds (but two at least): slow peers must not eat the run."""
+PATIENCE_S = 2.5
+"""After so long a contender gets no further rounds (but three at least): slow peers must not eat the run."""
 
 
 class Kind(StrEnum):
@@ -148,7 +148,7 @@ def _race(listed: list[Contender], rounds: int) -> list[Measure]:
     for turn in range(rounds):
         for place in order:
             contender = listed[place]
-            if place in errors or turn >= (contender.rounds or rounds) or (turn >= 2 and spent_s[place] > PATIENCE_S):
+            if place in errors or turn >= (contender.rounds or rounds) or (turn >= 3 and spent_s[place] > PATIENCE_S):
                 continue
             begun = time.perf_counter()
             try:

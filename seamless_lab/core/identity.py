@@ -111,9 +111,10 @@ def require_bars(node: NodeId) -> NodeId:
         For trades.
     """
     if node.kind != "ohlcv":
+        timed = re.search(r":\d+[a-zA-Z]$", node.symbol) is not None
         raise NotAvailableYet(
             f"{node} names trades, which are not available yet; this version fetches bars.",
-            hint=f"Fetch bars instead: ohlcv:{node.exchange}:{node.symbol}:1m",
+            hint=f"Fetch bars instead: ohlcv:{node.exchange}:{node.symbol}{'' if timed else ':1m'}",
             node=str(node),
         )
     return node

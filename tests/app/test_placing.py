@@ -108,9 +108,9 @@ def test_what_a_lab_shows_names_the_lab(lab: Lab, url: str) -> None:
         assert same.place == place
 
 
-def test_a_static_look_has_no_place(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_static_look_names_no_exchange_of_this_machine(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEAMLESS_RENDER", "static")
-    assert lab.gaps(NODE, *WINDOW).to_text().endswith(REPAIR)
+    assert lab.gaps(NODE, *WINDOW).to_text().endswith(f"{REPAIR} --home './my home'")
 
 
 def test_a_secret_in_a_url_is_in_nothing_that_is_shown(url: str, tmp_path: Path) -> None:

@@ -125,3 +125,10 @@ def test_trades_parse_and_are_not_available_yet() -> None:
     assert "ohlcv:binance:BTC/USDT:1m" in error.value.hint
     bars = parse_node("ohlcv:binance:BTC/USDT:1m")
     assert require_bars(bars) is bars
+
+
+def test_the_bars_offered_instead_of_trades_have_one_timeframe() -> None:
+    for symbol, bars in (("BTC/USDT", "BTC/USDT:1m"), ("BTC/USDT:5m", "BTC/USDT:5m"), ("A/B:C", "A/B:C:1m")):
+        with pytest.raises(NotAvailableYet) as error:
+            require_bars(parse_node(f"trades:binance:{symbol}"))
+        assert error.value.hint.endswith(f" ohlcv:binance:{bars}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import wraps
@@ -14,6 +15,8 @@ from seamless_lab.app.render.view import View, look_from
 
 Json = dict[str, object]
 T = TypeVar("T")
+
+_EXCHANGE = re.compile(r"--exchange-url \S+")
 
 
 class Result(Protocol):
@@ -76,8 +79,9 @@ class Rendered:
 
 
 def _placed(view: View, place: str) -> View:
-    """A view with its commands so, but for a static look, which has no paths."""
-    return view if look_from(os.environ).static else placed_view(view, place)
+    """A view with its commands so; a static look names no exchange of this machine, whose port is another each time."""
+    static = look_from(os.environ).static
+    return placed_view(view, _EXCHANGE.sub("", place).strip() if static else place)
 
 
 def _placing(method: Callable[[Rendered], T], put: Callable[[T, str], T]) -> Callable[[Rendered], T]:
