@@ -80,6 +80,10 @@ class Loader:
             )
         return StoredCommit(commit, carried_checksum(data))
 
+    def carried_checksum(self, node: NodeId, seq: int) -> str:
+        """What the file of a commit says that its checksum is, unchecked."""
+        return carried_checksum(self.objects.read(commit_path(node, seq)))
+
     def remember_commit(self, node: NodeId, stored: StoredCommit) -> StoredCommit:
         """Keep a commit at hand that was just read or written."""
         return self._commits.put((node, stored.commit.seq), stored)

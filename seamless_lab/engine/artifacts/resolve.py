@@ -81,7 +81,7 @@ class Resolver:
 
     def head(self, node: NodeId) -> StoredCommit | None:
         """The newest commit now, or None when there is none."""
-        self._notice_another(node)
+        self._notice_another(node, self._loader.carried_checksum)
         return self._last(node, lambda _: True, after=len)
 
     def base(self, node: NodeId) -> StoredCommit | None:
@@ -92,7 +92,7 @@ class Resolver:
         Missing
             If commits follow one that is not there, which the next would silently replace.
         """
-        self._notice_another(node)
+        self._notice_another(node, lambda node, seq: self._loader.read_commit(node, seq).checksum)
         newest = 0 if self._of(node).dense else self._newest_in(node.path)
         found = self._last(node, lambda _: True, after=len)
         last = FIRST_SEQ - 1 if found is None else found.commit.seq
@@ -270,13 +270,13 @@ class Resolver:
         found = self._seen.get(node)
         return self._seen.setdefault(node, _Seen()) if found is None else found  # making one only to drop it costs more
 
-    def _notice_another(self, node: NodeId) -> None:
+    def _notice_another(self, node: NodeId, checksum: Callable[[NodeId, int], str]) -> None:
         """Forget a node whose newest known commit is not the one stored: its store was deleted, or replaced."""
         known = self._of(node).newest
         if known is None:
             return
         try:
-            same = self._loader.read_commit(node, known.commit.seq).checksum == known.checksum
+            same = checksum(node, known.commit.seq) == known.checksum
         except DataError:
             same = False
         if not same:
