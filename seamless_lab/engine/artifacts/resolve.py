@@ -81,7 +81,9 @@ class Resolver:
 
     def head(self, node: NodeId) -> StoredCommit | None:
         """The newest commit now, or None when there is none."""
-        self._notice_another(node, self._loader.carried_checksum)
+        self._notice_another(
+            node, lambda known: self._loader.carried_checksum(node, known.commit.seq) == known.checksum
+        )
         return self._last(node, lambda _: True, after=len)
 
     def base(self, node: NodeId) -> StoredCommit | None:
@@ -92,7 +94,9 @@ class Resolver:
         Missing
             If commits follow one that is not there, which the next would silently replace.
         """
-        self._notice_another(node, lambda node, seq: self._loader.read_commit(node, seq).checksum)
+        self._notice_another(
+            node, lambda known: self._loader.read_commit(node, known.commit.seq).checksum == known.checksum
+        )
         newest = 0 if self._of(node).dense else self._newest_in(node.path)
         found = self._last(node, lambda _: True, after=len)
         last = FIRST_SEQ - 1 if found is None else found.commit.seq
@@ -169,9 +173,11 @@ class Resolver:
                 hint=f"`artifacts {node}` lists them.",
                 value=prefix,
             )
+        # A version of these digits holds the same bars in any store: that one is still there is all that matters.
+        self._notice_another(node, lambda known: self._loader.objects.exists(commit_path(node, known.commit.seq)))
         lost: Missing | None = None  # no reason to refuse a version that is whole
         try:
-            head = self.head(node)
+            head = self._last(node, lambda _: True, after=len)
             newest = FIRST_SEQ - 1 if head is None else head.commit.seq
         except Missing as error:
             head, lost, newest = None, error, self._newest_in(node.path)
@@ -270,16 +276,15 @@ class Resolver:
         found = self._seen.get(node)
         return self._seen.setdefault(node, _Seen()) if found is None else found  # making one only to drop it costs more
 
-    def _notice_another(self, node: NodeId, checksum: Callable[[NodeId, int], str]) -> None:
+    def _notice_another(self, node: NodeId, is_stored: Callable[[StoredCommit], bool]) -> None:
         """Forget a node whose newest known commit is not the one stored: its store was deleted, or replaced."""
         known = self._of(node).newest
         if known is None:
             return
         try:
-            same = checksum(node, known.commit.seq) == known.checksum
+            if not is_stored(known):
+                self.forget(node)
         except DataError:
-            same = False
-        if not same:
             self.forget(node)
 
     def _probe(self, node: NodeId, seq: int) -> StoredCommit | None:
