@@ -430,6 +430,15 @@ def test_undisturbed_reads_are_the_same_and_what_moved_is_noticed(lab: Lab) -> N
     assert check(lab, made) == ["same", "differs", "same", "same", "same", "differs", "differs", "differs"]
 
 
+@pytest.mark.parametrize("domain", ["dryrun", "research"])
+def test_a_pin_whose_window_no_longer_has_what_was_read_is_noticed_in_every_domain(lab: Lab, domain: str) -> None:
+    lab.pin("one", f"{NODE}@seq:1", "2024-01-01", "2024-01-03")
+    made = journal(lab, lambda: lab.fetch("pin:one", domain=domain))
+    assert check(lab, made) == ["same"]
+    lab.pin("one", f"{NODE}@seq:1", "2024-01-02", "2024-01-03", replace=True)
+    assert check(lab, made) == ["differs"]
+
+
 def test_what_is_in_the_journal_is_what_a_fetch_of_the_window_gives(lab: Lab) -> None:
     for start, end in ((0, 3 * DAY), (DAY + 60, DAY + 120), (HOUR, 2 * DAY + 7 * HOUR), (DAY - 900, DAY + 30 * 60)):
         window = (T0 + start, T0 + end)

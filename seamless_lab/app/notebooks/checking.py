@@ -129,7 +129,7 @@ def _checked(wiring: Wiring, door: Door, fresh: FreshStores, place: CellPlace, r
 
 def _today(wiring: Wiring, door: Door, read: ReadRecord) -> tuple[SealedStore, Version]:
     """The version that the reference names today, with the refusals that the cell would meet."""
-    if read.domain.sealed:
+    if read.domain.sealed or read.pin:  # a pin refuses what lies outside its window in every domain
         target = resolve_sealed(wiring, door, read.written, read.window.start, read.window.end, domain=read.domain)
         return target.store, target.version
     asked = door.asked(read.written)

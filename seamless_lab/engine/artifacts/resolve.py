@@ -173,11 +173,9 @@ class Resolver:
                 hint=f"`artifacts {node}` lists them.",
                 value=prefix,
             )
-        # A version of these digits holds the same bars in any store: that one is still there is all that matters.
-        self._notice_another(node, lambda known: self._loader.objects.exists(commit_path(node, known.commit.seq)))
         lost: Missing | None = None  # no reason to refuse a version that is whole
         try:
-            head = self._last(node, lambda _: True, after=len)
+            head = self.head(node)
             newest = FIRST_SEQ - 1 if head is None else head.commit.seq
         except Missing as error:
             head, lost, newest = None, error, self._newest_in(node.path)

@@ -154,6 +154,16 @@ def test_a_store_that_was_replaced_is_seen_at_once(tmp_path: Path) -> None:
     assert known.resolve(NODE, seq=1).tree.fingerprint == other.tree.fingerprint
 
 
+def test_a_digest_is_looked_for_in_the_store_that_is_there_now(tmp_path: Path) -> None:
+    known = open_store(tmp_path)
+    gone = known.publish(candidate(days(0))).version.tree.fingerprint
+    shutil.rmtree(tmp_path / NODE.path)
+    there = open_store(tmp_path).publish(candidate(days(0), salt=1)).version.tree.fingerprint
+    assert known.resolve(NODE, fingerprint=there).commit.seq == 1
+    with pytest.raises(NotFound, match="has no version whose fingerprint"):
+        known.resolve(NODE, fingerprint=gone)
+
+
 def test_a_version_is_read_by_its_digest_behind_two_commits_that_are_lost(tmp_path: Path) -> None:
     last = filled(tmp_path, 5).resolve(NODE)
     for seq in (3, 4):
