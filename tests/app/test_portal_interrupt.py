@@ -6,7 +6,6 @@ import asyncio
 import gc
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ import pytest
 from seamless_lab.app.lab import Lab
 from seamless_lab.app.portal import Portal
 from seamless_lab.errors import Interrupted
+from tests.interrupting import interrupted_at
 
 
 def test_ctrl_c_interrupts_a_call_that_waits_for_ever() -> None:
@@ -83,26 +83,6 @@ def test_what_a_close_leaves_after_ctrl_c_makes_no_noise(tmp_path: Path, caplog:
     assert not caplog.records
 
 
-def interrupted_at(place: int, act: Callable[[], object]) -> bool:
-    """Whether Ctrl-C came before `act` had ended: at its `place`-th call or return from C, where Python sees it."""
-    left = place
-
-    def look(_: object, event: str, __: object) -> None:
-        nonlocal left
-        left -= event in ("call", "c_return")
-        if left == 0:
-            raise KeyboardInterrupt
-
-    try:
-        sys.setprofile(look)
-        act()
-    except KeyboardInterrupt:
-        return True
-    finally:
-        sys.setprofile(None)
-    return left <= 0
-
-
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # in a finaliser Python drops it
 def test_wherever_ctrl_c_meets_a_close_no_thread_stays_and_calls_begin_again() -> None:
     portal, place, going_on = Portal(), 0, True
@@ -149,7 +129,7 @@ def test_ctrl_c_while_work_is_handed_over_leaves_none_running(monkeypatch: pytes
     hand_over, interrupts = loop.call_soon_threadsafe, iter([KeyboardInterrupt])
 
     def interrupted(*what: object) -> None:
-        hand_over(*what)  # type: ignore[arg-type]
+        hand_over(*what)  # type: ignore[arg-type]  # as it was called
         for interrupt in interrupts:
             raise interrupt
 
@@ -172,7 +152,7 @@ def test_ctrl_c_before_work_is_handed_over_waits_for_nothing(monkeypatch: pytest
     def interrupted(*what: object) -> None:
         for interrupt in interrupts:
             raise interrupt
-        hand_over(*what)  # type: ignore[arg-type]
+        hand_over(*what)  # type: ignore[arg-type]  # as it was called
 
     monkeypatch.setattr(loop, "call_soon_threadsafe", interrupted)
     with pytest.raises(Interrupted):

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import _thread
 import gc
-import sys
 import threading
 import weakref
-from collections.abc import Callable
 
 import duckdb
 import polars as pl
@@ -19,6 +17,7 @@ from seamless_lab.app.sql.connection import Limits, closed_off
 from seamless_lab.app.sql.running import Running, memory_bytes
 from seamless_lab.errors import Interrupted, InvalidSql, RequestError, SeamlessError, SqlLimit, SqlRefused
 from tests.app.sql.conftest import Market
+from tests.interrupting import interrupted_at
 
 DOUBLING = """WITH RECURSIVE t(s, i) AS (
     SELECT 'twenty characters...', 1 UNION ALL SELECT s || s, i + 1 FROM t WHERE i < 40
@@ -184,26 +183,6 @@ def test_the_stop_button_while_the_engine_gets_the_bars_is_no_error_of_the_engin
     assert lab.sql("SELECT count(*) AS n FROM btc", market.pins).frame["n"][0] == 600
 
 
-def interrupted_at(place: int, act: Callable[[], object]) -> BaseException | None:
-    """What `act` ends with when Ctrl-C comes at its `place`-th call or return; None where it had ended before."""
-    left = place
-
-    def look(_: object, event: str, __: object) -> None:
-        nonlocal left
-        left -= event in ("call", "c_return")
-        if left == 0:
-            raise KeyboardInterrupt
-
-    try:
-        sys.setprofile(look)
-        act()
-    except (KeyboardInterrupt, Interrupted) as error:
-        return error
-    finally:
-        sys.setprofile(None)
-    return None
-
-
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # in a finaliser Python drops it
 def test_wherever_ctrl_c_meets_a_query_its_thread_lets_go_of_the_connection() -> None:
     place, going_on = 0, True
@@ -211,7 +190,7 @@ def test_wherever_ctrl_c_meets_a_query_its_thread_lets_go_of_the_connection() ->
         place += 1
         connection = closed_off(Limits())
         query = Running(connection, "SELECT 1 AS n", "SELECT 1 AS n", Limits())
-        going_on = interrupted_at(place, query.result) is not None
+        going_on = interrupted_at(place, query.result, Interrupted)
         assert query.idle or place == 1, place  # at 1, nothing had begun
         assert connection.execute("SELECT 1").fetchall() == [(1,)]
         connection.close()
