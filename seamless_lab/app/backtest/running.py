@@ -17,6 +17,7 @@ from seamless_lab.app.backtest.inputs import Input, Universe, require_answered, 
 from seamless_lab.app.backtest.lookahead import cuts, require_causal
 from seamless_lab.app.backtest.options import Trading
 from seamless_lab.app.backtest.strategies import Strategy
+from seamless_lab.app.portal import LOOK_UP_S
 from seamless_lab.app.sealed_reads import SealedTarget, read_target
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.backtest.performance import Activity, Metrics
@@ -28,7 +29,6 @@ from seamless_lab.core.digest import canonical_json
 from seamless_lab.core.ranges import Ints
 from seamless_lab.errors import Interrupted
 
-_LOOK_UP_S = 0.05
 THREADS = 2  # numpy and polars release the lock; a third thread would wait for memory, not for a core
 FORMAT = "seamless.backtest/1"
 
@@ -101,7 +101,7 @@ def _in_order(wiring: Wiring, universe: Universe, strategy: Strategy, trading: T
 
 def _result(future: Future[_Marked]) -> _Marked:
     """Short waits, because polars' handler of SIGINT lets no long one be interrupted."""
-    while not wait((future,), timeout=_LOOK_UP_S).done:
+    while not wait((future,), timeout=LOOK_UP_S).done:
         pass
     return future.result()
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import _thread
+import functools
 import queue
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Generic, TypeVar
+from typing import Generic, ParamSpec, TypeVar
 
+from seamless_lab.app.portal import LOOK_UP_S
 from seamless_lab.errors import Interrupted
 
+P = ParamSpec("P")
 T = TypeVar("T")
-
-_LOOK_UP_S = 0.05
-"""Short waits, because polars' handler of SIGINT lets no long one be interrupted."""
 
 
 class Step(Generic[T]):
@@ -37,7 +37,7 @@ class Step(Generic[T]):
         # What `threading` has is written in Python, and Ctrl-C in the middle of it leaves locks that stay locked.
         _thread.start_new_thread(self._carry_out, ())
 
-    def wait(self, seconds: float = _LOOK_UP_S) -> bool:
+    def wait(self, seconds: float = LOOK_UP_S) -> bool:
         """Wait for its end, so long at most; whether it has ended."""
         if not self._ended:
             with suppress(queue.Empty):
@@ -70,25 +70,27 @@ class Step(Generic[T]):
             self._mail.put(None)
 
 
-def aside(work: Callable[[], T]) -> T:
-    """What short work of the engine returns. Its connection is free again in any case: Ctrl-C waits for its end.
+def aside(work: Callable[P, T]) -> Callable[P, T]:
+    """Let short work of the engine run aside. Its connection is free again in any case: Ctrl-C waits for its end.
 
-    Raises
-    ------
-    Interrupted
-        When the user stopped it.
+    The function it makes raises `Interrupted` when the user stopped it.
     """
-    step = Step(work)
-    try:
-        step.start()
-        while not step.wait():
-            pass
-    except KeyboardInterrupt as stop:
-        step.give_up()
-        while not step.ended:
-            try:
-                step.wait()
-            except KeyboardInterrupt:  # once is enough
-                continue
-        raise Interrupted("Stopped.") from stop
-    return step.result()
+
+    @functools.wraps(work)
+    def waited_for(*args: P.args, **options: P.kwargs) -> T:
+        step = Step(lambda: work(*args, **options))
+        try:
+            step.start()
+            while not step.wait():
+                pass
+        except KeyboardInterrupt as stop:
+            step.give_up()
+            while not step.ended:
+                try:
+                    step.wait()
+                except KeyboardInterrupt:  # once is enough
+                    continue
+            raise Interrupted("Stopped.") from stop
+        return step.result()
+
+    return waited_for

@@ -62,6 +62,7 @@ class Limits:
         return both
 
 
+@aside
 def closed_off(limits: Limits) -> duckdb.DuckDBPyConnection:
     """A connection to a new database in memory that can reach nothing; `furnish` locks it, the caller closes it.
 
@@ -74,10 +75,6 @@ def closed_off(limits: Limits) -> duckdb.DuckDBPyConnection:
     Interrupted
         When the user stopped it.
     """
-    return aside(lambda: _connected(limits))
-
-
-def _connected(limits: Limits) -> duckdb.DuckDBPyConnection:
     try:
         import duckdb
     except ImportError as error:
@@ -108,21 +105,11 @@ def _connected(limits: Limits) -> duckdb.DuckDBPyConnection:
     return connection
 
 
+@aside
 def furnish(
     connection: duckdb.DuckDBPyConnection, relations: Iterable[Relation], macros: Iterable[str] = MACROS
 ) -> None:
     """Give it the relations, without a copy, and macros; then lock what it may do."""
-    aside(lambda: _furnish(connection, relations, macros))
-
-
-def furnish_one(
-    connection: duckdb.DuckDBPyConnection, name: str, symbol: str, bars: pl.DataFrame, macros: Iterable[str] = MACROS
-) -> None:
-    """Give it one relation with the bars of one symbol, which a column names; then as `furnish`."""
-    aside(lambda: _furnish_one(connection, name, symbol, bars, macros))
-
-
-def _furnish(connection: duckdb.DuckDBPyConnection, relations: Iterable[Relation], macros: Iterable[str]) -> None:
     for place, relation in enumerate(relations):
         parts = []
         for number, (label, sealed) in enumerate(relation.members):
@@ -133,9 +120,11 @@ def _furnish(connection: duckdb.DuckDBPyConnection, relations: Iterable[Relation
     _lock(connection, macros)
 
 
-def _furnish_one(
-    connection: duckdb.DuckDBPyConnection, name: str, symbol: str, bars: pl.DataFrame, macros: Iterable[str]
+@aside
+def furnish_one(
+    connection: duckdb.DuckDBPyConnection, name: str, symbol: str, bars: pl.DataFrame, macros: Iterable[str] = MACROS
 ) -> None:
+    """Give it one relation with the bars of one symbol, which a column names; then as `furnish`."""
     connection.register("__0", bars)
     connection.execute(f'CREATE VIEW "{_quoted(name, DOUBLE)}" AS {_rows("__0", symbol)}')
     _lock(connection, macros)

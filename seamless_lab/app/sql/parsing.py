@@ -38,7 +38,7 @@ def parsed(connection: duckdb.DuckDBPyConnection, query: str) -> Tree:
 
     _require_text(query)
     try:
-        found = json.loads(aside(lambda: _serialized(connection, query)))
+        found = json.loads(_serialized(connection, query))
     except RecursionError as error:
         raise too_deep() from error
     except duckdb.Error as error:
@@ -49,6 +49,7 @@ def parsed(connection: duckdb.DuckDBPyConnection, query: str) -> Tree:
     return tree(statement["node"])
 
 
+@aside
 def _serialized(connection: duckdb.DuckDBPyConnection, query: str) -> str:
     statements = connection.extract_statements(query)
     if not statements:

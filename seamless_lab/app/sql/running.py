@@ -150,7 +150,7 @@ class Running:
             # A relation's binder tells no place; the same error of EXPLAIN does.
             prefix = "EXPLAIN "
             try:
-                aside(lambda: self._connection.execute(prefix + self._query))
+                aside(lambda: self._connection.execute(prefix + self._query))()
             except duckdb.Error as told:
                 error, shift = told, len(prefix)
         return failure(error, self._query, shift=shift, memory_limit=self._limits.memory)
