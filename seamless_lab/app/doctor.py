@@ -87,7 +87,7 @@ class Surroundings:
     """What is looked at. Those with a default are this machine's.
 
     `installed`: versions by distribution name; `open_hot`: opens the hot store for writing, gives SQLite's version;
-    `newest_as_of_ms`: of the newest commit, None when there is none; `server_time_ms`: asks an exchange for its clock.
+    `newest_as_of_ms`: of the newest commit, None when there is none.
     """
 
     home: Home
@@ -101,12 +101,11 @@ class Surroundings:
     requirements: Sequence[Requirement] = field(default_factory=lambda: requirements_of(DISTRIBUTION))
     filesystem: Callable[[Path], str | None] = network_filesystem
     free_bytes: Callable[[Path], int] = field(default_factory=lambda: _free_bytes)
-    server_time_ms: Callable[[str], int] | None = None
 
 
-def examine(around: Surroundings, *, exchange: str | None = None) -> Doctor:
-    """Run every check; with `exchange`, also ask it. Writes a probe into the stores and takes it away again."""
-    checks = [
+def examine(around: Surroundings) -> Doctor:
+    """Run every check. Writes a probe into the stores and takes it away again."""
+    checks = (
         python(around),
         packages(around),
         configuration(around),
@@ -119,10 +118,8 @@ def examine(around: Surroundings, *, exchange: str | None = None) -> Doctor:
         time_zone(around),
         jupyter(around),
         extras(around),
-    ]
-    if exchange is not None:
-        checks.append(reach(around, exchange))
-    return Doctor(tuple(checks))
+    )
+    return Doctor(checks)
 
 
 def python(around: Surroundings) -> Check:
@@ -269,20 +266,6 @@ def extras(around: Surroundings) -> Check:
             "extras", Status.WARN, "ccxt is not installed: nothing can be fetched", "Install seamless-lab[ccxt]."
         )
     return Check("extras", Status.OK, ", ".join(sorted(complete)))
-
-
-def reach(around: Surroundings, exchange: str) -> Check:
-    """An exchange answers, and its clock agrees with this one."""
-    if around.server_time_ms is None:
-        return Check("exchange", Status.WARN, "cannot be asked without ccxt", "Install seamless-lab[ccxt].")
-    try:
-        skew_ms = abs(around.server_time_ms(exchange) - around.now_ms)
-    except SeamlessError as error:
-        return Check("exchange", Status.FAIL, f"{exchange}: {error.message}", error.hint or "Check the network.")
-    if skew_ms > SKEW_MS:
-        seen = f"{exchange} answers; its clock differs by {skew_ms / 1000:,.1f} s"
-        return Check("exchange", Status.WARN, seen, "Set this machine's clock.")
-    return Check("exchange", Status.OK, f"{exchange} answers; clocks agree within {SKEW_MS // 1000} s")
 
 
 def open_sqlite(path: Path) -> str:

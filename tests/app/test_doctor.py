@@ -57,22 +57,20 @@ def fit(tmp_path: Path) -> Surroundings:
         requirements=REQUIREMENTS,
         filesystem=lambda _: None,
         free_bytes=lambda _: 10 * 2**30,
-        server_time_ms=lambda _: NOW_MS + 20,
     )
 
 
-def check_of(name: str, around: Surroundings, exchange: str | None = None) -> Check:
-    return next(check for check in examine(around, exchange=exchange).checks if check.name == name)
+def check_of(name: str, around: Surroundings) -> Check:
+    return next(check for check in examine(around).checks if check.name == name)
 
 
 def test_a_fit_machine_passes_every_check(fit: Surroundings) -> None:
-    doctor = examine(fit, exchange="binance")
+    doctor = examine(fit)
     assert [check.to_dict() for check in doctor.checks if check.status is not Status.OK] == []
-    assert len({check.name for check in doctor.checks}) == len(doctor.checks) == 14
+    assert len({check.name for check in doctor.checks}) == len(doctor.checks) == 13
     assert doctor.exit_code == 0
     assert json.loads(json.dumps(doctor.to_dict()))["exit_code"] == 0
     assert "fit" in repr(doctor)
-    assert "exchange" not in {check.name for check in examine(fit).checks}
 
 
 def test_the_probes_leave_nothing_behind(fit: Surroundings) -> None:
@@ -108,10 +106,6 @@ class Replacing:
 
     def delete(self, path: str) -> None:
         del self.kept[path]
-
-
-def _silent(_: str) -> int:
-    raise SourceUnavailable("it did not answer within 5 s")
 
 
 def _blocked(around: Surroundings) -> Surroundings:
@@ -180,21 +174,18 @@ FAILURES: list[tuple[str, Status, str, Broken]] = [
         lambda a: replace(a, installed={**INSTALLED, "ccxt": "4.5.91"}),
     ),
     ("extras", Status.WARN, "ccxt is not installed", lambda around: replace(around, installed={"numpy": "2.4"})),
-    ("exchange", Status.FAIL, "did not answer", lambda around: replace(around, server_time_ms=_silent)),
-    ("exchange", Status.WARN, "10.0 s", lambda around: replace(around, server_time_ms=lambda _: NOW_MS + 10_000)),
-    ("exchange", Status.WARN, "without ccxt", lambda around: replace(around, server_time_ms=None)),
 ]
 
 
 @pytest.mark.parametrize("name,status,said,broken", FAILURES)
 def test_a_broken_machine_is_told(fit: Surroundings, name: str, status: Status, said: str, broken: Broken) -> None:
     around = broken(fit)
-    check = check_of(name, around, "binance")
+    check = check_of(name, around)
     assert check.status is status
     assert said in check.message
     assert check.action
     if status is Status.FAIL:
-        assert examine(around, exchange="binance").exit_code == (2 if name == "configuration" else 1)
+        assert examine(around).exit_code == (2 if name == "configuration" else 1)
 
 
 def test_a_store_that_cannot_be_written_is_named_once(fit: Surroundings) -> None:
@@ -203,7 +194,7 @@ def test_a_store_that_cannot_be_written_is_named_once(fit: Surroundings) -> None
 
 
 def test_every_check_but_the_note_on_time_zones_has_a_test_that_makes_it_fail(fit: Surroundings) -> None:
-    names = {check.name for check in examine(fit, exchange="binance").checks}
+    names = {check.name for check in examine(fit).checks}
     assert names - {name for name, *_ in FAILURES} == {"time zone"}
 
 
