@@ -17,7 +17,6 @@ PRICES = ("open", "high", "low", "close")
 VALUES = (*PRICES, "volume")
 COLUMNS = ("ts", *VALUES)
 SCHEMA: dict[str, pl.DataType] = {"ts": pl.Int64(), **{name: pl.Float64() for name in VALUES}}
-_NO_TIMES = np.empty(0, dtype=np.int64)
 DTYPES = {"ts": "int64", **dict.fromkeys(VALUES, "float64")}
 
 
@@ -74,12 +73,7 @@ class Bars:
         """The slots that hold a bar."""
         # chunk by chunk: one array of a version's times would copy all of them
         parts = [Ranges.of_slots(part.to_numpy(), self.grid.step_s) for part in self.frame["ts"].get_chunks()]
-        if len(parts) == 1:
-            return parts[0]
-        return Ranges.normalised(
-            np.concatenate([_NO_TIMES, *(part.starts for part in parts)]),
-            np.concatenate([_NO_TIMES, *(part.ends for part in parts)]),
-        )
+        return parts[0] if len(parts) == 1 else Ranges.joined(parts)
 
     def __len__(self) -> int:
         return self.frame.height

@@ -63,10 +63,7 @@ class Comparison:
     @property
     def changed(self) -> Ranges:
         """All slots that changed."""
-        found = Ranges.empty()
-        for slots in self.moves.values():
-            found = found | slots
-        return found
+        return Ranges.joined(self.moves.values())
 
     @property
     def stretches(self) -> pl.DataFrame:

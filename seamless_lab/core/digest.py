@@ -27,7 +27,6 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -72,33 +71,19 @@ class Header:
         return _header_bytes(self)
 
 
-class Child(Protocol):
-    """What a parent hashes of a leaf or a pack."""
-
-    @property
-    def cell(self) -> int:
-        """Where it starts, epoch seconds."""
-        ...
-
-    @property
-    def digest(self) -> str:
-        """Its digest, 64 hex digits."""
-        ...
-
-    @property
-    def rows(self) -> int:
-        """Number of bars."""
-        ...
-
-    @property
-    def answered(self) -> Ranges:
-        """Its answered slots."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Leaf:
     """One calendar cell of a version: where it starts, its digest, its answered slots and its number of bars."""
+
+    cell: int
+    digest: str
+    rows: int
+    answered: Ranges
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PackRef:
+    """A tree's entry for one pack: its cell, digest, rows and answered slots."""
 
     cell: int
     digest: str
@@ -122,10 +107,11 @@ class Pack:
     @property
     def answered(self) -> Ranges:
         """Answered slots."""
-        return Ranges.normalised(
-            np.concatenate([leaf.answered.starts for leaf in self.leaves]),
-            np.concatenate([leaf.answered.ends for leaf in self.leaves]),
-        )
+        return Ranges.joined(leaf.answered for leaf in self.leaves)
+
+
+Child = Leaf | PackRef | Pack
+"""What a parent hashes: of each its cell, digest, rows and answered slots."""
 
 
 def canonical_json(value: object) -> bytes:

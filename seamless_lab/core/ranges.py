@@ -20,10 +20,9 @@ _STRIDE = 4_096  # places between two looks; eight pages of memory
 class Ranges:
     """A set of epoch seconds as normalised ranges `[starts[i], ends[i])`.
 
-    Both arrays are int64 and read-only; `starts[i] < ends[i] < starts[i + 1]`. Build with `normalised`, `of` or
-    `single`.
-    Operators: `|` union, `&` intersection, `-` difference; `==` compares the sets; `len` counts ranges, `bool` is
-    non-emptiness.
+    Both arrays are int64 and read-only; `starts[i] < ends[i] < starts[i + 1]`. Build with `normalised`, `of`, `joined`
+    or `single`. Operators: `|` union, `&` intersection, `-` difference; `==` compares the sets; `len` counts ranges,
+    `bool` is non-emptiness.
     """
 
     starts: Ints
@@ -54,6 +53,16 @@ class Ranges:
         """The union of some time ranges."""
         listed = list(ranges)
         return cls.normalised([r.start for r in listed], [r.end for r in listed])
+
+    @classmethod
+    def joined(cls, parts: Iterable[Ranges]) -> Ranges:
+        """The union of many sets."""
+        listed = list(parts)
+        if not listed:
+            return _EMPTY
+        return cls.normalised(
+            np.concatenate([part.starts for part in listed]), np.concatenate([part.ends for part in listed])
+        )
 
     @classmethod
     def single(cls, window: TimeRange) -> Ranges:

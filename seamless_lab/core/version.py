@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from seamless_lab.core.digest import Header, Leaf, Pack, canonical_json, pack_of, root_of
+from seamless_lab.core.digest import Header, Leaf, Pack, PackRef, canonical_json, pack_of, root_of
 from seamless_lab.core.grid import Grid
 from seamless_lab.core.identity import parse_node
 from seamless_lab.core.observed import Observed
@@ -24,16 +22,6 @@ COMMIT_FORMAT = "seamless.commit/1"
 _UNREADABLE = (AttributeError, ValueError, KeyError, TypeError, OverflowError, RequestError)
 
 Json = dict[str, object]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PackRef:
-    """A tree's entry for one pack: its cell, digest, rows and answered slots."""
-
-    cell: int
-    digest: str
-    rows: int
-    answered: Ranges
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,12 +45,7 @@ class Tree:
     @property
     def answered(self) -> Ranges:
         """Answered slots of the whole version."""
-        if not self.packs:
-            return Ranges.empty()
-        parts = [pack.answered for pack in self.packs]
-        return Ranges.normalised(
-            np.concatenate([part.starts for part in parts]), np.concatenate([part.ends for part in parts])
-        )
+        return Ranges.joined(pack.answered for pack in self.packs)
 
     @property
     def bounds(self) -> TimeRange | None:

@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 from seamless_lab.core.bars import VALUES, Bars
 from seamless_lab.core.cells import leaf_cells, pack_cells
 from seamless_lab.core.conformance import examine
-from seamless_lab.core.digest import Header, content_of, leaf_of, leaves_of, packs_of, root_of
+from seamless_lab.core.digest import Header, PackRef, content_of, leaf_of, leaves_of, packs_of, root_of
 from seamless_lab.core.observed import Observed, merge
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.raw import RawBars, TimeUnit
 from seamless_lab.core.time import TimeRange
-from seamless_lab.core.version import PackRef, Tree
+from seamless_lab.core.version import Tree
 from tests.core.models import ranges_of, series
 
 START = 1_709_164_800 - 7_200  # 2024-02-28T22:00Z: two days, two months and a leap day ahead

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +35,15 @@ def test_union_intersection_and_difference_are_those_of_sets(
         assert_normal(found)
         assert seconds_of(found) == expected
     assert (a == b) == (x == y)
+
+
+@given(st.lists(pairs, max_size=5))
+def test_many_sets_join_to_what_one_by_one_gives(found: list[list[tuple[int, int]]]) -> None:
+    parts = [ranges_of(part) for part in found]
+    joined = Ranges.joined(iter(parts))
+    assert_normal(joined)
+    assert joined == reduce(or_, parts, Ranges.empty())
+    assert seconds_of(joined) == set().union(*map(set_of, found))
 
 
 @given(pairs, windows)

@@ -9,12 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seamless_lab.core.digest import leaves_of, packs_of
+from seamless_lab.core.digest import PackRef, leaves_of, packs_of
 from seamless_lab.core.observed import Observed
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.version import (
     Commit,
-    PackRef,
     Tree,
     Version,
     commit_from_bytes,

@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from seamless_lab.core.digest import content_of, leaves_of, packs_of
+from seamless_lab.core.digest import PackRef, content_of, leaves_of, packs_of
 from seamless_lab.core.observed import Observed
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange
-from seamless_lab.core.version import Commit, PackRef, Tree, pack_to_bytes
+from seamless_lab.core.version import Commit, Tree, pack_to_bytes
 from tests.core.models import series
 
 GOLDEN = Path(__file__).with_name("core.json")

@@ -10,10 +10,10 @@ import polars as pl
 from seamless_lab.core.bars import Bars
 from seamless_lab.core.cells import leaf_cells, pack_cells
 from seamless_lab.core.comparison import Comparison, compare
-from seamless_lab.core.digest import Header, Leaf
+from seamless_lab.core.digest import Header, Leaf, PackRef
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange
-from seamless_lab.core.version import PackRef, Version
+from seamless_lab.core.version import Version
 from seamless_lab.engine.artifacts.documents import data_path, tree_path
 from seamless_lab.engine.artifacts.load import Loader
 from seamless_lab.engine.artifacts.read import content, refs_in
@@ -69,10 +69,7 @@ def audit(loader: Loader, version: Version, window: TimeRange, witness: SegmentC
     dropped: list[str] = []
     parts = list(loader.executor.map(lambda ref: _Pack(loader, header, ref, window, witness, dropped).read(), refs))
     damages = tuple(damage for _, _, found in parts for damage in found)
-    answered = Ranges.empty()
-    for leaves, _, _ in parts:
-        for leaf in leaves:
-            answered |= leaf.answered
+    answered = Ranges.joined(leaf.answered for leaves, _, _ in parts for leaf in leaves)
     return Audit(
         rows=sum(rows for _, rows, _ in parts),
         answered=answered.clip(window),

@@ -12,10 +12,10 @@ import polars as pl
 from seamless_lab.core.bars import Bars
 from seamless_lab.core.cells import leaf_cells, pack_cells
 from seamless_lab.core.comparison import Comparison, compare
-from seamless_lab.core.digest import Header, Leaf
+from seamless_lab.core.digest import Header, Leaf, PackRef
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange
-from seamless_lab.core.version import PackRef, Version
+from seamless_lab.core.version import Version
 from seamless_lab.engine.artifacts.load import Loader
 from seamless_lab.engine.artifacts.read import refs_in
 from seamless_lab.engine.artifacts.rows import cut, joined, leaves_in
@@ -172,10 +172,7 @@ def _state(side: Side, leaves: dict[int, Leaf], cells: set[int], window: TimeRan
     header = side.version.header
     opened = [leaves[cell] for cell in sorted(cells & leaves.keys())]
     frames = [frame for ref, slots in _reads(side.version, opened) for frame in _frames(side, ref, slots)]
-    answered = Ranges.normalised(
-        np.concatenate([np.empty(0, dtype=np.int64), *(leaf.answered.starts for leaf in opened)]),
-        np.concatenate([np.empty(0, dtype=np.int64), *(leaf.answered.ends for leaf in opened)]),
-    )
+    answered = Ranges.joined(leaf.answered for leaf in opened)
     if window is not None:
         answered = answered.clip(window)
     return Bars(header.node, header.grid, cut(joined(frames), window)), answered

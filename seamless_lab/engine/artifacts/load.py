@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from seamless_lab.core.digest import Header, Leaf, Pack
+from seamless_lab.core.digest import Header, Leaf, Pack, PackRef
 from seamless_lab.core.identity import NodeId
 from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import (
     Commit,
-    PackRef,
     Tree,
     Version,
     commit_from_bytes,

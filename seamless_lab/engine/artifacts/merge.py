@@ -9,11 +9,11 @@ import numpy as np
 
 from seamless_lab.core.bars import Bars
 from seamless_lab.core.cells import leaf_cells, pack_cells
-from seamless_lab.core.digest import Header, Leaf, Pack, leaves_of, packs_of
+from seamless_lab.core.digest import Header, Leaf, Pack, PackRef, leaves_of, packs_of
 from seamless_lab.core.observed import Observed, overlay, replaced, standing
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange
-from seamless_lab.core.version import Json, PackRef, Tree, Version
+from seamless_lab.core.version import Json, Tree, Version
 from seamless_lab.engine.artifacts.coarsen import coarsened
 from seamless_lab.engine.artifacts.load import Loader
 from seamless_lab.engine.artifacts.rows import joined

@@ -8,11 +8,11 @@ from itertools import chain
 
 from seamless_lab.core.bars import Bars
 from seamless_lab.core.cells import leaf_cells, pack_cells
-from seamless_lab.core.digest import Header
+from seamless_lab.core.digest import Header, PackRef
 from seamless_lab.core.observed import Observed
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange, format_time_ms
-from seamless_lab.core.version import Commit, PackRef, Version, pack_to_bytes
+from seamless_lab.core.version import Commit, Version, pack_to_bytes
 from seamless_lab.engine.artifacts.documents import checksum, commit_path, data_path, tree_path, with_checksum
 from seamless_lab.engine.artifacts.load import Loader, StoredCommit
 from seamless_lab.engine.artifacts.merge import Candidate, Change, Merged, check_candidate, merge_candidate

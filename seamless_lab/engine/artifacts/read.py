@@ -11,10 +11,10 @@ import polars as pl
 
 from seamless_lab.core.bars import Bars
 from seamless_lab.core.cells import leaf_cells, pack_cells
-from seamless_lab.core.digest import Header, Leaf, Pack, leaf_of, pack_of, root_of
+from seamless_lab.core.digest import Header, Leaf, Pack, PackRef, leaf_of, pack_of, root_of
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange
-from seamless_lab.core.version import PackRef, Tree, Version
+from seamless_lab.core.version import Tree, Version
 from seamless_lab.engine.artifacts.load import Loader
 from seamless_lab.engine.artifacts.rows import cut, joined, leaves_in
 
@@ -129,8 +129,8 @@ def _content(
             answered += [leaf.answered for leaf in leaves]
     rows = sum(child.rows for child in children)
     if len(children) == len(tree.packs) and window is None:
-        return _union(answered), tree.fingerprint, rows
-    return _union(answered), root_of(header, children), rows
+        return Ranges.joined(answered), tree.fingerprint, rows
+    return Ranges.joined(answered), root_of(header, children), rows
 
 
 def _clipped(header: Header, leaves: Sequence[Leaf], parts: Sequence[pl.DataFrame], window: TimeRange) -> list[Leaf]:
@@ -147,11 +147,3 @@ def _clipped(header: Header, leaves: Sequence[Leaf], parts: Sequence[pl.DataFram
 
 def _inside(answered: Ranges, window: TimeRange) -> bool:
     return window.start <= int(answered.starts[0]) and int(answered.ends[-1]) <= window.end
-
-
-def _union(parts: Sequence[Ranges]) -> Ranges:
-    if not parts:
-        return Ranges.empty()
-    return Ranges.normalised(
-        np.concatenate([part.starts for part in parts]), np.concatenate([part.ends for part in parts])
-    )

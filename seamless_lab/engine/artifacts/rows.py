@@ -53,10 +53,7 @@ def mismatches(header: Header, frame: pl.DataFrame, leaves: Sequence[Leaf]) -> l
 
     A frame with rows beyond the leaves mismatches all.
     """
-    answered = Ranges.normalised(
-        np.concatenate([leaf.answered.starts for leaf in leaves]),
-        np.concatenate([leaf.answered.ends for leaf in leaves]),
-    )
+    answered = Ranges.joined(leaf.answered for leaf in leaves)
     found = {leaf.cell: leaf for leaf in leaves_of(header, Bars(header.node, header.grid, frame), answered)}
     wrong = [
         (leaf, found[leaf.cell].digest if leaf.cell in found else "")

@@ -9,10 +9,10 @@ from functools import partial
 from typing import TypeVar
 
 from seamless_lab.core.cells import pack_cells
-from seamless_lab.core.digest import Header, Leaf, Pack
+from seamless_lab.core.digest import Header, Leaf, Pack, PackRef
 from seamless_lab.core.identity import NodeId
 from seamless_lab.core.time import TimeRange
-from seamless_lab.core.version import Commit, PackRef, Tree
+from seamless_lab.core.version import Commit, Tree
 from seamless_lab.engine.artifacts.documents import commit_path, data_path, tree_path, without_checksum
 from seamless_lab.engine.artifacts.load import Loader, StoredCommit
 from seamless_lab.engine.artifacts.resolve import FIRST_SEQ
