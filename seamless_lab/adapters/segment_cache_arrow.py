@@ -45,11 +45,6 @@ class ArrowSegmentCache:
         self._total_bytes: int | None = None
         self._lock = threading.Lock()
 
-    @property
-    def folder(self) -> str:
-        """Where the files are."""
-        return self._folder
-
     def load(self, digest: str, verify: Callable[[pl.DataFrame], bool]) -> pl.DataFrame | None:
         """The mapped frame of a segment, or None when it is not held.
 

@@ -18,14 +18,12 @@ class Admission:
     """What one fetch may do.
 
     `sealed_only`: read one commit and nothing else. `fill`: ask the source for what is missing before answering.
-    `fill_behind`: answer first and ask afterwards. `publish`: seal what is stable, and answer from that commit.
-    `deliver_tail`: add closed bars that are too young to be sealed.
+    `fill_behind`: answer first and ask afterwards. `deliver_tail`: add closed bars that are too young to be sealed.
     """
 
     sealed_only: bool
     fill: bool
     fill_behind: bool
-    publish: bool
     deliver_tail: bool
 
 
@@ -71,11 +69,10 @@ def admit(
             domain=str(domain),
         )
     if selector is not None and domain is not Domain.LIVE:
-        return Admission(sealed_only=True, fill=False, fill_behind=False, publish=False, deliver_tail=False)
+        return Admission(sealed_only=True, fill=False, fill_behind=False, deliver_tail=False)
     return Admission(
         sealed_only=False,
         fill=strategy in (Strategy.AUTO_BACKFILL, Strategy.SEAMLESS),
         fill_behind=strategy is Strategy.PARTIAL_FILL,
-        publish=True,
         deliver_tail=domain is Domain.LIVE,
     )

@@ -29,10 +29,9 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """The claimer holds `lease`; `taken_from` is the owner whose expired lease it replaces, else empty."""
+    """The claimer holds `lease`."""
 
     lease: Lease
-    taken_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +68,7 @@ def claim(held: Lease | None, *, last_token: int, owner: str, now_ms: int, ttl_m
         under a new token.
     """
     if held is None or not is_live(held, now_ms):
-        taken_from = "" if held is None else held.owner
-        return Granted(Lease(owner, last_token + 1, now_ms, now_ms + ttl_ms), taken_from)
+        return Granted(Lease(owner, last_token + 1, now_ms, now_ms + ttl_ms))
     if held.owner != owner:
         return Refused(held)
     return Granted(_extended(held, now_ms, ttl_ms))

@@ -76,9 +76,8 @@ class Stores:
             require_same_grid(header, head)
         firm = self._firm(header, hot, head)
         decided = overlay(head.commit.observed.clip(window) if head else Observed.none(), firm)
-        return Known(
-            header, window, head, hot, firm, decided.result, decided.won, self.now_s() if now_s is None else now_s
-        )
+        now_s = self.clock.now_ms() // 1000 if now_s is None else now_s
+        return Known(header, window, head, hot, firm, decided.result, decided.won, now_s)
 
     def fresh_bars(self, known: Known) -> tuple[Known, Bars, Observed]:
         """The bars that the hot store holds where it knows better than the head, and since when.
@@ -120,10 +119,6 @@ class Stores:
     def classify(self, known: Known) -> Coverage:
         """The coverage of the window by cause."""
         return self.covered(known)[1]
-
-    def now_s(self) -> int:
-        """The local clock."""
-        return self.clock.now_ms() // 1000
 
     def stable_s(self, header: Header, now_s: int) -> int:
         """End of the last slot that is final at a moment."""

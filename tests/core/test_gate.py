@@ -10,7 +10,7 @@ from seamless_lab.core.reference import AsOf, Fingerprint, Latest, Seq
 from seamless_lab.engine.artifacts.publish import SKEW_MS
 from seamless_lab.errors import NotSealed
 
-SEALED = Admission(sealed_only=True, fill=False, fill_behind=False, publish=False, deliver_tail=False)
+SEALED = Admission(sealed_only=True, fill=False, fill_behind=False, deliver_tail=False)
 NOW_MS = 1_700_000_000_000
 FIXED = [AsOf(NOW_MS - 5_000), Seq(3), Fingerprint("0123abcd")]
 
@@ -41,9 +41,9 @@ def test_a_fixed_version_is_read_and_nothing_else_is_touched(domain, strategy, s
     ],
 )
 @pytest.mark.parametrize("domain", [Domain.DRYRUN, Domain.LIVE])
-def test_open_domains_fill_as_the_strategy_says_and_publish(domain, strategy, fill, behind):
+def test_open_domains_fill_as_the_strategy_says(domain, strategy, fill, behind):
     found = admit(domain, strategy, None, now_ms=NOW_MS)
-    assert (found.fill, found.fill_behind, found.publish) == (fill, behind, True)
+    assert (found.fill, found.fill_behind) == (fill, behind)
     assert found.deliver_tail is (domain is Domain.LIVE)
     assert not found.sealed_only
 

@@ -43,7 +43,7 @@ def test_claiming_again_keeps_the_token_and_extends() -> None:
 def test_an_expired_lease_is_taken_over_under_a_new_token() -> None:
     held = granted(None, "a", 1_000).lease
     taken = granted(held, "b", 11_000, last_token=1)
-    assert taken == Granted(Lease("b", 2, 11_000, 21_000), taken_from="a")
+    assert taken == Granted(Lease("b", 2, 11_000, 21_000))
     assert not is_newest(taken.lease, owner="a", token=1)
 
 

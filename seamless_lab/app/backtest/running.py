@@ -133,7 +133,7 @@ class _Task:
         costs, capital = self.trading.costs, self.trading.capital / self.symbols
         sleeve = simulate(opens, closes, wanted, costs, capital)
         spread = self.calendar.spread(ts, sleeve.equity, capital)
-        trades = trades_of(sleeve, ts, opens, closes, costs)
+        trades = trades_of(sleeve, ts, closes, costs)
         account = Account.of(sleeve.fills, costs)
         activity = Activity(
             exposure=int(trades["bars"].sum()) / ts.size,

@@ -14,7 +14,7 @@ SIDES = pl.Series("side", ["long", "short"], dtype=pl.Enum(["long", "short"]))
 ENDED = pl.Series("ended", ["signal", "open", "ruin"], dtype=pl.Enum(["signal", "open", "ruin"]))
 
 
-def trades_of(sleeve: Sleeve, ts: Ints, opens: Floats, closes: Floats, costs: Costs) -> pl.DataFrame:
+def trades_of(sleeve: Sleeve, ts: Ints, closes: Floats, costs: Costs) -> pl.DataFrame:
     """The sleeve's round trips in the order in which they began.
 
     A trade lasts as long as the position has one sign; a change of its size is part of it, a change of sides ends it

@@ -59,7 +59,7 @@ def beliefs(loader: Loader, resolver: Resolver, node: NodeId, at_s: int) -> list
     slot = grid.snap_outward(TimeRange(at_s, at_s + 1))
     found: list[Belief] = []
     digest = ""
-    for commit in _touching(loader, resolver, node, slot):
+    for commit in _touching(resolver, node, slot):
         now = _leaf_digest(loader, commit, node, slot)
         if found and now == digest:
             continue
@@ -80,7 +80,7 @@ def changes(loader: Loader, resolver: Resolver, node: NodeId, window: TimeRange 
     window = _ALWAYS if window is None else grid.snap_outward(window)
     last: Commit | None = None
     rows = 0
-    for commit in _touching(loader, resolver, node, window):
+    for commit in _touching(resolver, node, window):
         whole = commit.bounds is not None and window.contains(commit.bounds)
         appended = _appended(last, commit, grid.step_s) if whole and last is not None else None
         counts = appended or _change(loader, last, commit, node, window)
@@ -90,7 +90,7 @@ def changes(loader: Loader, resolver: Resolver, node: NodeId, window: TimeRange 
             yield WindowChange(commit, said, rows, counts)
 
 
-def _touching(loader: Loader, resolver: Resolver, node: NodeId, window: TimeRange) -> Iterator[Commit]:
+def _touching(resolver: Resolver, node: NodeId, window: TimeRange) -> Iterator[Commit]:
     """The first commit, and those at which what is known about a window may have changed, oldest first.
 
     Whatever changes a slot moves the moment on at which it was answered or withdrawn, and nothing moves it back: where

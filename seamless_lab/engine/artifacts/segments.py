@@ -38,10 +38,6 @@ class SegmentCache(Protocol):
         """Give what is held to `verify`, whatever was known of it; False when it was not that, and was dropped."""
         ...
 
-    def drop(self, digest: str) -> None:
-        """Forget one segment."""
-        ...
-
 
 class NoSegmentCache:
     """A `SegmentCache` that holds nothing."""
@@ -57,6 +53,3 @@ class NoSegmentCache:
     def recheck(self, digest: str, verify: Callable[[pl.DataFrame], bool]) -> bool:
         """Nothing that could be wrong."""
         return True
-
-    def drop(self, digest: str) -> None:
-        """Nothing to forget."""

@@ -28,7 +28,7 @@ class Swept:
     size_bytes: int
 
 
-def sweep(loader: Loader, resolver: Resolver, node: NodeId, *, now_ms: int, older_than_s: int = OLDER_THAN_S) -> Swept:
+def sweep(loader: Loader, resolver: Resolver, node: NodeId, *, now_ms: int, older_than_s: int) -> Swept:
     """Delete a node's files that no commit reaches and that are older than `older_than_s`.
 
     A publisher may take up an old leftover at the very moment it is swept. Both sides look again afterwards, the

@@ -37,7 +37,7 @@ def run(opens, closes, positions, fee_bps=0.0, slippage_bps=0.0, capital=1.0):
     charged = Costs(fee_bps, slippage_bps)
     opened, closed = np.array(opens, dtype=float), np.array(closes, dtype=float)
     sleeve = simulate(opened, closed, wanted, charged, capital)
-    return sleeve, trades_of(sleeve, ts, opened, closed, charged), Account.of(sleeve.fills, charged)
+    return sleeve, trades_of(sleeve, ts, closed, charged), Account.of(sleeve.fills, charged)
 
 
 def assert_agree(paper: Paper, sleeve: Sleeve, trades: pl.DataFrame, account: Account) -> None:
