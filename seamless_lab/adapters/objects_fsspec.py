@@ -6,7 +6,7 @@ import datetime as dt
 import secrets
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from threading import Lock
 from urllib.parse import urlsplit, urlunsplit
 
@@ -95,10 +95,7 @@ class FsspecObjects:
 
     def _create(self, target: str, data: bytes) -> bool:
         try:
-            if "memory" in self._protocols:
-                with _MEMORY:
-                    self._files.pipe_file(target, data, mode="create")
-            else:
+            with _MEMORY if "memory" in self._protocols else nullcontext():
                 self._files.pipe_file(target, data, mode="create")
         except FileExistsError:
             return False

@@ -27,18 +27,6 @@ from seamless_lab.core.report import (
 from seamless_lab.core.stamps import Stamps, read_stamps
 from seamless_lab.core.time import TimeRange, format_time
 
-__all__ = [
-    "DEFAULT",
-    "FLAGS",
-    "WARNINGS",
-    "ConformancePolicy",
-    "ConformanceReport",
-    "Conformed",
-    "conform",
-    "examine",
-    "require",
-]
-
 Mask = npt.NDArray[np.bool_]
 
 _BLOCK = 65_536  # rows of six columns that stay in a core's cache
@@ -270,7 +258,7 @@ def _floats(column: pl.Series) -> pl.Series:
     dtype = column.dtype
     if dtype.is_integer() or dtype.is_float() or dtype == pl.Null:
         return column.cast(pl.Float64)
-    if dtype.is_decimal() or isinstance(dtype, pl.String | pl.Categorical | pl.Enum):
+    if _needs_cast(dtype):
         # Through text, which is read to the nearest float; a decimal cast would multiply by a rounded power of ten.
         return column.cast(pl.String).str.strip_chars().cast(pl.Float64, strict=False)
     return pl.Series(column.name, [None], dtype=pl.Float64).new_from_index(0, column.len())

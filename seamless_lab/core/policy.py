@@ -206,18 +206,18 @@ class ComputeContext:
             )
         if self.max_lag_s is not None:
             require_number("max_lag_s", self.max_lag_s, "In seconds, such as 90.", whole=True)
-        if self.max_lag_s is not None and self.max_lag_s < 0:
-            raise RequestError(
-                f"max_lag_s is {self.max_lag_s}; it must be at least 0 seconds.", max_lag_s=self.max_lag_s
-            )
+            if self.max_lag_s < 0:
+                raise RequestError(
+                    f"max_lag_s is {self.max_lag_s}; it must be at least 0 seconds.", max_lag_s=self.max_lag_s
+                )
         if self.min_coverage is not None:
             require_number("min_coverage", self.min_coverage, "98 % is 0.98.")
-        if self.min_coverage is not None and not 0 <= self.min_coverage <= 1:
-            raise RequestError(
-                f"min_coverage is {self.min_coverage}; it must lie between 0 and 1.",
-                hint="98 % is 0.98.",
-                min_coverage=self.min_coverage,
-            )
+            if not 0 <= self.min_coverage <= 1:
+                raise RequestError(
+                    f"min_coverage is {self.min_coverage}; it must lie between 0 and 1.",
+                    hint="98 % is 0.98.",
+                    min_coverage=self.min_coverage,
+                )
 
 
 def _budget(lowest: int, name: str, value: int | None) -> None:

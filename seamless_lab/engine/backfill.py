@@ -187,17 +187,17 @@ class Backfiller:
             except (SourceUnavailable, SourceRejected, ConformancePipelineError, CoordinatorUnavailable) as error:
                 run.outcome.errors.append(error)
                 run.blocks_failed += 1
-            run.blocks_left -= 1
+            run.blocks_done += 1
             self._emit(
                 "seamless.backfill.progress",
                 run.header,
                 block.window,
                 lease_key=str(_key(run.header, block)),
-                completed=run.scheduled - run.blocks_left,
+                completed=run.blocks_done,
                 scheduled=run.scheduled,
                 failed=run.blocks_failed,
                 rows=run.outcome.rows,
-                ratio=(run.scheduled - run.blocks_left - run.blocks_failed) / run.scheduled,
+                ratio=(run.blocks_done - run.blocks_failed) / run.scheduled,
             )
             if run.over:
                 return
@@ -308,13 +308,10 @@ class _Run:
     provisional: bool
     outcome: FillOutcome
     scheduled: int
-    blocks_left: int = 0
+    blocks_done: int = 0
     blocks_failed: int = 0
     unanswered_in_a_row: int = 0
     refused: bool = False
-
-    def __post_init__(self) -> None:
-        self.blocks_left = self.scheduled
 
     @property
     def over(self) -> bool:

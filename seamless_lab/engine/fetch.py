@@ -274,10 +274,7 @@ class FetchEngine:
         about, clock = where(request), self._stores.clock
 
         async def fill() -> None:
-            outcome = FillOutcome()
-            await self._backfiller.fill(
-                known.header, gaps, sealed=known.sealed, withdrawn=known.withdrawn, outcome=outcome
-            )
+            outcome = await self._backfiller.fill(known.header, gaps, sealed=known.sealed, withdrawn=known.withdrawn)
             report, world = outcome.report, request.context.world_id
             tell_findings(self._emit, clock.now_ms(), about, report.flags, report.warnings)
             await self._publisher.publish(known.header, known.window, world=world, reports=outcome.reports)

@@ -7,7 +7,7 @@ give the same bits on any number of cores.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import polars as pl
@@ -90,15 +90,7 @@ class Fills:
 
     def first(self, count: int) -> Fills:
         """The first `count` fills."""
-        return Fills(
-            self.bar[:count],
-            self.price[:count],
-            self.target[:count],
-            self.drifted[:count],
-            self.before[:count],
-            self.between[:count],
-            self.after[:count],
-        )
+        return Fills(*(getattr(self, column.name)[:count] for column in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
