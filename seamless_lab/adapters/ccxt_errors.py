@@ -91,9 +91,8 @@ def _may_pass(error: BaseException, wire: Wire) -> bool:
 
 
 def _is_of_the_line(error: BaseException | None) -> bool:
-    return error is not None and (
-        isinstance(error, OSError) or "ClientError" in _kinds(error)
-    )  # TimeoutError is an OSError
+    # TimeoutError is an OSError.
+    return error is not None and (isinstance(error, OSError) or "ClientError" in _kinds(error))
 
 
 def _kinds(error: BaseException) -> set[str]:

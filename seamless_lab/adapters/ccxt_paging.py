@@ -2,7 +2,7 @@
 
 Notes
 -----
------ A stretch is first asked page by page. Slots that a page leaves open are *doubted*: their rows may have been
+A stretch is first asked page by page. Slots that a page leaves open are *doubted*: their rows may have been
 cut off, or there may be none. A doubted hole is asked for again in such a way that an honest exchange shows a bar
 beyond it (a *witness*), which only a page that really covers the hole can: past its end where pages ascend, before
 its start where they come newest first, in coarser bars where it is longer than a page, or as the exchange's latest
@@ -205,8 +205,7 @@ class Inquiry:
         until = Grid(wide).ceil(hole.end)
         return Ask(Purpose.COARSE, wide, until - page * wide, until, page)
 
-    # -- what answers mean
-    # ----------------------------------------------------------------------------------------------
+    # -- what answers mean --------------------------------------------------------------------------------------------
 
     @property
     def _todo(self) -> Ranges:

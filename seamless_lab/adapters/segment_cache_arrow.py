@@ -81,10 +81,8 @@ class ArrowSegmentCache:
             os.rename(temporary, path)
             mapped, stamp = _map(path)
             self._write_stamp(digest, stamp)
-        except (
-            OSError,
-            pa.ArrowException,
-        ):  # no space, read-only, or evicted by another process already: a cache may be absent
+        except (OSError, pa.ArrowException):
+            # No space, read-only, or evicted by another process already: a cache may be absent.
             with suppress(OSError):
                 os.unlink(temporary)
             return frame

@@ -85,9 +85,8 @@ class SqliteFile:
         self._writers = (os.getpid(), threading.Lock())
         self._idle: list[apsw.Connection] = []
         self._all: set[apsw.Connection] = set()
-        self._inherited: list[
-            set[apsw.Connection]
-        ] = []  # of a parent process: to be neither used nor closed after a fork
+        # Of a parent process: to be neither used nor closed after a fork.
+        self._inherited: list[set[apsw.Connection]] = []
         self._identity = (0, 0, 0)
         self._log_pages = log_bytes // PAGE_BYTES
         self._restart_pages = self._log_pages
@@ -279,10 +278,8 @@ class SqliteFile:
             try:
                 connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
                 self._restart_pages = self._log_pages
-            except (
-                apsw.BusyError,
-                apsw.LockedError,
-            ):  # a reader does not move; try again when the log has grown as much again
+            except (apsw.BusyError, apsw.LockedError):
+                # A reader does not move; try again when the log has grown as much again.
                 self._restart_pages = pages + self._log_pages
             finally:
                 connection.set_busy_handler(_Patience(self.busy_timeout_s))

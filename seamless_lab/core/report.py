@@ -89,8 +89,7 @@ class ConformanceReport:
     """What was found in some received rows.
 
     `flags` and `warnings` hold only counts above zero, under the names in `FLAGS` and `WARNINGS`; `examples` has the
-    first occurrence of
-    each as text. `extra` lists columns that the schema does not have (they are dropped).
+    first occurrence of each as text. `extra` lists columns that the schema does not have (they are dropped).
     """
 
     rows_in: int = 0

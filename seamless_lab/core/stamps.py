@@ -26,8 +26,7 @@ class Stamps:
     """Open times in units of `1 / per_second` s since the epoch, UTC.
 
     `valid` are the positions of the rows whose time could be read (None: all); `opens` has one value for each of those.
-    `cast` rows were not
-    integers of the declared unit; `zoned` ones came in a time zone other than UTC.
+    `cast` rows were not integers of the declared unit; `zoned` ones came in a time zone other than UTC.
     """
 
     opens: Ints
