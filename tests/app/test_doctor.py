@@ -18,7 +18,6 @@ from seamless_lab.app.home import Home
 from seamless_lab.app.installed import parse_requirements, requirements_of
 from seamless_lab.app.settings import validate_settings
 from seamless_lab.app.setup_results import examined
-from seamless_lab.errors import SourceUnavailable
 from tests.contracts.hot_cases import bars, minutes, written
 
 NOW_MS = 1_760_000_000_000
