@@ -23,7 +23,6 @@ class SandboxStarted(Rendered):
     url: str
     config: SandboxConfig
     use: Block
-    exit_code: int = 0
 
     def to_dict(self) -> Json:
         """Where it is, and what it serves."""

@@ -33,7 +33,6 @@ class ConfigShown(Rendered):
 
     config: ConfigView
     home: Home
-    exit_code: int = 0
 
     def to_dict(self) -> Json:
         """File, home, and settings by key."""

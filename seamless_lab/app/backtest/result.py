@@ -136,11 +136,6 @@ class BacktestResult(Rendered):
         gains: Floats = np.concatenate([gains_of(run.trades) for run in self.ran.symbols])
         return course.metrics(Activity.joint([run.activity for run in self.ran.symbols]), gains)
 
-    @property
-    def exit_code(self) -> int:
-        """Always 0: a loss is a result too."""
-        return 0
-
     def plot(self) -> Figure:
         """The equity curve and its drawdown as a plotly figure. Needs plotly (the `notebook` extra)."""
         from seamless_lab.plots import equity

@@ -31,7 +31,6 @@ class BarHistory(Rendered):
     beliefs: tuple[Belief, ...]
     newest: Commit
     store: str = ""
-    exit_code: int = 0
 
     @property
     def changes(self) -> int:
@@ -91,7 +90,6 @@ class WindowHistory(Rendered):
     newest: Commit
     store: str = ""
     rows: int = ROWS
-    exit_code: int = 0
 
     @property
     def frame(self) -> pl.DataFrame:

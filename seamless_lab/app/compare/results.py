@@ -189,7 +189,6 @@ class RollbackResult(Rendered):
     made: Version | None
     again: str
     damage: str = ""
-    exit_code: int = 0
 
     @property
     def node(self) -> NodeId:

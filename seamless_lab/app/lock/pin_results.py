@@ -35,7 +35,6 @@ class Pinned(Rendered):
     pin: Pin
     before: Pin | None
     lockfile: str
-    exit_code: int = 0
 
     @property
     def ref(self) -> str:
@@ -83,7 +82,6 @@ class Unpinned(Rendered):
 
     pin: Pin
     lockfile: str
-    exit_code: int = 0
 
     def view(self) -> View:
         """What is shown, as a value."""
@@ -108,7 +106,6 @@ class LockShown(Rendered):
 
     lock: Lockfile | None
     path: str
-    exit_code: int = 0
 
     @property
     def pins(self) -> dict[str, Pin]:

@@ -35,7 +35,6 @@ class SealResult(Rendered):
     notebook: str
     stored: tuple[str, ...]
     notes: tuple[str, ...] = ()
-    exit_code: int = 0
 
     def view(self) -> View:
         """What is shown, as a value."""

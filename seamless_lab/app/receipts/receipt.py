@@ -94,7 +94,6 @@ class Receipt(Rendered):
     notebook_path: Path | None = None
     notes: tuple[str, ...] = ()
     unheard: tuple[Input, ...] = ()
-    exit_code: int = 0
 
     @property
     def digest(self) -> str:

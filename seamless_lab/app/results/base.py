@@ -24,7 +24,7 @@ class Result(Protocol):
 
     @property
     def exit_code(self) -> int:
-        """0 when the data and the policy say yes, else 1."""
+        """What a command ends with: 0 yes, 1 no, 2 the configuration is wrong, 3 nobody can say."""
         ...
 
     def to_dict(self) -> Json:
@@ -60,6 +60,11 @@ class Rendered:
     def at(self, place: str) -> Self:
         """The same, with the options of a place in its commands; what has some keeps its own."""
         return replace(self, place=place) if place and not self.place else self
+
+    @property
+    def exit_code(self) -> int:
+        """0, for what is no verdict; a verdict says its own."""
+        return 0
 
     def view(self) -> View:
         """What is shown, as a value."""

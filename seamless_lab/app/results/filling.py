@@ -32,7 +32,6 @@ class BackfillPlan(Rendered):
     prediction: Prediction
     listed: bool = True
     refresh: bool = False
-    exit_code: int = 0
 
     def view(self) -> View:
         """What is shown, as a value."""

@@ -57,7 +57,6 @@ class CoverageResult(Rendered):
     before_listing: Ranges
     attempts: pl.DataFrame
     fingerprint: str
-    exit_code: int = 0
     version: OneVersion | None = None
 
     def view(self) -> View:

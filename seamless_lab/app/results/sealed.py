@@ -24,7 +24,6 @@ class Manifest(Rendered):
 
     version: Version
     nothing_new: bool = False
-    exit_code: int = 0
 
     @property
     def ref(self) -> str:
@@ -76,7 +75,6 @@ class ArtifactList(Rendered):
     store: str
     history_of: str
     frame: pl.DataFrame
-    exit_code: int = 0
 
     def view(self) -> View:
         """What is shown, as a value."""
@@ -144,7 +142,6 @@ class CompactReport(Rendered):
 
     store: str
     nodes: tuple[Folded, ...]
-    exit_code: int = 0
 
     def view(self) -> View:
         """What is shown, as a value."""

@@ -92,7 +92,6 @@ class SqlResult(Rendered):
     flags: tuple[str, ...]
     warnings: tuple[str, ...]
     elapsed_ms: float
-    exit_code: int = 0
 
     @property
     def rows(self) -> int:
