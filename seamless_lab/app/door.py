@@ -212,11 +212,6 @@ class Door:
                 end=pin.window.end,
             )
 
-    def reference(self, ref: str) -> Reference:
-        """A node, with the version it names if it names one; pins and `@lock` name one that is fixed."""
-        asked = self.asked(ref)
-        return Reference(asked.node, asked.selector)
-
     def node(self, node: str) -> NodeId:
         """A node of something that reads no version: naming one is refused, not forgotten."""
         parsed = self._parsed(node)

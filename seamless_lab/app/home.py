@@ -60,8 +60,9 @@ class Home:
     @property
     def lockfile(self) -> Path:
         """The project's `seamless.lock`; outside of projects, and for a home with a sandbox's bars, one in the root."""
-        own = self.project is None or (self.root / SANDBOX_MARK).exists()
-        return (self.root if own or self.project is None else self.project) / LOCKFILE
+        if self.project is None or (self.root / SANDBOX_MARK).exists():
+            return self.root / LOCKFILE
+        return self.project / LOCKFILE
 
     @property
     def config_places(self) -> tuple[Path, ...]:

@@ -355,7 +355,6 @@ def wire(
     config: str | None,
     overrides: Mapping[str, object],
     stand_in: Mapping[str, object] | None = None,
-    environment: Mapping[str, str] | None = None,
 ) -> Wiring:
     """Resolve home and settings, once, and return the parts made from them.
 
@@ -372,7 +371,6 @@ def wire(
             f"overrides is {seen(overrides)}; it is settings by dotted key.",
             hint='For example {"seamless.strategy": "FAIL_FAST"}.',
         )
-    env = os.environ if environment is None else environment
-    place = find_home(home, env, Path.cwd(), user_folders())
-    file = config_file(Path(config) if config else None, env, place.config_places)
-    return Wiring(place, resolve_settings(config_file=file, env=env, stand_in=stand_in, overrides=overrides))
+    place = find_home(home, os.environ, Path.cwd(), user_folders())
+    file = config_file(Path(config) if config else None, os.environ, place.config_places)
+    return Wiring(place, resolve_settings(config_file=file, env=os.environ, stand_in=stand_in, overrides=overrides))

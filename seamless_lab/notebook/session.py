@@ -87,7 +87,7 @@ class Session:
             return place  # another home asks the real exchanges, unless it says otherwise
         return Place(
             place.home if place.home is not None else default.home,
-            place.config if place.config is not None else default.config,
+            place.config,
             place.exchange_url if place.exchange_url is not None else default.exchange_url,
         )
 

@@ -77,7 +77,7 @@ def _trace(item: Item, stem_ms: float) -> dict[str, object]:
             marker = {"color": item.colour, "size": 8, "symbol": SYMBOLS[item.symbol]}
             return {"type": "scatter", "name": item.name, "x": x, "y": item.y, "mode": "markers", "marker": marker}
         case Stems():
-            shown = {"marker": {"color": item.colour}, "width": stem_ms, "showlegend": item.legend}
+            shown = {"marker": {"color": item.colour}, "width": stem_ms, "showlegend": False}
             return {"type": "bar", "name": item.name, "x": x, "y": item.y, **shown}
 
 

@@ -61,7 +61,6 @@ class Stems:
     x: Ints
     y: Floats
     colour: str
-    legend: bool = False
 
 
 Item = Line | Candles | Marks | Stems

@@ -150,7 +150,7 @@ def _legend(drawing: Drawing) -> str:
         (item.name, item.colour)
         for panel in drawing.panels
         for item in panel.items
-        if isinstance(item, Marks) or (isinstance(item, Line | Stems) and item.legend)
+        if isinstance(item, Marks) or (isinstance(item, Line) and item.legend)
     ]
     at, parts = float(WIDTH - RIGHT), []
     for name, colour in reversed(named):

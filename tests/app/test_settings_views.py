@@ -36,7 +36,7 @@ def test_a_section_or_the_changes_can_be_shown_alone() -> None:
 
 
 def test_a_long_value_leaves_the_rows_of_the_others_readable(tmp_path: Path) -> None:
-    rows = (ConfigRow("a.key", "x" * 3_000, "default", "", ()), ConfigRow("b.key", "short", "default", "", ()))
+    rows = (ConfigRow("a.key", "x" * 3_000, "default"), ConfigRow("b.key", "short", "default"))
     shown = ConfigShown(ConfigView(rows, ""), Home(tmp_path, None, tmp_path / "cache", "given"))
     lines = str(shown).splitlines()
     assert max(len(line) for line in lines if "key" in line) < 120

@@ -78,7 +78,7 @@ def resolve(sources: Iterable[list[Entry]]) -> Resolution:
     for group, named in presets.items():
         result.presets[group] = {name: _values(entries, result) for name, entries in named.items()}
     for group, selector in _GROUPS.items():
-        _apply_preset(group, selector, presets[group], layers, result)
+        _apply_preset(selector, presets[group], layers, result)
     for layer in layers:
         for name, entry in layer.items():
             _put(name, entry, result)
@@ -152,8 +152,6 @@ def _canonical(entry: Entry, presets: Presets, result: Resolution) -> str | None
             result.refuse(entry, f"{parts[1]!r} is no exchange id", f"Exchange ids are lower-case: {parts[1].lower()}.")
             return None
         result.exchanges.add(parts[1])
-        if len(parts) == 2 and (entry.value is None or entry.value == {}):
-            return None
     if matches(key):
         return key
     if key in _SECTIONS or (parts[0] == "exchanges" and len(parts) == 2):
@@ -188,7 +186,7 @@ def _preset_selector(entry: Entry, presets: Presets, result: Resolution) -> str 
 
 
 def _apply_preset(
-    group: str, selector: str, presets: Mapping[str, list[Entry]], layers: list[dict[str, Entry]], result: Resolution
+    selector: str, presets: Mapping[str, list[Entry]], layers: list[dict[str, Entry]], result: Resolution
 ) -> None:
     chosen = next((layer[selector] for layer in reversed(layers) if selector in layer), None)
     name = chosen.value if chosen is not None else BY_NAME[selector].default

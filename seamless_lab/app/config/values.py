@@ -33,8 +33,6 @@ class Kind:
 
     allowed: str
     read: Callable[[object, bool], object]
-    choices: tuple[str, ...] = ()
-    secret: bool = False
 
     def optional(self) -> Kind:
         """The same kind or nothing: null, and empty text from the environment."""
@@ -42,7 +40,7 @@ class Kind:
         def read(value: object, is_text: bool) -> object:
             return None if value is None or (is_text and value == "") else self.read(value, is_text)
 
-        return Kind(f"{self.allowed}, or null", read, self.choices, self.secret)
+        return Kind(f"{self.allowed}, or null", read)
 
 
 def boolean() -> Kind:
@@ -112,7 +110,7 @@ def choice(options: type[StrEnum]) -> Kind:
         except (ValueError, RequestError) as error:
             raise Refused(nearest(str(value), words)) from error
 
-    return Kind(f"one of {', '.join(words)}", read, words)
+    return Kind(f"one of {', '.join(words)}", read)
 
 
 def word(*options: str) -> Kind:
@@ -123,7 +121,7 @@ def word(*options: str) -> Kind:
             return value
         raise Refused(nearest(str(value), options))
 
-    return Kind(f"one of {', '.join(options)}", read, options)
+    return Kind(f"one of {', '.join(options)}", read)
 
 
 def text(pattern: str = r".*\S.*", allowed: str = "text") -> Kind:
@@ -154,7 +152,7 @@ def words(options: tuple[str, ...] = (), allowed: str = "a list of words") -> Ki
             raise Refused("one of them is written twice")
         return tuple(items)
 
-    return Kind(told, read, options)
+    return Kind(told, read)
 
 
 def integers(lowest: int) -> Kind:
@@ -194,7 +192,7 @@ def url(*schemes: str, path: bool = False) -> Kind:
             raise Refused("it names no host")
         return Secret(found) if redact_url(found) != found else found
 
-    return Kind(allowed, read, secret=True)
+    return Kind(allowed, read)
 
 
 def instant() -> Kind:
@@ -237,7 +235,7 @@ def options() -> Kind:
             raise Refused
         return wrap_secrets(value)
 
-    return Kind("a mapping of option names to values", read, secret=True)
+    return Kind("a mapping of option names to values", read)
 
 
 def nearest(value: str, allowed: tuple[str, ...] | list[str], lead: str = "") -> str:

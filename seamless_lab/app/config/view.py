@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seamless_lab.app.config.schema import BY_NAME
-from seamless_lab.app.config.sources import DEFAULT_ORIGIN, matches
+from seamless_lab.app.config.sources import DEFAULT_ORIGIN
 from seamless_lab.app.secret import show
 from seamless_lab.app.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigRow:
-    """One key: its value (JSON-ready, masked), where it comes from, what the key is for, and its environment names."""
+    """One key: its value (JSON-ready, masked), and where it comes from."""
 
     key: str
     value: object
     origin: str
-    doc: str
-    environment: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +41,5 @@ def view(settings: Settings, *, section: str = "", changed: bool = False) -> Con
         inside = not section or name == section or name.startswith(f"{section}.")
         if not inside or (changed and origin == DEFAULT_ORIGIN):
             continue
-        key = BY_NAME[matches(name) or name]
-        rows.append(ConfigRow(name, show(settings.values[name]), str(origin), key.doc, key.environment))
+        rows.append(ConfigRow(name, show(settings.values[name]), str(origin)))
     return ConfigView(tuple(rows), str(settings.file or ""))

@@ -106,9 +106,7 @@ def closed_off(limits: Limits) -> duckdb.DuckDBPyConnection:
 
 
 @aside
-def furnish(
-    connection: duckdb.DuckDBPyConnection, relations: Iterable[Relation], macros: Iterable[str] = MACROS
-) -> None:
+def furnish(connection: duckdb.DuckDBPyConnection, relations: Iterable[Relation], macros: Iterable[str]) -> None:
     """Give it the relations, without a copy, and macros; then lock what it may do."""
     for place, relation in enumerate(relations):
         parts = []

@@ -68,6 +68,6 @@ MACROS = frozenset(_NEEDED)
 """Their names. All but `resample`, a table, are functions of values."""
 
 
-def creating(names: Iterable[str] = MACROS) -> tuple[str, ...]:
+def creating(names: Iterable[str]) -> tuple[str, ...]:
     """The statements that create macros, in order; each takes the engine milliseconds, so only those that are used."""
     return tuple(dict.fromkeys(statement for name in sorted(names) for statement in _NEEDED[name]))

@@ -123,10 +123,8 @@ def _writable(name: object) -> bool:
 
 
 def _asked(wiring: Wiring, name: str, ref: Ref) -> Asked:
-    if isinstance(ref, str) and not ref.startswith(PIN):
-        return Asked(name, (ref,), many=False)
     if isinstance(ref, str):
-        return Asked(name, tuple(matching(wiring, ref)), many="*" in ref)
+        return Asked(name, tuple(matching(wiring, ref)), many=ref.startswith(PIN) and "*" in ref)
     refs = tuple(match for each in _listed(ref) for match in matching(wiring, each))
     if not refs:
         raise RequestError(

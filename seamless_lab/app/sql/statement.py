@@ -59,7 +59,6 @@ class Statement:
     `volatile`: what in it depends on the clock or on chance.
     """
 
-    text: str
     relations: tuple[str, ...]
     resampled: tuple[tuple[str, int], ...]
     macros: tuple[str, ...]
@@ -93,7 +92,6 @@ def checked(connection: duckdb.DuckDBPyConnection, query: str, names: Mapping[st
     check = _Check(query, {folded(name): name for name in names})
     check.walk(node)
     return Statement(
-        text=query,
         relations=tuple(check.relations),
         resampled=tuple(check.resampled),
         macros=tuple(check.macros),
@@ -152,14 +150,10 @@ class _Check:
 
     def _expression(self, node: Tree) -> None:
         kind = node["class"]
+        if kind == "PARAMETER":
+            raise self._refused("A sealed query takes no parameters.", node, "Write the value.")
         if kind not in _EXPRESSIONS:
-            raise self._refused(
-                "A sealed query takes no parameters."
-                if kind == "PARAMETER"
-                else f"A sealed query has no {words(str(kind))}.",
-                node,
-                "Write the value." if kind == "PARAMETER" else "",
-            )
+            raise self._refused(f"A sealed query has no {words(str(kind))}.", node)
         if kind in ("FUNCTION", "WINDOW"):
             self._function(node)
         elif kind == "COLUMN_REF":
