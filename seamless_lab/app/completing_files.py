@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
+from itertools import islice
 from pathlib import Path
 
 FILE, FOLDER = "file", "folder"
@@ -21,7 +22,7 @@ def completing_files(fragment: str, patterns: Sequence[str]) -> Iterator[tuple[s
     try:
         folder = Path(typed + slash).expanduser()  # raises where there is no such user
         with os.scandir(folder) as entries:
-            seen = [entry for entry, _ in zip(entries, range(MOST_SEEN), strict=False)]
+            seen = list(islice(entries, MOST_SEEN))
     except (OSError, RuntimeError):
         return
     for entry in sorted(seen, key=lambda entry: entry.name):

@@ -60,7 +60,9 @@ class LocalExchange:
 
     def set_faults(self, **plan: object) -> None:
         """Replace the fault plan: `seed`, `rates`, `max_consecutive`, `latency_ms`, ...; nothing ends all faults."""
-        self._control("POST", "faults", plan)
+        request = urllib.request.Request(f"{self.url}/__control/faults", data=json.dumps(plan).encode(), method="POST")
+        with urllib.request.urlopen(request, timeout=_PATIENCE_S) as answer:
+            answer.read()
 
     def stop(self) -> None:
         """Stop it and wait for its end. Idempotent."""
@@ -84,12 +86,6 @@ class LocalExchange:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-    def _control(self, method: str, what: str, body: object = None) -> object:
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.url}/__control/{what}", data=data, method=method)
-        with urllib.request.urlopen(request, timeout=_PATIENCE_S) as answer:
-            return json.loads(answer.read())
 
 
 def exchange_overrides(url: str) -> dict[str, object]:

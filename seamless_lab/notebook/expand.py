@@ -96,7 +96,7 @@ def _texts(value: object, written: str) -> list[str]:
 
 def _text(value: object, written: str) -> str:
     match value:
-        case dt.datetime() | dt.date():
+        case dt.date():
             return value.isoformat()
         case str() | int() | float():
             return str(value)
@@ -104,7 +104,7 @@ def _text(value: object, written: str) -> str:
             if value.ref:
                 return value.ref
             raise NotExpanded(f"{written} is not sealed, so it has no reference.", hint="Write its node instead.")
-        case None | dict() | set() | Iterable():
+        case None | Iterable():
             raise NotExpanded(
                 f"{written} is a {type(value).__name__}, which no command takes.", hint="Write a text, number or time."
             )

@@ -81,7 +81,8 @@ class BacktestResult(Rendered):
     @property
     def returns(self) -> pl.DataFrame:
         """Daily returns: `date` (UTC day), `returns`, and `equity` at the day's last close."""
-        portfolio, daily = self.ran.portfolio, self._daily
+        portfolio = self.ran.portfolio
+        daily = portfolio.calendar.at_days(portfolio.equity, portfolio.capital)
         return pl.DataFrame(
             {
                 "date": pl.from_epoch(pl.Series(portfolio.calendar.days), time_unit="s").cast(pl.Date),
@@ -184,11 +185,6 @@ class BacktestResult(Rendered):
             **({} if self.trading.check_lookahead else {"check_lookahead": False}),
             **spelling.window(self.window),
         }
-
-    @property
-    def _daily(self) -> Floats:
-        portfolio = self.ran.portfolio
-        return portfolio.calendar.at_days(portfolio.equity, portfolio.capital)
 
 
 def _times(seconds: pl.Series) -> pl.Series:

@@ -122,7 +122,8 @@ class FromPolars:
         try:
             found = self.function(frame)
             if isinstance(found, pl.Expr):
-                return _evaluated(frame, found)
+                # beside the frame's own columns, so that a constant becomes one position a bar
+                return frame.with_columns(found.alias(POSITION))[POSITION]
         except Exception as error:  # whatever its author raises goes on to them
             error.add_note(f"{_RAISED} {self.label} raised this on {name}, {bars.height:,} bars.")
             raise
@@ -166,8 +167,3 @@ def strategy_of(given: StrategyLike) -> Strategy:
 def raised_by_strategy(error: Exception) -> str:
     """Which strategy an error comes from, and on which bars; empty when it comes from elsewhere."""
     return next((note for note in getattr(error, "__notes__", ()) if note.startswith(_RAISED)), "")
-
-
-def _evaluated(frame: pl.DataFrame, found: pl.Expr) -> pl.Series:
-    # beside the frame's own columns, so that a constant becomes one position a bar
-    return frame.with_columns(found.alias(POSITION))[POSITION]

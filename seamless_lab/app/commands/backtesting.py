@@ -28,6 +28,7 @@ def backtest(  # noqa: PLR0913  # one argument for each option
     """Run it, and write the equity to a file where asked to."""
     from seamless_lab.app.backtest.files import csv_bytes, parquet_bytes
     from seamless_lab.app.backtest.recipes import said_of, strategy_named
+    from seamless_lab.app.export import file_writer
 
     needs_start(start, end)
     if not refs:
@@ -35,12 +36,8 @@ def backtest(  # noqa: PLR0913  # one argument for each option
             "backtest needs at least one reference to sealed bars.",
             hint=f"seamless backtest {strategy} pin:NAME",
         )
-    if out is None:
-        write = None
-    else:
-        from seamless_lab.app.export import file_writer
-
-        write = file_writer(out, {".parquet": parquet_bytes, ".csv": csv_bytes}, force=force, noun="equity")
+    forms = {".parquet": parquet_bytes, ".csv": csv_bytes}
+    write = None if out is None else file_writer(out, forms, force=force, noun="equity")
     lab, chosen = existing(call, *refs), strategy_named(strategy)
     try:
         result = lab.backtest(

@@ -20,14 +20,6 @@ def _sla_presets() -> Iterable[str]:
     return preset_names()["sla"]
 
 
-def _domains() -> Iterable[str]:
-    return [str(domain) for domain in Domain]
-
-
-def _strategies() -> Iterable[str]:
-    return [str(strategy) for strategy in Strategy]
-
-
 def fetch(  # noqa: PLR0913  # one argument for each option
     call: Call,
     *,
@@ -77,8 +69,8 @@ FETCH = Command(
         START,
         END,
         Parameter("as_of", "Read what was known then: a time, seq:N, sha256:… or lock.", Kind.TIME, metavar="T"),
-        Parameter("domain", "What the data are for.", Kind.WORD, words=_domains),
-        Parameter("strategy", "What to do about gaps.", Kind.WORD, words=_strategies),
+        Parameter("domain", "What the data are for.", Kind.WORD, words=lambda: map(str, Domain)),
+        Parameter("strategy", "What to do about gaps.", Kind.WORD, words=lambda: map(str, Strategy)),
         Parameter("sla", "Budgets, by the name of a preset.", metavar="PRESET", words=_sla_presets),
         Parameter("world", "World whose as-of may only advance.", metavar="ID"),
         Parameter("max_lag", "How old the newest bar may be (live domain): 90s, 5m.", Kind.DURATION),

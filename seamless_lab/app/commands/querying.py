@@ -29,16 +29,13 @@ def sql(  # noqa: PLR0913  # one argument for each option
     force: bool,
 ) -> Result:
     """Query, and write the rows to a file where asked to."""
+    from seamless_lab.app.export import file_writer
     from seamless_lab.app.sql.connection import MEMORY, TIMEOUT_S
     from seamless_lab.app.sql.files import csv_bytes, parquet_bytes
 
     text, pins = _text(query, file), _pins(pin)
-    if out is None:
-        write = None
-    else:
-        from seamless_lab.app.export import file_writer
-
-        write = file_writer(out, {".parquet": parquet_bytes, ".csv": csv_bytes}, force=force, noun="rows")
+    forms = {".parquet": parquet_bytes, ".csv": csv_bytes}
+    write = None if out is None else file_writer(out, forms, force=force, noun="rows")
     refs = [each.partition("=")[2] for each in pin] or ["pin:*"]  # without any, those of the lockfile
     result = existing(call, *refs).sql(
         text,

@@ -161,7 +161,13 @@ class DiffResult(Rendered):
             "old": self.old.to_dict(),
             "new": self.new.to_dict(),
             "equal": self.equal,
-            "counts": counts_dict(counts),
+            "counts": {
+                "restated": counts.restated,
+                "added": counts.added,
+                "removed": counts.removed,
+                "newly_answered": counts.answered,
+                "no_longer_answered": counts.unanswered,
+            },
             "summary": spelling.rows(self.summary),
             "moves": spelling.rows(self.moves),
             "stretches": spelling.rows(stretches.head(self.rows)),
@@ -216,17 +222,6 @@ class RollbackResult(Rendered):
             "difference": None if self.difference is None else self.difference.to_dict(),
             "damage": self.damage or None,
         }
-
-
-def counts_dict(counts: Counts) -> Json:
-    """Numbers of bars and slots as JSON values."""
-    return {
-        "restated": counts.restated,
-        "added": counts.added,
-        "removed": counts.removed,
-        "newly_answered": counts.answered,
-        "no_longer_answered": counts.unanswered,
-    }
 
 
 def _summary(restated: pl.DataFrame, name: str) -> pl.DataFrame:

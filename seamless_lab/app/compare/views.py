@@ -24,9 +24,7 @@ from seamless_lab.app.render.view import (
 )
 from seamless_lab.core.bars import VALUES
 from seamless_lab.core.comparison import RESTATED, State
-from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange, format_time, format_time_ms
-from seamless_lab.core.version import Commit
 
 if TYPE_CHECKING:  # results import this module to show themselves; here they are names only
     from seamless_lab.app.compare.results import Compared, DiffResult, RollbackResult
@@ -197,7 +195,7 @@ def rollback(result: RollbackResult) -> View:
 
 
 def _newest(result: RollbackResult) -> str:
-    head: Commit = result.head
+    head = result.head
     before = f"seq {head.seq}, sha256:{head.fingerprint[:16]}"
     return before if result.made is None else f"seq {result.made.commit.seq}, made on {before}"
 
@@ -205,7 +203,7 @@ def _newest(result: RollbackResult) -> str:
 def _withdrawn(result: RollbackResult) -> list[Block]:
     """Which slots are without an answer after a rollback, and how to get them again."""
     assert result.difference is not None  # only called where there is one
-    gone: Ranges = result.difference.difference.unanswered
+    gone = result.difference.difference.unanswered
     bounds = gone.bounds
     if bounds is None:
         return []

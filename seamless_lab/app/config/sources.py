@@ -193,11 +193,8 @@ def _interpolated(entry: Entry, plain: Mapping[str, object], environment: Mappin
     exposes = _has_literal_secret(wrap_secrets(entry.value))
     if value == entry.value:
         return replace(entry, exposes=exposes)
-    return Entry(entry.key, value, entry.origin, is_text=True, written=_as_written(entry.value), exposes=exposes)
-
-
-def _as_written(value: object) -> str:
-    return str(show(wrap_secrets(value)))
+    written = str(show(wrap_secrets(entry.value)))
+    return Entry(entry.key, value, entry.origin, is_text=True, written=written, exposes=exposes)
 
 
 def _has_literal_secret(value: object) -> bool:
@@ -227,19 +224,14 @@ def _replace(
             return str(_replace(plain[name], entry, plain, environment, (*within, name)))
         if environment.get(name):
             return environment[name]
-        if "." in name and (variables := _variables_of(name)):
-            for variable in variables:
-                if environment.get(variable):
-                    return environment[variable]
+        for variable, key in ENVIRONMENT.items():
+            if "." in name and key == name and environment.get(variable):
+                return environment[variable]
         if reference["default"] is not None:
             return str(reference["default"])
         raise _unset(entry, name, f"refers to ${{{name}}}, which is not set")
 
     return _REFERENCE.sub(found, value)
-
-
-def _variables_of(key: str) -> list[str]:
-    return [variable for variable, name in ENVIRONMENT.items() if name == key]
 
 
 def _unset(entry: Entry, name: str, what: str) -> ConfigError:

@@ -12,10 +12,7 @@ from seamless_lab.app.lab.opened import Opened
 from seamless_lab.app.portal import stopped
 from seamless_lab.app.reads import read_of
 from seamless_lab.app.restoring import restoring
-from seamless_lab.app.results import (
-    FetchResult,
-    with_time,
-)
+from seamless_lab.app.results import FetchResult, with_time
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.bars import Bars
 from seamless_lab.core.digest import Header

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from seamless_lab.app import (
-    inspect,
-)
+from seamless_lab.app import inspect
 from seamless_lab.app.lab.opened import Opened
 from seamless_lab.app.restoring import restoring
 from seamless_lab.app.results import (

@@ -9,9 +9,7 @@ from difflib import get_close_matches
 from types import TracebackType
 from typing import Never, Self
 
-from seamless_lab.app import (
-    inspect,
-)
+from seamless_lab.app import inspect
 from seamless_lab.app.command import Place
 from seamless_lab.app.door import Door
 from seamless_lab.app.opening import keep_apart, stood_in

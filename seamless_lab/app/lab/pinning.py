@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Pinning(Opened):
     """Pin, check, update."""
 
-    def pin(  # each is an option users know, keyword-only
+    def pin(
         self,
         name: str,
         ref: str,

@@ -91,7 +91,7 @@ def _compared(wiring: Wiring, scratch: Wiring, acquired: Acquired) -> PinCheck:
     except (DataError, RequestError) as error:
         findings.append(Finding("version", f"which bars differ cannot be said: {error.message}"))
         return PinCheck(pin, Checked.DIFFERS, tuple(findings), hint=error.hint)
-    findings.append(Finding("bars", _counted(found), *_first(found)))
+    findings.append(Finding("bars", _counted(found), _first(found)))
     commands = _seeing(pin, wiring)
     said = "To see all of it:" if commands else ""
     return PinCheck(pin, Checked.DIFFERS, tuple(findings), said, changes=first_changes(found), commands=commands)
@@ -136,9 +136,9 @@ def _counted(found: Comparison) -> str:
         (len(found.removed), "removed"),
     )
     said = ", ".join(f"{plural(count, 'bar')} {what}" for count, what in parts if count)
-    return f"{said or 'no bar differs, and other slots have an answer'}; the first at {_first(found)[0]}."
+    return f"{said or 'no bar differs, and other slots have an answer'}; the first at {_first(found)}."
 
 
-def _first(found: Comparison) -> tuple[str]:
+def _first(found: Comparison) -> str:
     bounds = found.changed.bounds
-    return ("" if bounds is None else format_time(bounds.start),)
+    return "" if bounds is None else format_time(bounds.start)

@@ -180,8 +180,8 @@ def _explained(check: PinCheck) -> Sequence[Block]:
     files = tuple(dict.fromkeys(finding.path for finding in shown if finding.path))
     if files:
         blocks.append(Code(files, volatile=True))
-    if more := len(check.findings) - FINDINGS_SHOWN:
-        blocks += [Note(f"… and {more} more, which --json lists.")] if more > 0 else []
+    if (more := len(check.findings) - FINDINGS_SHOWN) > 0:
+        blocks.append(Note(f"… and {more} more, which --json lists."))
     if check.changes:
         columns = (Column("bar"), Column("value"), Column("pinned", right=True), Column("now", right=True))
         rows = tuple((format_time(one.ts), one.column, _value(one.pinned), _value(one.now)) for one in check.changes)

@@ -61,7 +61,7 @@ class CellPlace:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FoundSeal:
-    """A seal, and where in the file it was: `outputs` or `metadata`."""
+    """A seal, and where it was: in the `outputs` or the `metadata` of the file, or in the `lock`."""
 
     seal: Seal
     where: str

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from seamless_lab.app.render.view import Badge, Block, Column, Fact, Facts, Note, Table, Tone, View, plural
+from seamless_lab.app.views.wording import day
 from seamless_lab.core.bars import VALUES
 from seamless_lab.core.time import format_time
 
@@ -97,7 +98,7 @@ def short_ref(ref: str) -> str:
 
 def ends(window: TimeRange) -> tuple[str, str]:
     """The two ends of a window, midnight left out."""
-    return (_day(window.start), _day(window.end))
+    return (day(window.start), day(window.end))
 
 
 def place_name(place: CellPlace) -> str:
@@ -178,7 +179,3 @@ def _bars(frame: pl.DataFrame, what: str) -> list[tuple[int, str, str]]:
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.10g}"
-
-
-def _day(moment: int) -> str:
-    return format_time(moment).removesuffix("T00:00Z")

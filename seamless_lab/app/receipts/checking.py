@@ -41,10 +41,13 @@ class Finding:
 
     def to_dict(self) -> Json:
         """Plain JSON values."""
-        return {"what": self.what, "name": self.name, "state": str(self.state), **self._told()}
-
-    def _told(self) -> Json:
-        return {"said": self.said or None, "details": list(self.details)}
+        return {
+            "what": self.what,
+            "name": self.name,
+            "state": str(self.state),
+            "said": self.said or None,
+            "details": list(self.details),
+        }
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

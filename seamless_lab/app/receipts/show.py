@@ -1,4 +1,4 @@
-"""What a receipt and its verification show."""
+"""What a receipt shows."""
 
 from __future__ import annotations
 

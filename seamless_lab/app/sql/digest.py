@@ -48,14 +48,12 @@ def _column(column: pl.Series) -> Iterator[bytes]:
         yield from _column(held.explode() if len(held) else pl.Series(dtype=dtype.inner))
     elif isinstance(dtype, pl.Map):
         yield from _column(column.to_physical())
-    elif isinstance(dtype, (pl.Categorical, pl.Enum)):
+    elif isinstance(dtype, (pl.Categorical, pl.Enum, pl.Decimal)):
         yield from _column(column.cast(pl.String))
     elif dtype in (pl.String, pl.Binary):
         data = (column.cast(pl.Binary) if dtype == pl.String else column).fill_null(b"").rechunk()
         yield _numbers(data.bin.size())
         yield _joined(data)
-    elif isinstance(dtype, pl.Decimal):
-        yield from _column(column.cast(pl.String))
     elif dtype == pl.Null:
         return
     else:
