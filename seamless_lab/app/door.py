@@ -59,6 +59,10 @@ class Asked:
     pin: Pin | None = None
     version: Version | None = None
 
+    def selected(self) -> Version:
+        """The version that is named; the newest when none is."""
+        return self.version or self.store.select(self.node, self.selector or Latest())
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AskedFetch:
@@ -160,7 +164,7 @@ class Door:
         with suppress(ConfigError):  # a broken lockfile is not what is wrong here
             lock = self._wiring.pins.found()
             if lock is not None:
-                return " or ".join(pin.ref for _, pin in sorted(lock.pins.items()) if pin.node == node)
+                return " or ".join(pin.ref for pin in lock.of_node(node))
         return ""
 
     def _parsed(self, ref: str) -> Reference | PinName:

@@ -14,7 +14,6 @@ from seamless_lab.core.gate import admit, moves
 from seamless_lab.core.identity import NodeId
 from seamless_lab.core.policy import Domain, Strategy
 from seamless_lab.core.ranges import Ranges
-from seamless_lab.core.reference import Latest
 from seamless_lab.core.time import TimeLike, TimeRange, format_time
 from seamless_lab.core.version import Version
 from seamless_lab.engine.artifacts import SealedStore
@@ -149,7 +148,7 @@ def _admitted(wiring: Wiring, door: Door, asked: Asked, domain: Domain) -> Versi
         nearest = door.pinned(asked.node) or ("" if head is None else f"{asked.node}@sha256:{head.fingerprint[:16]}")
     admit(domain, Strategy.FAIL_FAST, asked.selector, now_ms=now_ms, nearest=nearest)
     with restoring(wiring, asked.store):
-        return asked.store.select(asked.node, asked.selector or Latest())
+        return asked.selected()
 
 
 def _window(door: Door, asked: Asked, version: Version, start: TimeLike | None, end: TimeLike | None) -> TimeRange:

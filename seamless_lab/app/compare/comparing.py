@@ -53,7 +53,7 @@ def diff(
     if len(asked) == 1:
         old, new = _with_newest(asked[0])
     else:
-        old, new = (_source(one, _version(one)) for one in asked)
+        old, new = (_source(one, one.selected()) for one in asked)
     window = _window(door, new.version.header, asked, start, end)
     alike = old.store.url == new.store.url  # else the damage may be in either
     with restoring(wiring, old.store if alike else wiring.sealed):
@@ -71,7 +71,7 @@ def _require_rows(rows: int) -> None:
 
 def _with_newest(asked: Asked) -> tuple[Source, Source]:
     """A version and the newest one; where they are one, a pin stays with itself and others get the one before."""
-    version, newest = _version(asked), asked.store.select(asked.node, Latest())
+    version, newest = asked.selected(), asked.store.select(asked.node, Latest())
     seq = version.commit.seq
     head = Source(f"{asked.node}@latest", newest, asked.store, shown="the newest")
     if asked.pin is not None or seq < newest.commit.seq:
@@ -93,11 +93,6 @@ def _source(asked: Asked, version: Version) -> Source:
 
 def _compared(wiring: Wiring, source: Source) -> Compared:
     return Compared(source.shown or source.written, source.version, _place(wiring, source.store))
-
-
-def _version(asked: Asked) -> Version:
-    """The version that a reference names; a bare node is its newest."""
-    return asked.version or asked.store.select(asked.node, asked.selector or Latest())
 
 
 def _asked(wiring: Wiring, door: Door, ref: str, store: str | None) -> Asked:
@@ -241,7 +236,7 @@ def plan_rollback(wiring: Wiring, door: Door, ref: str, *, rows: int = ROWS) -> 
             hint=f"Ask the exchange for it here: seamless backfill {asked.node} --start T --end T",
             store=asked.store.url,
         )
-    target, newest = _version(asked), asked.store.head_commit(asked.node)
+    target, newest = asked.selected(), asked.store.head_commit(asked.node)
     assert newest is not None  # there is a version
     return _rollback(wiring, Compared(ref, target), newest.seq, None, rows)
 

@@ -14,7 +14,6 @@ from seamless_lab.app.results import (
     SlaReport,
     VerifyReport,
 )
-from seamless_lab.core.reference import Latest
 from seamless_lab.core.time import TimeLike, parse_time_ms
 
 
@@ -31,7 +30,7 @@ class Looking(Opened):
         if asked.selector is None:
             header = self.door.header(asked.node)
             return inspect.coverage(self.wiring, header, self.door.known_window(header, start, end))
-        version = asked.version or asked.store.select(asked.node, asked.selector)
+        version = asked.selected()
         window = self.door.version_window(asked, version, start, end)
         pin = "" if asked.pin is None else asked.pin.name
         return inspect.sealed_coverage(self.wiring, asked.store, OneVersion(asked.written, version, pin), window)
@@ -60,7 +59,7 @@ class Looking(Opened):
     def manifest(self, ref: str) -> Manifest:
         """The manifest of one version; of the newest when `ref` is a bare node."""
         asked = self.door.asked(ref)
-        return Manifest(asked.version or asked.store.select(asked.node, asked.selector or Latest()))
+        return Manifest(asked.selected())
 
     def verify(self, ref: str | None = None) -> VerifyReport:
         """Rehash everything that a version (or a node, or the whole store) consists of."""

@@ -69,6 +69,10 @@ class Lockfile:
     engines: Mapping[str, str] = field(default_factory=dict)
     notebooks: Mapping[str, tuple[NotebookRead, ...]] = field(default_factory=dict)
 
+    def of_node(self, node: NodeId) -> list[Pin]:
+        """The pins of a node, by name."""
+        return [pin for _, pin in sorted(self.pins.items()) if pin.node == node]
+
     def with_pins(self, pins: Iterable[Pin], engines: Mapping[str, str]) -> Lockfile:
         """The lock with some pins added or replaced; engines that are not installed here keep what is written."""
         return replace(self, pins={**self.pins, **{p.name: p for p in pins}}, engines={**self.engines, **engines})

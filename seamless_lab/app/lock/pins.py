@@ -104,7 +104,7 @@ class Pins:
         ConfigError
             If there is no lockfile.
         """
-        found = [pin for _, pin in sorted(self.lock().pins.items()) if pin.node == node]
+        found = self.lock().of_node(node)
         if len(found) == 1:
             return found[0]
         if not found:
@@ -127,7 +127,7 @@ class Pins:
             lock = self.found()
         except ConfigError:  # a broken lockfile is not what is wrong here
             return ""
-        pins = [] if lock is None else [pin for _, pin in sorted(lock.pins.items()) if pin.node == node and pin.store]
+        pins = [] if lock is None else [pin for pin in lock.of_node(node) if pin.store]
         if not pins:
             return ""
         listed = " or ".join(pin.ref for pin in pins[:_LISTED])
@@ -143,7 +143,7 @@ class Pins:
         """
         found: dict[str, SealedStore] = {}
         lock = self.found()
-        for pin in [] if lock is None else [pin for _, pin in sorted(lock.pins.items()) if pin.node == node]:
+        for pin in [] if lock is None else lock.of_node(node):
             with suppress(NotFound):
                 store = self.store(pin)
                 found.setdefault(store.url, store)

@@ -22,7 +22,6 @@ from seamless_lab.app.sealed_reads import resolve_sealed
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.identity import NodeId
 from seamless_lab.core.policy import Domain
-from seamless_lab.core.reference import Latest
 from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import Version
 from seamless_lab.engine.artifacts import Audit, SealedStore
@@ -133,7 +132,7 @@ def _today(wiring: Wiring, door: Door, read: ReadRecord) -> tuple[SealedStore, V
         target = resolve_sealed(wiring, door, read.written, read.window.start, read.window.end, domain=read.domain)
         return target.store, target.version
     asked = door.asked(read.written)
-    return asked.store, asked.version or asked.store.select(asked.node, asked.selector or Latest())
+    return asked.store, asked.selected()
 
 
 def _was_sealed(store: SealedStore, read: ReadRecord) -> bool:
