@@ -13,7 +13,7 @@ from seamless_lab.core.coverage import Cause, Coverage, classify, stabilization_
 from seamless_lab.core.digest import Header
 from seamless_lab.core.identity import NodeId
 from seamless_lab.core.ranges import Ranges
-from seamless_lab.core.reference import Selector
+from seamless_lab.core.reference import Selector, fixed_ref
 from seamless_lab.core.time import LATEST_S, TimeRange
 from seamless_lab.core.version import Commit
 from seamless_lab.engine.answering import NO_EVIDENCE
@@ -162,7 +162,7 @@ def _listed(commits: Sequence[tuple[NodeId, Commit]]) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "node": pl.Series([str(node) for node, _ in commits], dtype=pl.String),
-            "ref": pl.Series([f"{node}@sha256:{commit.fingerprint[:16]}" for node, commit in commits], dtype=pl.String),
+            "ref": pl.Series([fixed_ref(node, commit.fingerprint) for node, commit in commits], dtype=pl.String),
             "fingerprint": pl.Series([commit.fingerprint for _, commit in commits], dtype=pl.String),
             "seq": pl.Series([commit.seq for _, commit in commits], dtype=pl.Int64),
             "rows": pl.Series([commit.rows for _, commit in commits], dtype=pl.Int64),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from seamless_lab.core.identity import NodeId
 from seamless_lab.core.policy import Domain
+from seamless_lab.core.reference import fixed_ref
 from seamless_lab.core.time import TimeRange
 
 if TYPE_CHECKING:  # a kernel keeps its journal before anything is read
@@ -66,7 +67,7 @@ def read_of(
     return ReadRecord(
         cell=CURRENT_CELL.get(),
         written=written,
-        ref=f"{bars.node}@sha256:{provenance.fingerprint[:16]}",
+        ref=fixed_ref(bars.node, provenance.fingerprint),
         node=bars.node,
         window=window,
         content=provenance.content,

@@ -14,6 +14,7 @@ from seamless_lab.core.gate import admit, moves
 from seamless_lab.core.identity import NodeId
 from seamless_lab.core.policy import Domain, Strategy
 from seamless_lab.core.ranges import Ranges
+from seamless_lab.core.reference import fixed_ref
 from seamless_lab.core.time import TimeLike, TimeRange, format_time
 from seamless_lab.core.version import Version
 from seamless_lab.engine.artifacts import SealedStore
@@ -102,7 +103,7 @@ def resolve_sealed(
     version = asked.version if asked.version is not None else _admitted(wiring, door, asked, domain)
     return SealedTarget(
         written=ref,
-        ref=f"{asked.node}@sha256:{version.tree.fingerprint[:16]}",
+        ref=fixed_ref(asked.node, version.tree.fingerprint),
         node=asked.node,
         window=_window(door, asked, version, start, end),
         version=version,
@@ -145,7 +146,7 @@ def _admitted(wiring: Wiring, door: Door, asked: Asked, domain: Domain) -> Versi
     nearest = ""
     if domain.sealed and moves(asked.selector, now_ms=now_ms):
         head = asked.store.head_commit(asked.node)
-        nearest = door.pinned(asked.node) or ("" if head is None else f"{asked.node}@sha256:{head.fingerprint[:16]}")
+        nearest = door.pinned(asked.node) or ("" if head is None else fixed_ref(asked.node, head.fingerprint))
     admit(domain, Strategy.FAIL_FAST, asked.selector, now_ms=now_ms, nearest=nearest)
     with restoring(wiring, asked.store):
         return asked.selected()

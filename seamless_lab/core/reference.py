@@ -78,6 +78,11 @@ class PinName:
         return f"{_PIN}{self.name}"
 
 
+def fixed_ref(node: NodeId, fingerprint: str) -> str:
+    """A reference that names one version for good."""
+    return f"{node}@sha256:{fingerprint[:16]}"
+
+
 def parse_reference(text: str, *, now_ms: int) -> Reference | PinName:
     """Read `NODE`, `NODE@SELECTOR` (split at the last `@`) or `pin:NAME`.
 

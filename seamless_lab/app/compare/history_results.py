@@ -15,6 +15,7 @@ from seamless_lab.app.results.base import Json, Rendered
 from seamless_lab.core.bars import VALUES
 from seamless_lab.core.comparison import State
 from seamless_lab.core.identity import NodeId
+from seamless_lab.core.reference import fixed_ref
 from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import Commit
 from seamless_lab.engine.artifacts import Belief, WindowChange
@@ -53,7 +54,7 @@ class BarHistory(Rendered):
                 "since": _moments([commit.as_of_ms for commit in commits]),
                 "until": _moments([belief.until.as_of_ms if belief.until else None for belief in self.beliefs]),
                 "seq": pl.Series([commit.seq for commit in commits], dtype=pl.Int64),
-                "ref": pl.Series([f"{self.node}@sha256:{commit.fingerprint[:16]}" for commit in commits]),
+                "ref": pl.Series([fixed_ref(self.node, commit.fingerprint) for commit in commits]),
                 "state": pl.Series([str(belief.state) for belief in self.beliefs]),
                 **values.to_dict(),
                 "observed_at": _moments([belief.observed_at_ms for belief in self.beliefs]),
@@ -107,9 +108,7 @@ class WindowHistory(Rendered):
             {
                 "as_of": _moments([commit.as_of_ms for commit in commits]),
                 "seq": pl.Series([commit.seq for commit in commits], dtype=pl.Int64),
-                "ref": pl.Series(
-                    [f"{self.node}@sha256:{commit.fingerprint[:16]}" for commit in commits], dtype=pl.String
-                ),
+                "ref": pl.Series([fixed_ref(self.node, commit.fingerprint) for commit in commits], dtype=pl.String),
                 "content": pl.Series([one.content for one in self.changes], dtype=pl.String),
                 "bars": pl.Series([one.rows for one in self.changes], dtype=pl.Int64),
                 **numbers,

@@ -8,6 +8,7 @@ from seamless_lab.app.lock.lockfile import Pin
 from seamless_lab.app.reads import CURRENT_CELL, ReadRecord, place_of
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.policy import Domain
+from seamless_lab.core.reference import fixed_ref
 from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import Version
 from seamless_lab.engine.artifacts import SealedStore
@@ -44,7 +45,7 @@ def record(wiring: Wiring, source: Source, window: TimeRange | None) -> None:
         ReadRecord(
             cell=CURRENT_CELL.get(),
             written=written,
-            ref=_fixed(version),
+            ref=fixed_ref(version.header.node, version.tree.fingerprint),
             node=version.header.node,
             window=read,
             content=content,
@@ -65,15 +66,12 @@ def _reference(wiring: Wiring, source: Source) -> str:
     url = source.store.url
     if source.pin is not None or url == wiring.sealed.url:
         return source.written
+    node = source.version.header.node
     try:
-        beside = wiring.pins.stores_beside(source.version.header.node)
+        beside = wiring.pins.stores_beside(node)
     except ConfigError:  # no lockfile that can be read leads there
         return ""
-    return _fixed(source.version) if any(store.url == url for store in beside) else ""
-
-
-def _fixed(version: Version) -> str:
-    return f"{version.header.node}@sha256:{version.tree.fingerprint[:16]}"
+    return fixed_ref(node, source.version.tree.fingerprint) if any(store.url == url for store in beside) else ""
 
 
 def _held(source: Source, window: TimeRange) -> tuple[TimeRange, str, int]:

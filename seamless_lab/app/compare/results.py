@@ -13,6 +13,7 @@ from seamless_lab.app.results.base import Json, Rendered
 from seamless_lab.app.results.fetching import with_time
 from seamless_lab.core.bars import VALUES
 from seamless_lab.core.identity import NodeId
+from seamless_lab.core.reference import fixed_ref
 from seamless_lab.core.time import TimeRange, format_time_ms
 from seamless_lab.core.version import Commit, Version
 from seamless_lab.engine.artifacts import Counts, Difference
@@ -31,7 +32,7 @@ class Compared:
     @property
     def ref(self) -> str:
         """A reference that stays the same."""
-        return f"{self.version.header.node}@sha256:{self.version.tree.fingerprint[:16]}"
+        return fixed_ref(self.version.header.node, self.version.tree.fingerprint)
 
     def to_dict(self) -> Json:
         """The version as JSON values."""

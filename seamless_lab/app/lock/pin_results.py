@@ -9,6 +9,7 @@ from seamless_lab.app.lock.lockfile import Lockfile, Pin
 from seamless_lab.app.render.view import Badge, Block, Code, Column, Fact, Facts, Note, Table, Tone, View, plural
 from seamless_lab.app.results import spelling
 from seamless_lab.app.results.base import Json, Rendered
+from seamless_lab.core.reference import fixed_ref
 from seamless_lab.core.time import format_time, format_time_ms
 
 
@@ -54,7 +55,7 @@ class Pinned(Rendered):
             (
                 Fact("series", str(pin.node), code=True),
                 Fact("content", f"sha256:{pin.content}", code=True),
-                Fact("sealed as", f"{pin.node}@sha256:{pin.fingerprint[:16]}", code=True),
+                Fact("sealed as", fixed_ref(pin.node, pin.fingerprint), code=True),
                 Fact("as of", f"{format_time_ms(pin.as_of_ms)} (seq {pin.seq})", volatile=True),
                 Fact("store", pin.store, code=True),
                 Fact("lockfile", self.lockfile, volatile=True),
@@ -87,7 +88,7 @@ class Unpinned(Rendered):
         """What is shown, as a value."""
         window = f"--start {format_time(self.pin.window.start)} --end {format_time(self.pin.window.end)}"
         store = f" --store {shlex.quote(self.pin.store)}" if self.pin.store else ""
-        again = f"seamless pin {self.pin.name} {self.pin.node}@sha256:{self.pin.fingerprint[:16]} {window}{store}"
+        again = f"seamless pin {self.pin.name} {fixed_ref(self.pin.node, self.pin.fingerprint)} {window}{store}"
         blocks = (
             Note("The sealed bars stay where they are."),
             Facts((Fact("lockfile", self.lockfile, volatile=True),)),

@@ -20,6 +20,7 @@ from seamless_lab.app.results import Json, Rendered
 from seamless_lab.app.software import versions
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.policy import Domain
+from seamless_lab.core.reference import fixed_ref
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -172,7 +173,7 @@ def locked_cells(wiring: Wiring, name: str) -> tuple[SealedCell, ...]:
     reads: dict[str, list[ReadRecord]] = {}
     for each in () if lock is None else lock.notebooks.get(name, ()):
         pin = each.ref.removeprefix("pin:") if each.ref.startswith("pin:") else ""
-        ref = f"{each.node}@sha256:{each.fingerprint[:16]}"
+        ref = fixed_ref(each.node, each.fingerprint)
         domain = Domain.RESEARCH if pin or each.ref.endswith("@lock") else Domain.DRYRUN
         reads.setdefault(each.cell, []).append(
             ReadRecord(

@@ -15,7 +15,7 @@ from seamless_lab.app.notebooks.show import DIGITS
 from seamless_lab.app.reads import HOME, ReadRecord
 from seamless_lab.app.receipts.receipt import Input
 from seamless_lab.core.identity import NodeId
-from seamless_lab.core.reference import AsOf, Fingerprint, Locked, PinName, Seq, parse_reference
+from seamless_lab.core.reference import AsOf, Fingerprint, Locked, PinName, Seq, fixed_ref, parse_reference
 from seamless_lab.core.time import LATEST_S, format_time_ms
 from seamless_lab.core.version import Version
 from seamless_lab.engine.artifacts import SealedStore
@@ -27,7 +27,7 @@ _LATER_MS = (LATEST_S - 1) * 1_000
 
 def refuted(read: ReadRecord) -> str:
     """What a read says of itself that cannot be true at once; empty when it can."""
-    if read.ref != (ref := f"{read.node}@sha256:{read.fingerprint[:16]}"):
+    if read.ref != (ref := fixed_ref(read.node, read.fingerprint)):
         return f"the receipt names it {read.ref}, and it is {ref}."
     said = f"the receipt says that {read.written} was read, and"
     try:

@@ -17,6 +17,7 @@ from seamless_lab.core.identity import NodeId
 from seamless_lab.core.judge import Reason, accepted
 from seamless_lab.core.policy import Verdict
 from seamless_lab.core.ranges import Ranges
+from seamless_lab.core.reference import fixed_ref
 from seamless_lab.core.time import TimeRange, format_time_ms
 from seamless_lab.engine.request import Answer, Provenance
 
@@ -81,7 +82,7 @@ class FetchResult(Rendered):
     def ref(self) -> str:
         """A reference that gives these bars again: `NODE@sha256:…`; empty when nothing of the window is sealed."""
         holds = self.fingerprint and len(self.coverage.answered - self.answer.unsealed)
-        return f"{self.node}@sha256:{self.fingerprint[:16]}" if holds else ""
+        return fixed_ref(self.node, self.fingerprint) if holds else ""
 
     @property
     def as_of(self) -> str:

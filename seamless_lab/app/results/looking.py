@@ -15,6 +15,7 @@ from seamless_lab.app.results.fetching import coverage_dict
 from seamless_lab.core.coverage import Cause, Coverage
 from seamless_lab.core.identity import NodeId
 from seamless_lab.core.ranges import Ranges
+from seamless_lab.core.reference import fixed_ref
 from seamless_lab.core.time import TimeRange, format_time_ms
 from seamless_lab.core.version import Version
 
@@ -30,7 +31,7 @@ class OneVersion:
     @property
     def ref(self) -> str:
         """A reference to this version."""
-        return f"{self.sealed.header.node}@sha256:{self.sealed.tree.fingerprint[:16]}"
+        return fixed_ref(self.sealed.header.node, self.sealed.tree.fingerprint)
 
     def to_dict(self) -> Json:
         """The version as JSON values."""

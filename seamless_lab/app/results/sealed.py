@@ -11,6 +11,7 @@ from seamless_lab.app.render.view import View
 from seamless_lab.app.results import spelling
 from seamless_lab.app.results.base import Json, Rendered
 from seamless_lab.core.identity import NodeId
+from seamless_lab.core.reference import fixed_ref
 from seamless_lab.core.time import format_time_ms
 from seamless_lab.core.version import Version
 
@@ -28,7 +29,7 @@ class Manifest(Rendered):
     @property
     def ref(self) -> str:
         """A reference to this version."""
-        return f"{self.version.header.node}@sha256:{self.version.tree.fingerprint[:16]}"
+        return fixed_ref(self.version.header.node, self.version.tree.fingerprint)
 
     def view(self) -> View:
         """What is shown, as a value."""

@@ -8,6 +8,7 @@ from seamless_lab.app.render.view import Badge, Block, Code, CoverageBar, Fact, 
 from seamless_lab.app.views.gap_blocks import GAPS_SHOWN, gap_blocks
 from seamless_lab.app.views.wording import backfill_command, duration, state
 from seamless_lab.core.grid import parse_timeframe
+from seamless_lab.core.reference import fixed_ref
 
 if TYPE_CHECKING:  # results import this module to show themselves; here they are names only
     from seamless_lab.app.results import BackfillPlan, BackfillResult
@@ -53,11 +54,9 @@ def backfill(result: BackfillResult) -> View:
     blocks += gap_blocks(str(result.node), result.coverage, lambda _: "")
     version = result.version
     restated = result.restated.seconds // result.coverage.grid.step_s
-    sealed = (
-        f"{result.node}@sha256:{version.tree.fingerprint[:16]}"
-        if version and len(result.coverage.answered)
-        else "nothing"
-    )
+    sealed = "nothing"
+    if version and len(result.coverage.answered):
+        sealed = fixed_ref(result.node, version.tree.fingerprint)
     blocks.append(
         Facts(
             (

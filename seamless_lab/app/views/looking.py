@@ -25,6 +25,7 @@ from seamless_lab.app.render.view import (
 from seamless_lab.app.views.gap_blocks import gap_blocks, gap_table, last_words
 from seamless_lab.app.views.wording import NOT_IN_VERSION, TABLE_ROWS, backfill_command, milliseconds, state
 from seamless_lab.core.coverage import Cause
+from seamless_lab.core.reference import fixed_ref
 from seamless_lab.core.time import TimeRange, format_time_ms
 
 if TYPE_CHECKING:  # results import this module to show themselves; here they are names only
@@ -43,7 +44,7 @@ def coverage(result: CoverageResult) -> View:
         blocks += _of_version(result.version, complete=result.coverage.complete)
         return View(str(result.node), _sealed(state(result.coverage)), str(result.coverage.window), tuple(blocks))
     blocks += gap_blocks(str(result.node), result.coverage, partial(last_words, result.attempts))
-    sealed = f"{result.node}@sha256:{result.fingerprint[:16]}" if result.fingerprint else "nothing yet"
+    sealed = fixed_ref(result.node, result.fingerprint) if result.fingerprint else "nothing yet"
     if result.fingerprint and not len(result.coverage.answered):
         sealed = "nothing of it"
     blocks.append(Facts((Fact("sealed", sealed, code=True),)))
