@@ -28,6 +28,7 @@ from seamless_lab.engine.artifacts import Audit, SealedStore
 from seamless_lab.engine.artifacts.diff import Difference
 from seamless_lab.errors import (
     ConfigError,
+    DataError,
     InvalidReference,
     Missing,
     NotFound,
@@ -82,6 +83,26 @@ class FreshStores:
             self._opened[store.url] = self._wiring.sealed_stores.unremembered(store)
         return self._opened[store.url]
 
+    def version(self, store: SealedStore, known: Version) -> Version:
+        """A version that a store says it has, from its files. Where these say something else, the store forgets it.
+
+        Raises
+        ------
+        NotFound
+            If the store was replaced by one with another version in its place.
+        Corrupted
+            If a file of it is damaged or missing.
+        """
+        node, commit = known.header.node, known.commit
+        try:
+            found = self.of(store).resolve(node, seq=commit.seq)
+            if found.tree.fingerprint != commit.fingerprint:
+                raise NotFound(f"{store.url} was replaced, and has another version seq:{commit.seq} of {node} now.")
+        except DataError:
+            store.forget()
+            raise
+        return found
+
     def audit(self, store: SealedStore, version: Version, window: TimeRange) -> Audit:
         """What the files of a version hold of a window; what was read from cached files with other bars is dropped."""
         key = (store.url, version.header.node, version.tree.fingerprint, window)
@@ -108,7 +129,8 @@ def check_reads(
 
 def _checked(wiring: Wiring, door: Door, fresh: FreshStores, place: CellPlace, read: ReadRecord) -> ReadCheck:
     try:
-        store, version = _today(wiring, door, read)
+        store, known = _today(wiring, door, read)
+        version = fresh.version(store, known)
         found = fresh.audit(store, version, read.window)
     except _NOT_THERE as error:
         return ReadCheck(place, read, State.UNKNOWN, why=error.message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from seamless_lab.app.notebooks.places import CellPlace
 from seamless_lab.app.reads import ReadRecord
 from seamless_lab.app.receipts.inputs import find_inputs
 from seamless_lab.core.time import TimeRange
+from seamless_lab.engine.artifacts.documents import commit_path, tree_path
 from tests.app.compare.versions import FIRST_MS, NODE, damage
 from tests.engine.artifacts.making import DAY, HOUR, T0, Ticking, candidate, days, files, open_store
 
@@ -99,6 +101,32 @@ def test_a_pin_whose_window_no_longer_has_what_was_read_is_noticed_in_every_doma
     assert check(lab, made) == ["differs"]
 
 
+@pytest.mark.parametrize("kind", ["commits", "trees"])
+def test_an_open_lab_checks_the_files_of_a_version_and_not_what_it_remembers(lab: Lab, kind: str) -> None:
+    version = lab.manifest(NODE).version
+    node, commit = version.header.node, version.commit
+    named = commit_path(node, commit.seq) if kind == "commits" else tree_path(node, commit.fingerprint)
+    refs = (NODE, f"{NODE}@seq:4", f"{NODE}@sha256:{commit.fingerprint}")
+    made = journal(lab, *(lambda ref=ref: lab.fetch(ref, "2024-01-01", "2024-01-03") for ref in refs))
+    assert check(lab, made) == ["same"] * 3
+    path = lab.wiring.home.artifacts / named
+    whole = path.read_bytes()
+    damage(path)
+    assert check(lab, made) == ["differs"] * 3
+    path.write_bytes(whole)
+    assert check(lab, made) == ["same"] * 3
+    path.unlink()  # a commit that is lost was never made, for whoever asks for the newest
+    assert check(lab, made) == ["same" if kind == "commits" else "unknown", "unknown", "unknown"]
+
+
+def test_an_open_lab_checks_the_store_that_is_there_now(lab: Lab) -> None:
+    made = journal(lab, lambda: lab.fetch(f"{NODE}@seq:1", "2024-01-01", "2024-01-03"))
+    shutil.rmtree(lab.wiring.home.artifacts)
+    open_store(lab.wiring.home.artifacts, clock=Ticking(FIRST_MS)).publish(candidate(days(0, 2), FIRST_MS, salt=5))
+    assert check(lab, made) == ["unknown"], "was replaced"
+    assert check(lab, made) == ["differs"]
+
+
 def test_what_is_in_the_journal_is_what_a_fetch_of_the_window_gives(lab: Lab) -> None:
     for start, end in ((0, 3 * DAY), (DAY + 60, DAY + 120), (HOUR, 2 * DAY + 7 * HOUR), (DAY - 900, DAY + 30 * 60)):
         window = (T0 + start, T0 + end)
@@ -126,13 +154,22 @@ def test_what_lies_in_a_store_that_no_reference_leads_to_is_not_in_the_journal(l
     assert journal(lab, lambda: lab.diff(NODE, store=str(folder))) == []
 
 
-def test_damage_that_a_difference_does_not_meet_keeps_it_out_of_no_journal(tmp_path: Path, monkeypatch) -> None:
+def block(path: Path) -> None:
+    """Put a folder where a file is: no user can read it, not even root."""
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("harm", [damage, block])
+def test_damage_that_a_difference_does_not_meet_keeps_it_out_of_no_journal(
+    tmp_path: Path, monkeypatch, harm: Callable[[Path], None]
+) -> None:
     monkeypatch.setenv("SEAMLESS_CACHE_DIR", str(tmp_path / "cache"))
     store = open_store(tmp_path / "artifacts", clock=Ticking((T0 + 20 * DAY) * 1_000))  # one file a day
     store.publish(candidate(days(0), 1, every=15))
     (bad,) = files(tmp_path, "data")
     store.publish(candidate(days(1), 2, every=15))
-    damage(bad)
+    harm(bad)
     with Lab(str(tmp_path)) as lab:
         whole = journal(lab, lambda: lab.diff(NODE))
         assert [(each.content, each.rows) for each in whole] == [(each.fingerprint, each.rows) for each in whole]
