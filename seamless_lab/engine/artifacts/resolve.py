@@ -16,7 +16,7 @@ from seamless_lab.core.time import format_time_ms
 from seamless_lab.core.version import Commit
 from seamless_lab.engine.artifacts.documents import commit_path
 from seamless_lab.engine.artifacts.load import Loader, StoredCommit
-from seamless_lab.errors import DataError, InvalidReference, Missing, NotFound
+from seamless_lab.errors import Corrupted, DataError, InvalidReference, Missing, NotFound
 
 FIRST_SEQ = 1
 _CANDIDATES = 5
@@ -173,17 +173,17 @@ class Resolver:
                 hint=f"`artifacts {node}` lists them.",
                 value=prefix,
             )
-        lost: Missing | None = None  # no reason to refuse a version that is whole
+        lost: Corrupted | None = None  # or damaged: no reason to refuse a version that is whole
         try:
             head = self.head(node)
             newest = FIRST_SEQ - 1 if head is None else head.commit.seq
-        except Missing as error:
+        except Corrupted as error:
             head, lost, newest = None, error, self._newest_in(node.path)
-        found, hole = self._starting_with(wanted, node, range(newest, FIRST_SEQ - 1, -1))
+        found, unread = self._starting_with(wanted, node, range(newest, FIRST_SEQ - 1, -1))
         if not found and (last := self._newest_in(node.path)) > newest:  # behind several that are lost
-            found, hole = self._starting_with(wanted, node, range(last, newest, -1))
+            found, unread = self._starting_with(wanted, node, range(last, newest, -1))
         if not found:
-            if lost := lost or hole:
+            if lost := lost or unread:
                 raise lost
             if head is None:
                 raise self.nothing(node)
@@ -293,21 +293,21 @@ class Resolver:
         self._of(node).add(found)
         return found
 
-    def _starting_with(self, wanted: str, node: NodeId, seqs: range) -> tuple[dict[str, int], Missing | None]:
-        """The fingerprints that start so, each with the first of `seqs` that has it, and the last hole among these."""
+    def _starting_with(self, wanted: str, node: NodeId, seqs: range) -> tuple[dict[str, int], Corrupted | None]:
+        """The fingerprints that start so, each with the first of `seqs` that has it; the error of one not to be read."""
         found: dict[str, int] = {}
-        hole: Missing | None = None
+        unread: Corrupted | None = None
         for seq in seqs:
             try:
                 fingerprint = self._fingerprint_of(node, seq)
-            except Missing as error:
-                hole = error
+            except Corrupted as error:
+                unread = error
                 continue
             if fingerprint.startswith(wanted):
                 found.setdefault(fingerprint, seq)
                 if len(wanted) == 64 or len(found) > _CANDIDATES:
                     break
-        return found, hole
+        return found, unread
 
     def _fingerprint_of(self, node: NodeId, seq: int) -> str:
         known = self._of(node).fingerprints.get(seq)

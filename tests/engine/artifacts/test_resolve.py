@@ -9,7 +9,7 @@ from seamless_lab.core.reference import AsOf, Fingerprint, Latest, Seq
 from seamless_lab.core.time import TimeRange
 from seamless_lab.engine.artifacts import SealedStore
 from seamless_lab.engine.artifacts.documents import commit_path
-from seamless_lab.errors import InvalidReference, Missing, NotFound
+from seamless_lab.errors import Corrupted, InvalidReference, Missing, NotFound
 from tests.engine.artifacts.making import (
     HEADER,
     MARCH_MS,
@@ -171,6 +171,18 @@ def test_a_version_is_read_by_its_digest_behind_two_commits_that_are_lost(tmp_pa
     assert open_store(tmp_path).resolve(NODE, fingerprint=last.tree.fingerprint[:12]).commit.seq == 5
     with pytest.raises(Missing, match=r"0000000003\.json is missing"):
         open_store(tmp_path).resolve(NODE, fingerprint="0" * 12)
+
+
+@pytest.mark.parametrize("seq", [3, 5])
+def test_a_damaged_commit_keeps_nobody_from_a_version_that_is_whole(tmp_path: Path, seq: int) -> None:
+    store = filled(tmp_path, 5)
+    whole, damaged = (store.resolve(NODE, seq=number).tree.fingerprint for number in (2, seq))
+    path = tmp_path / commit_path(NODE, seq)
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes()[:100])
+    assert open_store(tmp_path).resolve(NODE, fingerprint=whole).commit.seq == 2
+    with pytest.raises(Corrupted, match=path.name):
+        open_store(tmp_path).resolve(NODE, fingerprint=damaged)
 
 
 def test_history_is_newest_first_and_nodes_are_those_with_a_version(objects: Counting) -> None:
