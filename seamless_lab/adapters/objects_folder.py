@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from seamless_lab.adapters.durability import sync_folder
-from seamless_lab.errors import ConfigError, NotFound, RequestError
+from seamless_lab.errors import ConfigError, NotFound, RequestError, StoreUnavailable
 
 _READ_ONLY = 0o444
 
@@ -84,6 +84,8 @@ class FolderObjects:
                 return file.read()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
             raise NotFound(f"There is no {path} in {self._root}.", path=path, store=self._root) from error
+        except OSError as error:
+            raise self._unreadable(path, error) from error
 
     def exists(self, path: str) -> bool:
         """Whether there is such an object."""
@@ -91,7 +93,10 @@ class FolderObjects:
 
     def list(self, prefix: str) -> Sequence[tuple[str, int, int]]:
         """All files under a folder; see the port."""
-        return sorted(_walk(self._locate(prefix), prefix.strip("/")))
+        try:
+            return sorted(_walk(self._locate(prefix), prefix.strip("/")))
+        except OSError as error:
+            raise self._unreadable(prefix, error) from error
 
     def folders(self, prefix: str) -> Sequence[str]:
         """Names of the folders directly under a folder, sorted."""
@@ -100,11 +105,21 @@ class FolderObjects:
                 return sorted(entry.name for entry in entries if entry.is_dir())
         except (FileNotFoundError, NotADirectoryError):
             return []
+        except OSError as error:
+            raise self._unreadable(prefix, error) from error
 
     def delete(self, path: str) -> None:
         """Remove a file; absent is fine."""
         with suppress(FileNotFoundError, NotADirectoryError):
             os.unlink(self._locate(path))
+
+    def _unreadable(self, path: str, error: OSError) -> StoreUnavailable:
+        return StoreUnavailable(
+            f"{self._root}/{path.strip('/')} cannot be read: {error.strerror or error}.",
+            hint="Check its permissions and the disk, then run again.",
+            path=path,
+            store=self._root,
+        )
 
     def _locate(self, path: str) -> str:
         # the search takes microseconds, which a catalogue of ten thousand series feels: most paths show without it

@@ -1,11 +1,13 @@
+import errno
 import os
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 
 from seamless_lab.adapters.objects_folder import FolderObjects
-from seamless_lab.errors import ConfigError
+from seamless_lab.errors import ConfigError, StoreUnavailable
 from tests.engine.artifacts.making import PROCESSES
 from tests.processes import told_by_all
 
@@ -62,3 +64,27 @@ def test_a_folder_that_cannot_be_written_says_why(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(ConfigError, match=r"cannot be written: (Not a directory|File exists)"):
         FolderObjects(tmp_path / "file").create("a/b", b"")
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        pytest.param(lambda objects: objects.read("a/b"), id="read"),
+        pytest.param(lambda objects: objects.list("a"), id="list"),
+        pytest.param(lambda objects: objects.folders("a"), id="folders"),
+    ],
+)
+def test_what_the_disk_cannot_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, look: Callable[[FolderObjects], object]
+) -> None:
+    objects = FolderObjects(tmp_path)
+    objects.create("a/b", b"1")
+
+    def broken(*_: object, **__: object) -> object:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("builtins.open", broken)
+    monkeypatch.setattr(os, "scandir", broken)
+    with pytest.raises(StoreUnavailable, match=f"^{tmp_path}/a.* cannot be read: Input/output error") as told:
+        look(objects)
+    assert told.value.hint
