@@ -15,7 +15,7 @@ from seamless_lab.core.gate import Admission, admit, moves
 from seamless_lab.core.observed import Observed, merge
 from seamless_lab.core.policy import Domain, OnViolation, Phase, Strategy, Verdict
 from seamless_lab.core.ranges import Ranges
-from seamless_lab.core.reference import Selector
+from seamless_lab.core.reference import Selector, fixed_ref
 from seamless_lab.core.time import format_time
 from seamless_lab.core.version import Version
 from seamless_lab.engine.answering import Answering, Delivery, Violation, tell_findings, where
@@ -342,7 +342,7 @@ class FetchEngine:
 
     async def _nearest_ref(self, request: FetchRequest) -> str:
         head = await asyncio.to_thread(self._stores.sealed.head, request.header.node)
-        return "" if head is None else f"{request.header.node}@sha256:{head.tree.fingerprint[:16]}"
+        return "" if head is None else fixed_ref(request.header.node, head.tree.fingerprint)
 
     def _tell_violation(self, work: _Work, error: SeamlessSLAExceeded) -> None:
         facts: dict[str, Field] = {"budget_ms": error.budget_ms, "elapsed_ms": error.elapsed_ms}
