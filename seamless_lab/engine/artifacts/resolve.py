@@ -294,7 +294,7 @@ class Resolver:
         return found
 
     def _starting_with(self, wanted: str, node: NodeId, seqs: range) -> tuple[dict[str, int], Corrupted | None]:
-        """The fingerprints that start so, each with the first of `seqs` that has it; the error of one that is unread."""
+        """The fingerprints that start so, each with the first of `seqs` that has it; the error of one not read."""
         found: dict[str, int] = {}
         unread: Corrupted | None = None
         for seq in seqs:
