@@ -155,10 +155,13 @@ def test_a_notebook_elsewhere_is_run_only_when_the_user_names_it(project: Path, 
 
 def test_a_notebook_that_fails_is_named_with_its_cell(project: Path) -> None:
     (project / "broken").touch()
+    saved = json.loads((project / "study.ipynb").read_text())
+    saved["cells"][-1]["outputs"].append({"output_type": "error", "ename": "Old", "evalue": "", "traceback": []})
+    (project / "study.ipynb").write_text(json.dumps(saved))
     with opened(project) as lab:
         found = lab.verify_receipt("r.json", run=True)
     assert states(found)["run"] == ["differs"]
-    assert "Cell 4 of study.ipynb fails: AssertionError" in repr(found)
+    assert "Cell 4 of study.ipynb fails: AssertionError." in repr(found)
 
 
 def test_a_notebook_that_fails_for_want_of_its_bars_proves_nothing(project: Path) -> None:

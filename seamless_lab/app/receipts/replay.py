@@ -53,6 +53,9 @@ def replay(path: Path, home: Home) -> Receipt:
         ) from error
     notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]  # nbformat's has no types
     first, last = (nbformat.v4.new_code_cell(source) for source in (_FIRST, _LAST))  # type: ignore[no-untyped-call]  # nor has this
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = []  # an error that is stored there is not one of this run
     notebook.cells = [first, *notebook.cells, last]
     with tempfile.TemporaryDirectory(prefix="seamless-run-") as folder:
         client = NotebookClient(
@@ -69,7 +72,7 @@ def replay(path: Path, home: Home) -> Receipt:
         except CellExecutionError as error:
             number = max(at for at, cell in enumerate(notebook.cells) if _failed(cell))  # after those that may fail
             raise NotebookFailed(
-                f"Cell {number} of {path} fails: {error.ename}: {error.evalue.removesuffix('.')}.",
+                f"Cell {number} of {path} fails: {_said(error.ename, error.evalue)}.",
                 hint="Run the notebook in Jupyter to see where.",
                 path=str(path),
                 cell=number,
@@ -92,6 +95,10 @@ def _environment(path: Path, home: Home) -> Mapping[str, str]:
 def _failed(cell: Mapping[str, object]) -> bool:
     outputs = cell.get("outputs")
     return isinstance(outputs, list) and any(output["output_type"] == "error" for output in outputs)
+
+
+def _said(name: str, value: str) -> str:
+    return f"{name}: {value.removesuffix('.')}" if value else name
 
 
 def _receipt(cell: Mapping[str, object], path: Path) -> Receipt:
