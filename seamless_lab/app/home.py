@@ -14,7 +14,7 @@ from seamless_lab.errors import ConfigError
 
 FOLDER = ".seamless"
 LOCKFILE = "seamless.lock"
-SANDBOX_MARK = "sandbox-home"
+SANDBOX_MARK = ".sandbox-home"
 """A file in homes that hold a sandbox's bars, which no project's lockfile should name."""
 
 _PROGRAM = "seamless-lab"
@@ -94,7 +94,8 @@ def find_home(
     """The home for a process.
 
     `--home`, then `SEAMLESS_HOME`, then the nearest folder at or above `cwd` with `.seamless/` or `seamless.lock`, then
-    the user's data folder. Relative paths are below `cwd`. Creates nothing.
+    the user's data folder. Who stands in a home with a sandbox's bars means that one. Relative paths are below `cwd`.
+    Creates nothing.
 
     Parameters
     ----------
@@ -116,6 +117,9 @@ def find_home(
         return Home(_absolute(str(explicit), "--home", cwd, user), project, cache, "--home")
     if named := environment.get("SEAMLESS_HOME"):
         return Home(_absolute(named, "SEAMLESS_HOME", cwd, user), project, cache, "SEAMLESS_HOME")
+    sandbox = next((place for place in (cwd, *cwd.parents) if exists(place / SANDBOX_MARK)), None)
+    if sandbox is not None and not exists(sandbox / FOLDER) and (project is None or sandbox.is_relative_to(project)):
+        return Home(sandbox, project, cache, f"{SANDBOX_MARK} in {sandbox}")
     if project is not None:
         mark = FOLDER if exists(project / FOLDER) else LOCKFILE
         return Home(project / FOLDER, project, cache, f"{mark} in {project}")

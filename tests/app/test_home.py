@@ -53,6 +53,16 @@ def test_the_nearest_ancestor_wins() -> None:
     assert home(marks=marks, cwd=Path("/p/other")).project == Path("/p")
 
 
+def test_who_stands_in_a_home_with_a_sandboxs_bars_means_that_one() -> None:
+    sandbox, below = Path("/p/project/lab"), Path("/p/project/lab/below")
+    mark, own = f"{sandbox}/.sandbox-home", f"{sandbox}/seamless.lock"
+    for marks in ((mark,), (mark, "/p/project/.seamless"), (mark, own, "/p/project/seamless.lock")):
+        assert home(marks=marks, cwd=below).root == sandbox
+    assert home(marks=(mark, "/p/project/.seamless")).root == Path("/p/project/.seamless")
+    for nearer in (f"{sandbox}/.seamless", f"{below}/.seamless", f"{below}/seamless.lock"):
+        assert home(marks=(mark, own, nearer), cwd=below).root == Path(nearer).parent / ".seamless"
+
+
 def test_a_project_keeps_its_lockfile_when_the_stores_are_elsewhere() -> None:
     found = home(None, {"SEAMLESS_HOME": "/e"}, marks=("/p/project/seamless.lock",))
     assert found.root == Path("/e")

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from seamless_lab.app.home import FOLDER
+from seamless_lab.app.home import FOLDER, SANDBOX_MARK
 from seamless_lab.app.lab import Lab
 from seamless_lab.app.lock.disk import load
 from seamless_lab.core.time import TimeRange, parse_window
@@ -167,7 +167,7 @@ def test_the_homes_own_store_goes_without_saying_wherever_it_is(project) -> None
 def test_a_home_with_a_sandboxs_bars_has_a_lockfile_of_its_own(project) -> None:
     home = project.parent / "sandbox"
     seal(home, "SOL/USDT", walk(48, HOUR, 3))
-    (home / "sandbox-home").touch()
+    (home / SANDBOX_MARK).touch()
     with Lab(str(home)) as other:
         other.pin("sol", "ohlcv:binance:SOL/USDT:1h")
     assert load(home / "seamless.lock").pins.keys() == {"sol"}
@@ -179,7 +179,7 @@ def test_a_home_that_becomes_a_sandboxs_moves_to_its_own_lockfile(project) -> No
     with Lab(str(home)) as other:
         assert list(other.known()) == []  # completion looks before the first bar comes
         seal(home, "SOL/USDT", walk(48, HOUR, 3))
-        (home / "sandbox-home").touch()
+        (home / SANDBOX_MARK).touch()
         other.pin("sol", "ohlcv:binance:SOL/USDT:1h")
     assert not (project / "seamless.lock").exists()
     assert load(home / "seamless.lock").pins.keys() == {"sol"}
