@@ -111,10 +111,18 @@ def require_bars(node: NodeId) -> NodeId:
         For trades.
     """
     if node.kind != "ohlcv":
-        timed = re.search(r":\d+[a-zA-Z]$", node.symbol) is not None
+        bars = f"ohlcv:{node.exchange}:{node.symbol}"
         raise NotAvailableYet(
             f"{node} names trades, which are not available yet; this version fetches bars.",
-            hint=f"Fetch bars instead: ohlcv:{node.exchange}:{node.symbol}{'' if timed else ':1m'}",
+            hint=f"Fetch bars instead: {bars if _is_node(bars) else f'{bars}:1m'}",
             node=str(node),
         )
     return node
+
+
+def _is_node(text: str) -> bool:
+    try:
+        parse_node(text)
+    except InvalidNode:
+        return False
+    return True

@@ -128,7 +128,15 @@ def test_trades_parse_and_are_not_available_yet() -> None:
 
 
 def test_the_bars_offered_instead_of_trades_have_one_timeframe() -> None:
-    for symbol, bars in (("BTC/USDT", "BTC/USDT:1m"), ("BTC/USDT:5m", "BTC/USDT:5m"), ("A/B:C", "A/B:C:1m")):
+    for symbol, bars in (
+        ("BTC/USDT", "BTC/USDT:1m"),
+        ("BTC/USDT:5m", "BTC/USDT:5m"),
+        ("A/B:C", "A/B:C:1m"),
+        ("BTC/USDT:5x", "BTC/USDT:5x:1m"),
+        ("BTC/USDT:0m", "BTC/USDT:0m:1m"),
+        ("5m", "5m:1m"),
+    ):
         with pytest.raises(NotAvailableYet) as error:
             require_bars(parse_node(f"trades:binance:{symbol}"))
         assert error.value.hint.endswith(f" ohlcv:binance:{bars}")
+        assert parse_node(f"ohlcv:binance:{bars}").kind == "ohlcv"
