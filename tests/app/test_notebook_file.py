@@ -30,6 +30,21 @@ def test_code_cells_are_numbered_as_a_reader_counts_them(tmp_path: Path) -> None
     assert all(cell.id for cell in read.cells)
 
 
+@pytest.mark.parametrize(
+    "extra, skipped",
+    [
+        ({}, False),
+        ({"metadata": None}, False),
+        ({"metadata": {"tags": None}}, False),
+        ({"metadata": {"tags": ["skip-execution"]}}, True),
+    ],
+)
+def test_a_cell_needs_no_metadata(tmp_path: Path, extra: dict[str, object], skipped: bool) -> None:
+    cell = {"cell_type": "code", "source": "a", **extra}
+    (tmp_path / "n.ipynb").write_text(json.dumps({"nbformat": 4, "metadata": {}, "cells": [cell]}))
+    assert [each.skipped for each in read_notebook(tmp_path / "n.ipynb").cells] == [skipped]
+
+
 def test_the_digest_is_of_the_sources_and_nothing_else(tmp_path: Path) -> None:
     one = read_notebook(saved(tmp_path / "1.ipynb", "a", "b"))
     ran = notebook("a", "", "b", zebra=1)

@@ -154,15 +154,15 @@ def test_what_lies_in_a_store_that_no_reference_leads_to_is_not_in_the_journal(l
     assert journal(lab, lambda: lab.diff(NODE, store=str(folder))) == []
 
 
-def block(path: Path) -> None:
-    """Put a folder where a file is: no user can read it, not even root."""
+def shut(path: Path) -> None:
+    """Make a file a link to itself, which no user can read, not even root."""
     path.unlink()
-    path.mkdir()
+    path.symlink_to(path)
 
 
-@pytest.mark.parametrize("harm", [damage, block])
+@pytest.mark.parametrize("harm, told_of", [(damage, "differs"), (shut, "unknown")])
 def test_damage_that_a_difference_does_not_meet_keeps_it_out_of_no_journal(
-    tmp_path: Path, monkeypatch, harm: Callable[[Path], None]
+    tmp_path: Path, monkeypatch, harm: Callable[[Path], None], told_of: str
 ) -> None:
     monkeypatch.setenv("SEAMLESS_CACHE_DIR", str(tmp_path / "cache"))
     store = open_store(tmp_path / "artifacts", clock=Ticking((T0 + 20 * DAY) * 1_000))  # one file a day
@@ -178,4 +178,4 @@ def test_damage_that_a_difference_does_not_meet_keeps_it_out_of_no_journal(
         assert [(each.window, each.content, each.rows) for each in cut] == [
             (each.window, each.content, each.rows) for each in whole
         ]
-        assert check(lab, cut) == ["differs"] * 2, "the damage is told"
+        assert check(lab, cut) == [told_of] * 2, "the damage is told"

@@ -156,6 +156,19 @@ def test_a_store_deleted_under_a_process_loses_nothing_that_is_published_later(t
     assert other.verify(NODE).ok
 
 
+def test_nothing_is_published_onto_a_newest_commit_that_was_damaged_under_a_process(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.publish(candidate(days(0), at_ms=1))
+    (commit,) = files(tmp_path, "commits")
+    text = commit.read_text()
+    commit.chmod(0o644)
+    commit.write_text(text.replace('"tests"', '"tasts"'))  # its checksum stays the one that is known
+    assert commit.read_text() != text
+    with pytest.raises(Corrupted):
+        store.publish(candidate(days(1), at_ms=2))
+    assert files(tmp_path, "commits") == [commit]
+
+
 def test_a_store_deleted_under_a_process_has_no_newest_version(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     store.publish(candidate(days(0)))
