@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Protocol
 
+from seamless_lab.app.secret import bare_url
+
 if TYPE_CHECKING:  # opening a lab takes a quarter of a second, and help and completion do without one
     from seamless_lab.app.lab import Lab
     from seamless_lab.app.notebooks.journal import Kernel
@@ -95,7 +97,9 @@ class Place:
 
         A URL that may have a secret is not among them.
         """
-        url = None if self.exchange_url is None or {"@", "?"} & set(self.exchange_url) else self.exchange_url
+        url = self.exchange_url
+        if url is not None and bare_url(url) != url:
+            url = None
         named = (("--home", self.home), ("--config", self.config), ("--exchange-url", url))
         return " ".join(f"{option} {shlex.quote(value)}" for option, value in named if value is not None)
 

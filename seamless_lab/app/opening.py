@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from seamless_lab.app.command import Place
+from seamless_lab.app.secret import bare_url
 from seamless_lab.core.numbers import as_written, seen
 from seamless_lab.errors import RequestError
 
@@ -65,17 +66,18 @@ def stood_in(url: str, *, named_home: bool) -> dict[str, object]:
     RequestError
         For what is no URL, or without a home of its own.
     """
-    parts = urlsplit(as_written(url))
+    written = as_written(url)
+    parts, bare = urlsplit(written), bare_url(written)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise RequestError(
-            f"The exchange's URL {seen(url)} is no URL.",
+            f"The exchange's URL {seen(url if bare == written else bare)} is no URL.",
             hint="Write it as seamless sandbox prints it: http://127.0.0.1:PORT.",
-            url=as_written(url),
+            url=bare,
         )
     if not named_home:
         raise RequestError(
             "An exchange's URL without a home would mix a sandbox's bars with real ones.",
             hint='Add a home of its own, such as --home ./sandbox-home (home="./sandbox-home").',
-            url=url,
+            url=bare,
         )
     return Place(exchange_url=url).stand_in()

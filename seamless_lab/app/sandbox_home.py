@@ -9,6 +9,7 @@ from pathlib import Path
 from seamless_lab.adapters.fetcher_ccxt import CcxtFetcher, CcxtSettings
 from seamless_lab.app.home import SANDBOX_MARK
 from seamless_lab.app.local_exchange import STOOD_IN_FOR
+from seamless_lab.app.secret import bare_url
 from seamless_lab.core.grid import Grid
 from seamless_lab.core.identity import NodeId
 from seamless_lab.core.time import TimeRange
@@ -92,7 +93,7 @@ class HomeFetcher(CcxtFetcher):
             yield
         except SourceUnavailable as error:
             if (url := self._sandbox_url) and error.facts.get("status") == 0:
-                error.rehint(f"Does a sandbox run at {url}? seamless sandbox starts one, and prints its URL.")
+                error.rehint(f"Does a sandbox run at {bare_url(url)}? seamless sandbox starts one, and prints its URL.")
             raise
 
 

@@ -16,6 +16,8 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 _USER_INFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^/@\s]*@")
+# An @ anywhere else may be the end of a password with such a character in it.
+_BARE = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)?(?:[^/?#]*@)?(?P<place>[^?#@]*)(?:[?#][^@]*)?")
 _QUERY = re.compile(r"(?P<head>[?&;](?P<name>[^=&;#\s]+)=)[^&;#\s]*")
 
 
@@ -50,6 +52,12 @@ def redact_url(text: str) -> str:
         return text
     bare = _USER_INFO.sub(lambda found: f"{found['scheme']}{MASK}@", text)
     return _QUERY.sub(lambda found: f"{found['head']}{MASK}" if is_secret_name(found["name"]) else found[0], bare)
+
+
+def bare_url(text: str) -> str:
+    """A URL without what may hold a secret: user info, query and fragment; `MASK` where these are unclear."""
+    found = _BARE.fullmatch(text)
+    return MASK if found is None else f"{found['scheme'] or ''}{found['place']}"
 
 
 def is_secret_name(name: str) -> bool:

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seamless_lab.app.config.view import view
-from seamless_lab.app.secret import MASK, Secret, is_secret_name, redact_url, reveal, show, wrap_secrets
+from seamless_lab.app.opening import stood_in
+from seamless_lab.app.secret import MASK, Secret, bare_url, is_secret_name, redact_url, reveal, show, wrap_secrets
 from seamless_lab.app.settings import resolve_settings, validate_settings
-from seamless_lab.errors import SeamlessError
+from seamless_lab.errors import RequestError, SeamlessError
 
 SECRETS = {"apiKey": "AKIA-hunter2", "secret": "hunter2", "password": "hunter2", "token": "hunter2", "uid": "hunter2"}
 OPTIONS = {
@@ -76,6 +77,30 @@ def test_a_credential_in_a_file_is_reported_with_its_line(tmp_path: Path) -> Non
 )
 def test_urls_lose_their_credentials_only(text: str, shown: str) -> None:
     assert redact_url(text) == shown
+
+
+@pytest.mark.parametrize(
+    "text, shown",
+    [
+        ("http://127.0.0.1:9/a", "http://127.0.0.1:9/a"),
+        ("http://127.0.0.1:9 ", "http://127.0.0.1:9 "),
+        ("http://u:p@h:1/a", "http://h:1/a"),
+        ("http://u:p@q@h", "http://h"),
+        ("http://u@h/a?key=p#p", "http://h/a"),
+        ("http://h#p", "http://h"),
+        ("u:p@h", "h"),
+        *((f"http://{text}", MASK) for text in ("u:p?q@h", "u:p#q@h", "u:p/q@h", "h?key=p@q")),
+    ],
+)
+def test_a_bare_url_has_no_place_for_a_secret(text: str, shown: str) -> None:
+    assert bare_url(text) == shown
+
+
+def test_what_is_no_url_of_an_exchange_is_refused_without_its_secret() -> None:
+    for url in ("me:s3cret@127.0.0.1:9", "ftp://me:s3cret@127.0.0.1:9", b"http://me:s3cret@127.0.0.1:9"):
+        with pytest.raises(RequestError, match="is no URL") as refused:
+            stood_in(url, named_home=True)
+        assert "s3cret" not in f"{refused.value} {refused.value.facts}"
 
 
 def test_names_of_credentials_are_known() -> None:
