@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -36,9 +36,17 @@ def placed(text: str, place: str) -> str:
 
 def _lacking(text: str, place: str) -> str:
     """The options of a place that a command does not have."""
+    return "".join(f" {name} {shlex.quote(value)}" for name, value in _options(place) if name not in text)
+
+
+def without_exchange(place: str) -> str:
+    """The options of a place without the exchange's."""
+    return " ".join(f"{name} {shlex.quote(value)}" for name, value in _options(place) if name != "--exchange-url")
+
+
+def _options(place: str) -> Iterator[tuple[str, str]]:
     words = shlex.split(place)
-    options = zip(words[::2], words[1::2], strict=True)
-    return "".join(f" {name} {shlex.quote(value)}" for name, value in options if name not in text)
+    return zip(words[::2], words[1::2], strict=True)
 
 
 def placed_view(view: View, place: str) -> View:

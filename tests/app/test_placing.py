@@ -22,6 +22,7 @@ from seamless_lab.app.placing import placed
 from seamless_lab.cli import main
 from seamless_lab.errors import NotFound, SeamlessError
 from seamless_lab.sandbox import FaultPlan, SandboxConfig, SandboxExchange
+from tests.engine.artifacts.making import candidate, days
 
 NODE = "ohlcv:binance:BTC/USDT:1h"
 WINDOW = ("2024-03-01", "2024-03-09")
@@ -112,6 +113,16 @@ def test_what_a_lab_shows_names_the_lab(lab: Lab, url: str) -> None:
 def test_a_static_look_names_no_exchange_of_this_machine(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEAMLESS_RENDER", "static")
     assert lab.gaps(NODE, *WINDOW).to_text().endswith(f"{REPAIR} --home './my home'")
+
+
+def test_a_static_look_of_a_lab_whose_exchange_is_quoted_names_the_home_alone(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEAMLESS_RENDER", "static")
+    with Lab(str(tmp_path), exchange_url=f"{url} ") as lab:
+        lab.wiring.sealed.publish(candidate(days(0)))
+        found = lab.gaps("ohlcv:binance:BTC/USDT:1m", "2024-01-01", "2024-01-03").to_text()
+    assert found.endswith(f"--end 2024-01-03T00:00Z --home {tmp_path}")
 
 
 @pytest.mark.parametrize("secret", ["http://me:s3cret@127.0.0.1:9", "http://127.0.0.1:9?key=s3cret"])

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import Protocol, Self, TypeVar
 
-from seamless_lab.app.placing import placed_json, placed_view
+from seamless_lab.app.placing import placed_json, placed_view, without_exchange
 from seamless_lab.app.render import html, text
 from seamless_lab.app.render.view import View, look_from
 
 Json = dict[str, object]
 T = TypeVar("T")
-
-_EXCHANGE = re.compile(r"--exchange-url \S+")
 
 
 class Result(Protocol):
@@ -86,7 +83,7 @@ class Rendered:
 def _placed(view: View, place: str) -> View:
     """A view with its commands so; a static look names no exchange of this machine, whose port is another each time."""
     static = look_from(os.environ).static
-    return placed_view(view, _EXCHANGE.sub("", place).strip() if static else place)
+    return placed_view(view, without_exchange(place) if static else place)
 
 
 def _placing(method: Callable[[Rendered], T], put: Callable[[T, str], T]) -> Callable[[Rendered], T]:
