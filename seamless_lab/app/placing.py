@@ -19,6 +19,9 @@ _ELSEWHERE = ("sandbox", "demo")
 _NAMES = "|".join(command.name for command in COMMANDS if command.name not in _ELSEWHERE)
 _COMMAND = re.compile(rf"\bseamless (?:{_NAMES})\b")
 
+_DATA = frozenset({"query", "columns", "data"})
+"""Keys under which a user's own text stands, which may look like a command."""
+
 
 def placed(text: str, place: str) -> str:
     """A text whose commands carry the options of a place: behind a command that is all of it, else behind its name.
@@ -67,9 +70,9 @@ def placed_view(view: View, place: str) -> View:
 def placed_json(found: Mapping[str, object], place: str) -> dict[str, object]:
     """JSON values with the commands among them so; only strings that are a command as a whole are touched.
 
-    `data` is what a query found, and stays as it is.
+    A query and what it found stay as they are.
     """
-    return {key: value if key == "data" else _placed_value(value, place) for key, value in found.items()}
+    return {key: value if key in _DATA else _placed_value(value, place) for key, value in found.items()}
 
 
 def _placed_value(value: object, place: str) -> object:

@@ -147,6 +147,12 @@ def test_rows_of_a_query_are_data(lab: Lab) -> None:
     assert found["data"] == [{"x": "seamless gaps NODE"}]
 
 
+def test_columns_of_a_query_keep_their_names(lab: Lab) -> None:
+    name = "seamless gaps x"
+    found = lab.sql(f'SELECT 1 AS "{name}" FROM b LIMIT 1', {"b": lab.manifest(f"{NODE}@latest").ref}).to_dict()
+    assert ([each["name"] for each in found["columns"]], found["data"]) == ([name], [{name: 1}])
+
+
 def test_a_fetch_that_is_partial_names_the_lab(exchange: SandboxExchange, tmp_path: Path) -> None:
     config = tmp_path / "c.yaml"
     config.write_text("seamless:\n  backfill:\n    max_attempts: 1\n")
