@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from seamless_lab.adapters.durability import sync_folder
-from seamless_lab.errors import ConfigError, NotFound, RequestError, StoreUnavailable
+from seamless_lab.errors import ConfigError, Corrupted, NotFound, RequestError, StoreUnavailable
 
 _READ_ONLY = 0o444
 
@@ -47,9 +48,11 @@ class FolderObjects:
         ------
         ConfigError
             If the folder cannot be written.
+        Corrupted
+            If something that is no file has its name: it could be neither read nor replaced.
         """
         target = self._locate(path)
-        if os.path.lexists(target):
+        if _is_taken(target):
             return False
         try:
             return self._create(target, data)
@@ -70,7 +73,7 @@ class FolderObjects:
             try:
                 os.link(temporary, target)
             except FileExistsError:
-                return False
+                return _is_taken(target)
         finally:
             with suppress(FileNotFoundError):
                 os.unlink(temporary)
@@ -153,6 +156,30 @@ def _write_synced(path: str, data: bytes) -> None:
         os.close(descriptor)
 
 
+def _is_taken(target: str) -> bool:
+    """Whether a file has this name.
+
+    Raises
+    ------
+    Corrupted
+        If something else has it, such as a link to a file that is not there.
+    """
+    try:
+        mode = os.lstat(target).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    if stat.S_ISREG(mode) or os.path.isfile(target):
+        return True
+    what = "a folder" if stat.S_ISDIR(mode) else "a link that leads to no file" if stat.S_ISLNK(mode) else "no file"
+    raise Corrupted(
+        f"{target} is {what}.",
+        hint="Restore the file from a copy, or move aside what has its name; then run again.",
+        path=target,
+        expected=None,
+        found=what,
+    )
+
+
 def _walk(folder: str, prefix: str) -> Iterator[tuple[str, int, int]]:
     try:
         entries = os.scandir(folder)
@@ -165,5 +192,6 @@ def _walk(folder: str, prefix: str) -> Iterator[tuple[str, int, int]]:
                 yield from _walk(entry.path, path)
                 continue
             with suppress(FileNotFoundError):  # swept meanwhile
-                found = entry.stat()
+                leads_nowhere = entry.is_symlink() and not os.path.exists(entry.path)
+                found = entry.stat(follow_symlinks=not leads_nowhere)
                 yield path, found.st_size, found.st_mtime_ns // 1_000_000

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from seamless_lab.adapters.objects_folder import FolderObjects
-from seamless_lab.errors import ConfigError, StoreUnavailable
+from seamless_lab.errors import ConfigError, Corrupted, StoreUnavailable
 from tests.engine.artifacts.making import PROCESSES
 from tests.processes import told_by_all
 
@@ -88,3 +88,26 @@ def test_what_the_disk_cannot_read_is_named(
     with pytest.raises(StoreUnavailable, match=f"^{tmp_path}/a.* cannot be read: Input/output error") as told:
         look(objects)
     assert told.value.hint
+
+
+@pytest.mark.parametrize("lost", ["file", "folder"])
+def test_a_link_to_a_file_is_an_object_until_the_file_is_lost(tmp_path: Path, lost: str) -> None:
+    objects, there = FolderObjects(tmp_path / "store"), tmp_path / "there"
+    (tmp_path / "store" / "a").mkdir(parents=True)
+    (tmp_path / "store" / "a" / "b").symlink_to(there)
+    there.write_bytes(b"1")
+    assert objects.read("a/b") == b"1"
+    assert not objects.create("a/b", b"2")
+    there.unlink()
+    if lost == "folder":
+        there.mkdir()
+    with pytest.raises(Corrupted, match=f"^{tmp_path}/store/a/b is a link that leads to no file"):
+        objects.create("a/b", b"2")
+    assert ["a/b"] * (lost == "file") == [path for path, _, _ in objects.list("a")]
+
+
+def test_a_folder_with_the_name_of_an_object_is_named(tmp_path: Path) -> None:
+    objects = FolderObjects(tmp_path)
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    with pytest.raises(Corrupted, match=f"^{tmp_path}/a/b is a folder"):
+        objects.create("a/b", b"2")

@@ -92,7 +92,7 @@ class Resolver:
         Raises
         ------
         Missing
-            If commits follow one that is not there, which the next would silently replace.
+            If commits follow one that is not there, which the next would silently replace, or none can be read there.
         """
         self._notice_another(
             node, lambda known: self._loader.read_commit(node, known.commit.seq).checksum == known.checksum
@@ -101,7 +101,7 @@ class Resolver:
         found = self._last(node, lambda _: True, after=len)
         last = FIRST_SEQ - 1 if found is None else found.commit.seq
         if newest > last:
-            raise missing_commit(node, last + 1)
+            raise missing_commit(node, last + 1, followed=newest > last + 1)
         self._of(node).dense = True
         return found
 
@@ -328,11 +328,11 @@ def newest_of(paths: Iterable[str]) -> int:
     return max((int(name) for name in names if name.isdecimal()), default=0)
 
 
-def missing_commit(node: NodeId, seq: int) -> Missing:
-    """The error of a commit that is not there, though later ones are."""
+def missing_commit(node: NodeId, seq: int, *, followed: bool = True) -> Missing:
+    """The error of a commit that is not there, though later ones are, or at least its name."""
     path = commit_path(node, seq)
     return Missing(
-        f"{path} is missing, though later commits are there.",
+        f"{path} is missing, though {'later commits are' if followed else 'its name is'} there.",
         hint=f"Restore the file from a copy; this names all that is missing: seamless verify {node}",
         path=path,
         expected=None,

@@ -16,6 +16,7 @@ from seamless_lab.core.observed import Observed
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange
 from seamless_lab.engine.artifacts import Candidate
+from seamless_lab.engine.artifacts.documents import commit_path
 from seamless_lab.errors import ClockSkew, Corrupted, DataError, Missing, NotFound
 from tests.engine.artifacts.making import (
     DAY,
@@ -403,6 +404,26 @@ def test_nothing_is_published_or_rolled_back_onto_a_commit_that_others_follow_an
     ):
         with pytest.raises(Missing, match="later commits are there"):
             read()
+
+
+@pytest.mark.parametrize("opened", ["before", "after"])
+@pytest.mark.parametrize("taken", ["link", "folder"])
+def test_a_next_commit_whose_name_something_else_has_is_named_and_not_tried_for_ever(
+    tmp_path: Path, taken: str, opened: str
+) -> None:
+    store = open_store(tmp_path)
+    first = store.publish(candidate(days(0))).version
+    head = store.publish(candidate(days(1))).version
+    path = tmp_path / commit_path(NODE, 3)
+    if taken == "link":
+        path.symlink_to("nowhere")
+    else:
+        path.mkdir()
+    store = store if opened == "before" else open_store(tmp_path)
+    for write in (lambda: store.publish(candidate(days(2))), lambda: store.restore(first)):
+        with pytest.raises(Corrupted, match=path.name):
+            write()
+    assert store.resolve(NODE).tree.fingerprint == head.tree.fingerprint
 
 
 def test_a_sweep_by_a_process_that_runs_for_long_deletes_nothing_past_a_commit_that_is_missing(tmp_path: Path) -> None:

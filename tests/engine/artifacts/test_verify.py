@@ -10,6 +10,7 @@ import pytest
 from seamless_lab.adapters.objects_folder import FolderObjects
 from seamless_lab.core.reference import Latest, Seq
 from seamless_lab.engine.artifacts import SealedStore
+from seamless_lab.engine.artifacts.documents import commit_path
 from seamless_lab.errors import Corrupted, NotFound
 from tests.engine.artifacts.making import (
     DAY,
@@ -160,14 +161,17 @@ def test_files_of_two_nodes_swapped_are_both_named(tmp_path: Path) -> None:
         assert fresh.verify(NODE).ok
 
 
+@pytest.mark.parametrize("linked", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_missing_file_is_named(tmp_path: Path, kind: str) -> None:
+def test_a_missing_file_is_named(tmp_path: Path, kind: str, linked: bool) -> None:
     root = tmp_path / "store"
     store = build(root)
     path = of_kind(store, root, kind)[0]
     if kind == "pack file":  # of a month that never had leaf files
         path = max(files(root, "data"), key=lambda found: found.stat().st_size)
     path.unlink()
+    if linked:  # as in a copy of a repository that keeps large files elsewhere
+        path.symlink_to("nowhere")
     found = open_store(root).verify(NODE).offenders
     if kind == "pack file":
         assert any(path.name in f"{offender.path} {offender.problem}" for offender in found)
@@ -274,6 +278,15 @@ def test_a_first_commit_that_is_gone_is_missed(tmp_path: Path) -> None:
     gone = files(root, "commits")[0]
     gone.unlink()
     assert offenders(root) == {str(gone.relative_to(root))}
+
+
+def test_a_newest_commit_that_is_a_link_to_nothing_is_named(tmp_path: Path) -> None:
+    store = build(tmp_path / "root")
+    path = tmp_path / "root" / commit_path(NODE, store.resolve(NODE).commit.seq)
+    path.unlink()
+    path.symlink_to("nowhere")
+    found = open_store(tmp_path / "root").verify(NODE).offenders
+    assert f"{NODE.path}/commits/{path.name}" in {offender.path for offender in found}
 
 
 def test_a_file_among_the_commits_that_only_looks_numbered_is_named(tmp_path: Path) -> None:
