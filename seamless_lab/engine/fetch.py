@@ -267,7 +267,10 @@ class FetchEngine:
         state = await self._in_thread(work, self._stores.hot.load, header, window)
         young = state.observed.within(tail)
         joined, observed, _ = merge(bars, Observed.at(answered, 0), state.bars.within(young.answered), young)
-        return joined, observed.answered, young.answered - answered
+        unsealed = young.answered - answered
+        if len(unsealed):
+            work.touched("hot")
+        return joined, observed.answered, unsealed
 
     def _fill_behind(self, request: FetchRequest, gaps: Ranges, known: Known) -> None:
         """Go on filling after the answer was given; `wait_behind` waits for it."""

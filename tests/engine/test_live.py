@@ -76,6 +76,9 @@ def test_a_tail_that_somebody_has_asked_for_is_not_asked_again_while_it_is_young
         exchange.clear_log()
         again = lab.fetch(NODE, START, MINUTE, domain="live")
         assert again.rows == 60
+        assert len(again.answer.unsealed)
+        assert again.provenance.sources == ("cache", "hot")
+        assert again.requests == 0
         assert not [one for one in exchange.log() if one.route == "klines"]
 
 

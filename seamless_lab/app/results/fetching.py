@@ -69,6 +69,11 @@ class FetchResult(Rendered):
         return self.answer.provenance
 
     @property
+    def requests(self) -> int:
+        """How many requests the exchange was asked for this answer."""
+        return self.answer.requests
+
+    @property
     def content(self) -> str:
         """Digest of what was delivered: what "same bytes" means."""
         return self.answer.provenance.content
@@ -150,7 +155,7 @@ class FetchResult(Rendered):
             "flags": self.answer.flags,
             "warnings": self.answer.warnings,
             "sources": list(provenance.sources),
-            "requests": self.answer.requests,
+            "requests": self.requests,
             "verdict": str(self.verdict),
             "reasons": [{"code": reason.code, "text": reason.text} for reason in self.reasons],
             "timings_ms": {phase: round(spent, 3) for phase, spent in self.answer.timings_ms.items()},
