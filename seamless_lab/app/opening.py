@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from seamless_lab.app.lab import Lab
     from seamless_lab.app.wiring import Wiring
 
+_AS_PRINTED = "Write it as seamless sandbox prints it: http://127.0.0.1:PORT."
+
 
 def open_lab(place: Place) -> Lab:
     """The lab at a place. Its results name none: a front end gives them that of the line that asked.
@@ -67,11 +69,21 @@ def stood_in(url: str, *, named_home: bool) -> dict[str, object]:
         For what is no URL, or without a home of its own.
     """
     written = as_written(url)
-    parts, bare = urlsplit(written), bare_url(written)
+    bare = bare_url(written)
+    try:
+        parts = urlsplit(written)
+    except ValueError:  # of a host in brackets that is no address
+        parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise RequestError(
             f"The exchange's URL {seen(url if bare == written else bare)} is no URL.",
-            hint="Write it as seamless sandbox prints it: http://127.0.0.1:PORT.",
+            hint=_AS_PRINTED,
+            url=bare,
+        )
+    if parts.query or parts.fragment:
+        raise RequestError(
+            f"The exchange's URL {bare!r} has a query or a fragment behind it, where the exchange's paths belong.",
+            hint=_AS_PRINTED,
             url=bare,
         )
     if not named_home:

@@ -125,8 +125,8 @@ def test_a_static_look_of_a_lab_whose_exchange_is_quoted_names_the_home_alone(
     assert found.endswith(f"--end 2024-01-03T00:00Z --home {tmp_path}")
 
 
-@pytest.mark.parametrize("secret", ["http://me:s3cret@127.0.0.1:9", "http://127.0.0.1:9?key=s3cret"])
-def test_a_secret_in_a_url_is_in_nothing_that_is_shown(tmp_path: Path, secret: str, capsys) -> None:
+def test_a_secret_in_a_url_is_in_nothing_that_is_shown(tmp_path: Path, capsys) -> None:
+    secret = "http://me:s3cret@127.0.0.1:9"
     with Lab(str(tmp_path), exchange_url=secret) as lab:
         assert lab.place == f"--home {tmp_path}"
     config = tmp_path / "c.yaml"

@@ -96,11 +96,21 @@ def test_a_bare_url_has_no_place_for_a_secret(text: str, shown: str) -> None:
     assert bare_url(text) == shown
 
 
-def test_what_is_no_url_of_an_exchange_is_refused_without_its_secret() -> None:
-    for url in ("me:s3cret@127.0.0.1:9", "ftp://me:s3cret@127.0.0.1:9", b"http://me:s3cret@127.0.0.1:9"):
-        with pytest.raises(RequestError, match="is no URL") as refused:
-            stood_in(url, named_home=True)
-        assert "s3cret" not in f"{refused.value} {refused.value.facts}"
+@pytest.mark.parametrize(
+    "url, why",
+    [
+        ("me:s3cret@127.0.0.1:9", "is no URL"),
+        ("ftp://me:s3cret@127.0.0.1:9", "is no URL"),
+        (b"http://me:s3cret@127.0.0.1:9", "is no URL"),
+        ("http://[x", "is no URL"),
+        ("http://127.0.0.1:9?key=s3cret", "a query or a fragment"),
+        ("http://127.0.0.1:9/#s3cret", "a query or a fragment"),
+    ],
+)
+def test_what_is_no_url_of_an_exchange_is_refused_without_its_secret(url: str, why: str) -> None:
+    with pytest.raises(RequestError, match=why) as refused:
+        stood_in(url, named_home=True)
+    assert "s3cret" not in f"{refused.value} {refused.value.facts}"
 
 
 def test_names_of_credentials_are_known() -> None:

@@ -152,7 +152,7 @@ def _services(found: Resolution) -> Iterator[Finding]:
                 Level.ERROR,
                 key,
                 f"The prod profile needs {service}: {key} is not set, and an embedded twin is not allowed.",
-                f"Set {key}, or use profile dev.",
+                "Use profile dev: this version has the embedded twins only.",
             )
         elif key == "seamless.coordinator_url":
             yield _at(
