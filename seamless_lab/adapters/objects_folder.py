@@ -52,7 +52,8 @@ class FolderObjects:
             If something that is no file has its name: it could be neither read nor replaced.
         """
         target = self._locate(path)
-        if _is_taken(target):
+        if os.path.lexists(target):
+            _require_file(target)
             return False
         try:
             return self._create(target, data)
@@ -73,7 +74,8 @@ class FolderObjects:
             try:
                 os.link(temporary, target)
             except FileExistsError:
-                return _is_taken(target)
+                _require_file(target)
+                return False
         finally:
             with suppress(FileNotFoundError):
                 os.unlink(temporary)
@@ -156,20 +158,14 @@ def _write_synced(path: str, data: bytes) -> None:
         os.close(descriptor)
 
 
-def _is_taken(target: str) -> bool:
-    """Whether a file has this name.
-
-    Raises
-    ------
-    Corrupted
-        If something else has it, such as a link to a file that is not there.
-    """
+def _require_file(target: str) -> None:
+    """Refuse what has the name of an object and is no file, such as a link to one that is not there."""
     try:
         mode = os.lstat(target).st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        return False
+    except FileNotFoundError:  # swept meanwhile
+        return
     if stat.S_ISREG(mode) or os.path.isfile(target):
-        return True
+        return
     what = "a folder" if stat.S_ISDIR(mode) else "a link that leads to no file" if stat.S_ISLNK(mode) else "no file"
     raise Corrupted(
         f"{target} is {what}.",

@@ -255,6 +255,8 @@ class FetchEngine:
         closed_s, stable_s = header.grid.floor(work.now_s), self._stores.stable_s(header, work.now_s)
         tail = Ranges.normalised([max(window.start, stable_s)], [min(window.end, closed_s)])
         wanted = tail - known.hot.observed.answered
+        if len(tail - wanted - answered):
+            work.touched("hot")
         if len(wanted) and not work.violated:
             work.touched("live")
             try:
@@ -267,10 +269,7 @@ class FetchEngine:
         state = await self._in_thread(work, self._stores.hot.load, header, window)
         young = state.observed.within(tail)
         joined, observed, _ = merge(bars, Observed.at(answered, 0), state.bars.within(young.answered), young)
-        unsealed = young.answered - answered
-        if len(unsealed):
-            work.touched("hot")
-        return joined, observed.answered, unsealed
+        return joined, observed.answered, young.answered - answered
 
     def _fill_behind(self, request: FetchRequest, gaps: Ranges, known: Known) -> None:
         """Go on filling after the answer was given; `wait_behind` waits for it."""
