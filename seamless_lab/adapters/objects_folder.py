@@ -120,7 +120,7 @@ class FolderObjects:
 
     def _unreadable(self, path: str, error: OSError) -> StoreUnavailable:
         return StoreUnavailable(
-            f"{self._root}/{path.strip('/')} cannot be read: {error.strerror or error}.",
+            f"{error.filename or f'{self._root}/{path}'} cannot be read: {error.strerror or error}.",
             hint="Check its permissions and the disk, then run again.",
             path=path,
             store=self._root,

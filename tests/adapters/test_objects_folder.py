@@ -111,3 +111,15 @@ def test_a_folder_with_the_name_of_an_object_is_named(tmp_path: Path) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
     with pytest.raises(Corrupted, match=f"^{tmp_path}/a/b is a folder"):
         objects.create("a/b", b"2")
+
+
+def test_who_loses_a_race_at_the_last_moment_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    objects, link = FolderObjects(tmp_path), os.link
+
+    def later(source: str, target: str) -> None:
+        Path(target).write_bytes(b"first")
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", later)
+    assert not objects.create("a/b", b"second")
+    assert objects.read("a/b") == b"first"
