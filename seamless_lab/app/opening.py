@@ -60,7 +60,7 @@ def keep_apart(wiring: Wiring, url: str) -> None:
         )
 
 
-def stood_in(url: str, *, named_home: bool) -> dict[str, object]:
+def stood_in(url: str, *, own_home: bool) -> dict[str, object]:
     """Settings that send every exchange the sandbox knows to `url`; imports ccxt.
 
     Raises
@@ -74,19 +74,19 @@ def stood_in(url: str, *, named_home: bool) -> dict[str, object]:
         parts = urlsplit(written)
     except ValueError:  # of a host in brackets that is no address
         parts = urlsplit("")
-    if parts.scheme not in ("http", "https") or not parts.netloc:
+    if parts.scheme not in ("http", "https") or not parts.netloc or len(written.split()) > 1:
         raise RequestError(
             f"The exchange's URL {seen(url if bare == written else bare)} is no URL.",
             hint=_AS_PRINTED,
             url=bare,
         )
-    if parts.query or parts.fragment:
+    if {"?", "#"} & set(written):
         raise RequestError(
             f"The exchange's URL {bare!r} has a query or a fragment behind it, where the exchange's paths belong.",
             hint=_AS_PRINTED,
             url=bare,
         )
-    if not named_home:
+    if not own_home:
         raise RequestError(
             "An exchange's URL without a home would mix a sandbox's bars with real ones.",
             hint='Add a home of its own, such as --home ./sandbox-home (home="./sandbox-home").',

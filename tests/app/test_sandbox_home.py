@@ -56,6 +56,23 @@ def test_a_home_remembers_its_sandbox_and_reads_without_it(tmp_path: Path, url: 
         assert lab.verify().exit_code == 0
 
 
+def test_who_stands_in_a_sandboxs_home_names_the_exchange_alone(tmp_path: Path, url: str, monkeypatch) -> None:
+    with Lab(str(tmp_path), exchange_url=url) as lab:
+        lab.fetch(NODE, "2024-03")
+    monkeypatch.delenv("SEAMLESS_HOME", raising=False)
+    monkeypatch.chdir(tmp_path)
+    with Lab(exchange_url=url) as lab:
+        assert lab.wiring.home.root == tmp_path
+        assert lab.fetch(NODE, "2024-03").requests == 0
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    with Lab() as lab, pytest.raises(RequestError, match="holds a sandbox's bars"):
+        lab.fetch(NODE, "2024-05")
+    monkeypatch.chdir(tmp_path.parent)
+    with pytest.raises(RequestError, match="without a home"):
+        Lab(exchange_url=url)
+
+
 def test_a_sandbox_that_does_not_run_is_named_and_what_is_waited_for_is_shown(tmp_path: Path) -> None:
     progress, shown = Progress(), []
     impatient = {"seamless.backfill.max_attempts": 2, "seamless.backfill.retry_backoff_ms": 1}

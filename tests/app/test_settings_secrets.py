@@ -105,12 +105,14 @@ def test_a_bare_url_has_no_place_for_a_secret(text: str, shown: str) -> None:
         ("http://[x", "is no URL"),
         ("http://127.0.0.1:9?key=s3cret", "a query or a fragment"),
         ("http://127.0.0.1:9/#s3cret", "a query or a fragment"),
+        ("http://127.0.0.1:9?", "a query or a fragment"),
+        ("http://me:s3c ret@127.0.0.1:9", "is no URL"),
     ],
 )
 def test_what_is_no_url_of_an_exchange_is_refused_without_its_secret(url: str, why: str) -> None:
     with pytest.raises(RequestError, match=why) as refused:
-        stood_in(url, named_home=True)
-    assert "s3cret" not in f"{refused.value} {refused.value.facts}"
+        stood_in(url, own_home=True)
+    assert "s3c" not in f"{refused.value} {refused.value.facts}"
 
 
 def test_names_of_credentials_are_known() -> None:

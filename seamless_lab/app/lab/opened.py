@@ -6,12 +6,14 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from types import TracebackType
 from typing import Never, Self
 
 from seamless_lab.app import inspect
 from seamless_lab.app.command import Place
 from seamless_lab.app.door import Door
+from seamless_lab.app.home import SANDBOX_MARK, find_home, user_folders
 from seamless_lab.app.opening import keep_apart, stood_in
 from seamless_lab.app.portal import LOOK_UP_S, Portal
 from seamless_lab.app.wiring import Wiring, wire
@@ -39,8 +41,7 @@ class Opened:
     ) -> None:
         if unknown:
             raise _no_parameter(next(iter(unknown)))
-        named_home = (home is not None and as_written(home) != "") or bool(os.environ.get("SEAMLESS_HOME"))
-        stand_in = None if exchange_url is None else stood_in(exchange_url, named_home=named_home)
+        stand_in = None if exchange_url is None else stood_in(exchange_url, own_home=_has_own(home))
         self._parts = wire(
             home=home, config=config, stand_in=stand_in, overrides={} if overrides is None else overrides
         )
@@ -154,6 +155,13 @@ class Opened:
                 hint="Open a new Lab in the new process, started with multiprocessing's forkserver or spawn.",
                 process=self._process,
             )
+
+
+def _has_own(home: str | None) -> bool:
+    """Whether a home is named, by the argument or the environment, or is a sandbox's in which one stands."""
+    if (home is not None and as_written(home) != "") or os.environ.get("SEAMLESS_HOME"):
+        return True
+    return (find_home(None, os.environ, Path.cwd(), user_folders()).root / SANDBOX_MARK).exists()
 
 
 def _no_parameter(name: str) -> TypeError:
