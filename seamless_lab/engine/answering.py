@@ -33,6 +33,13 @@ class Delivery:
     unsealed: Ranges = field(default_factory=Ranges.empty)
     evidence: pl.DataFrame = field(default_factory=lambda: NO_EVIDENCE)
     before_listing: Ranges = field(default_factory=Ranges.empty)
+    floor_ms: int = 0
+    """The newest knowledge time that the world had seen before; 0 outside the live domain."""
+
+    @property
+    def as_of_ms(self) -> int:
+        """Knowledge time of the version; 0 without one."""
+        return self.version.commit.as_of_ms if self.version else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,19 @@ class Answering:
     log: FetchLog
     emit: Emit
 
+    def advance(self, request: FetchRequest, as_of_ms: int) -> int:
+        """The world's floor before this answer; it moves up to `as_of_ms` unless that is below it. *Blocking*."""
+        world, node = request.context.world_id, str(request.header.node)
+        try:
+            floor_ms = self.ledger.advance(world, node, as_of_ms)
+        except AsOfRegressed:
+            return self.ledger.floor(world, node)
+        if as_of_ms > floor_ms:
+            self.emit(
+                Event("seamless.world.as_of_advanced", self.clock.now_ms(), where(request) | {"as_of_ms": as_of_ms})
+            )
+        return floor_ms
+
     def answer(
         self,
         request: FetchRequest,
@@ -60,15 +80,10 @@ class Answering:
         sources: tuple[str, ...],
         violation: Violation,
     ) -> Answer:
-        """The answer, without timings.
-
-        In the live domain the world's floor moves up to the version delivered; only there this blocks.
-        """
+        """The answer, without timings."""
         context, version = request.context, delivery.version
-        as_of_ms = version.commit.as_of_ms if version else 0
-        floor_ms, lag_s = 0, None
+        lag_s = None
         if context.domain is Domain.LIVE:
-            floor_ms = self._advance(request, as_of_ms)
             delivered = delivery.coverage.answered.bounds
             lag_s = self.clock.now_ms() // 1000 - (delivered.end if delivered else request.window.start)
         facts = Facts(
@@ -76,8 +91,8 @@ class Answering:
             context.max_lag_s,
             context.min_coverage,
             violation.budget,
-            as_of_ms,
-            floor_ms,
+            delivery.as_of_ms,
+            delivery.floor_ms,
             version=_held(version) if context.domain.sealed and version else "",
             max_sync_gap_bars=request.sla.max_sync_gap_bars,
             violated_during=violation.during,
@@ -93,7 +108,7 @@ class Answering:
                 content=delivery.content,
                 fingerprint=version.tree.fingerprint if version else "",
                 seq=version.commit.seq if version else 0,
-                as_of_ms=as_of_ms,
+                as_of_ms=delivery.as_of_ms,
                 sources=sources,
             ),
             verdict=judgement.verdict,
@@ -147,19 +162,6 @@ class Answering:
             if str(phase) in timings_ms and request.sla.budget(phase) is not None:
                 spent: dict[str, Field] = {"phase": str(phase), "elapsed_ms": timings_ms[str(phase)]}
                 self.emit(Event("seamless.sla.phase", self.clock.now_ms(), where(request) | spent))
-
-    def _advance(self, request: FetchRequest, as_of_ms: int) -> int:
-        """The world's floor before this answer; it moves up to `as_of_ms` unless that is below it."""
-        world, node = request.context.world_id, str(request.header.node)
-        try:
-            floor_ms = self.ledger.advance(world, node, as_of_ms)
-        except AsOfRegressed:
-            return self.ledger.floor(world, node)
-        if as_of_ms > floor_ms:
-            self.emit(
-                Event("seamless.world.as_of_advanced", self.clock.now_ms(), where(request) | {"as_of_ms": as_of_ms})
-            )
-        return floor_ms
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,9 @@ class _Work:
 REFUSED_WITHIN_S = 1.0
 """How long an answer that does not wait for its fill waits to hear that there can be none."""
 
+OVERTAKEN_TRIES = 5
+"""How often a live answer is read in all where other publishers are faster, again and again."""
+
 
 class FetchEngine:
     """Answers fetches; bound to one loop. Many fetches may run at once."""
@@ -152,9 +155,9 @@ class FetchEngine:
             _refuse_gaps(request, coverage, "Fill it")
         if work.outcome.errors and not len(known.answered):
             raise work.outcome.errors[0]
-        if len(known.fresh):
-            known = replace(known, head=await self._sealed_head(work, known))
-        delivery = await self._deliver(work, known)
+        delivery = await self._seal_and_deliver(work, known)
+        if request.context.domain is Domain.LIVE:
+            delivery = await self._not_behind(work, delivery)
         if behind and len(gaps):
             self._fill_behind(request, gaps, known)
         return await self._finish(work, delivery)
@@ -231,6 +234,27 @@ class FetchEngine:
         except SeamlessSLAExceeded as error:  # the commit is made all the same, too late for this answer
             self._violated(work, error)
         return known.head
+
+    async def _seal_and_deliver(self, work: _Work, known: Known) -> Delivery:
+        if len(known.fresh):
+            known = replace(known, head=await self._sealed_head(work, known))
+        return await self._deliver(work, known)
+
+    async def _not_behind(self, work: _Work, delivery: Delivery) -> Delivery:
+        """Move the world up to what is delivered; delivers again where others published and told the world meanwhile.
+
+        The floor stays above the version when the newest one there is really older than what the world has seen.
+        """
+        for attempt in range(OVERTAKEN_TRIES):
+            floor_ms = await asyncio.to_thread(self._answering.advance, work.request, delivery.as_of_ms)
+            delivery = replace(delivery, floor_ms=floor_ms)
+            if delivery.as_of_ms >= floor_ms or attempt == OVERTAKEN_TRIES - 1:
+                break
+            known = await self._from_storage(work, lambda: self._know(work))
+            if known.head is None or known.head.commit.as_of_ms <= delivery.as_of_ms:
+                break
+            delivery = await self._seal_and_deliver(work, known)
+        return delivery
 
     async def _deliver(self, work: _Work, known: Known) -> Delivery:
         """Read back what is sealed, with the unsealed tail where the domain allows it."""
@@ -321,10 +345,7 @@ class FetchEngine:
         )
 
     async def _finish(self, work: _Work, delivery: Delivery) -> Answer:
-        judge = self._answering.answer
-        facts = (work.request, delivery, work.outcome, tuple(work.sources), work.violation)
-        live = work.request.context.domain is Domain.LIVE  # only there the world's ledger is asked
-        answer = await asyncio.to_thread(judge, *facts) if live else judge(*facts)
+        answer = self._answering.answer(work.request, delivery, work.outcome, tuple(work.sources), work.violation)
         answer = replace(answer, timings_ms=_timings(work.budget))
         self._log(self._answering.concluded(answer))
         return answer

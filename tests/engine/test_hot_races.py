@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from seamless_lab.adapters.clock_system import ManualClock
@@ -14,8 +15,10 @@ from seamless_lab.core.coverage import Cause
 from seamless_lab.core.digest import Header
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange
+from seamless_lab.engine.fetch import OVERTAKEN_TRIES
+from seamless_lab.engine.ports import WorldLedger
 from seamless_lab.engine.publish import Publisher
-from tests.engine.sources import scripted_lab
+from tests.engine.sources import ScriptedSource, scripted_lab
 
 NODE, DAY = "ohlcv:binance:BTC/USDT:1m", 86_400
 BEGIN = 1_733_011_200
@@ -99,3 +102,64 @@ def test_a_publish_that_another_one_overtakes_returns_the_head(pair: Pair) -> No
     assert version is not None
     assert version.tree.rows == 1440
     assert version.commit.seq == 1
+
+
+class Overtaken:
+    """A ledger before whose calls of `advance` another publisher seals and tells the world, up to `times`."""
+
+    def __init__(self, ledger: WorldLedger, overtake: Callable[[int], object], times: int) -> None:
+        self._ledger, self._overtake, self._times = ledger, overtake, times
+        self.calls = 0
+
+    def advance(self, world: str, node: str, as_of_ms: int) -> int:
+        self.calls += 1
+        if self.calls <= self._times:
+            self._overtake(self.calls)
+        return self._ledger.advance(world, node, as_of_ms)
+
+    def floor(self, world: str, node: str) -> int:
+        return self._ledger.floor(world, node)
+
+
+class Counting:
+    """A store that counts the calls of one method."""
+
+    def __init__(self, store: object, method: str) -> None:
+        self._store, self._method, self.calls = store, method, 0
+
+    def __getattr__(self, name: str) -> object:
+        self.calls += name == self._method
+        return getattr(self._store, name)
+
+
+@pytest.mark.parametrize("times", [0, 1, 2, OVERTAKEN_TRIES])
+def test_a_live_answer_that_another_publisher_overtakes_is_read_again(pair: Pair, times: int) -> None:
+    mine, other = pair.mine, pair.other
+    restated = ScriptedSource(other.wiring.clock, lambda frame: frame.with_columns(pl.col("high") + 1))
+    other.wiring.fetcher = restated
+
+    def overtake(nth: int) -> None:
+        other.backfill(NODE, WINDOW.start, WINDOW.start + nth * 600, refresh=True)
+        assert other.fetch(NODE, WINDOW.start, WINDOW.end, domain="live").verdict == "PASS"
+
+    mine.wiring.ledger = ledger = Overtaken(mine.wiring.ledger, overtake, times)
+    answer = mine.fetch(NODE, WINDOW.start, WINDOW.end, domain="live")
+    never = times == OVERTAKEN_TRIES
+    assert [reason.code for reason in answer.reasons] == (["as_of_regressed"] if never else [])
+    assert ledger.calls == min(times + 1, OVERTAKEN_TRIES)
+    assert answer.provenance.seq == ledger.calls
+    named = mine.fetch(f"{NODE}@seq:{answer.provenance.seq}", WINDOW.start, WINDOW.end, domain="research")
+    assert answer.bars.frame.equals(named.bars.frame), "the bars are those of the version it names"
+    assert answer.content == named.content
+
+
+def test_a_live_answer_that_nobody_overtakes_reads_the_head_no_more_often_than_another(pair: Pair) -> None:
+    heads: dict[str, int] = {}
+    for domain in ("dryrun", "live"):
+        pair.mine.fetch(NODE, WINDOW.start, WINDOW.end, domain=domain)
+        counting = Counting(pair.mine.wiring.sealed, "head")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(pair.mine.wiring.engine, "_stores", replace(pair.mine.wiring.stores, sealed=counting))
+            pair.mine.fetch(NODE, WINDOW.start, WINDOW.end, domain=domain)
+        heads[domain] = counting.calls
+    assert heads["live"] == heads["dryrun"] > 0
