@@ -37,26 +37,26 @@ string_split string_split_regex string_to_array strip_accents strlen strpos subs
 to_hex translate trim ucase unbin unhex unicode upper
 """
 _NESTED = """
-alias aggregate apply array_aggr array_aggregate array_append array_apply array_cat array_concat array_contains
-array_cosine_distance array_cosine_similarity array_cross_product array_distance array_distinct array_dot_product
-array_extract array_filter array_grade_up array_has array_has_all array_has_any array_indexof array_inner_product
-array_intersect array_length array_negative_dot_product array_negative_inner_product array_pop_back array_pop_front
-array_position array_prepend array_push_back array_push_front array_reduce array_reverse array_reverse_sort array_select
-array_slice array_sort array_transform array_unique array_value array_where array_zip cardinality constant_or_null
-element_at filter flatten grade_up json json_array json_array_length json_contains json_exists json_extract
-json_extract_path json_extract_path_text json_extract_string json_group_array json_group_object json_keys
-json_merge_patch json_object json_quote json_structure json_type json_valid json_value len list_aggr list_aggregate
-list_any_value list_append list_apply list_avg list_bit_and list_bit_or list_bit_xor list_bool_and list_bool_or list_cat
-list_concat list_contains list_cosine_distance list_cosine_similarity list_count list_distance list_distinct
-list_dot_product list_element list_entropy list_extract list_filter list_first list_grade_up list_has list_has_all
-list_has_any list_histogram list_indexof list_inner_product list_intersect list_kurtosis list_kurtosis_pop list_last
-list_mad list_max list_median list_min list_mode list_negative_dot_product list_negative_inner_product list_pack
-list_position list_prepend list_product list_reduce list_reverse list_reverse_sort list_select list_sem list_skewness
-list_slice list_sort list_stddev_pop list_stddev_samp list_string_agg list_sum list_transform list_unique list_value
-list_var_pop list_var_samp list_where list_zip map map_concat map_contains map_contains_entry map_contains_value
-map_entries map_extract map_extract_value map_from_entries map_keys map_values reduce row row_to_json struct_concat
-struct_contains struct_extract struct_extract_at struct_has struct_indexof struct_insert struct_keys struct_pack
-struct_position struct_update struct_values to_json typeof union_extract union_tag union_value unnest unpivot_list
+alias apply array_append array_apply array_cat array_concat array_contains array_cosine_distance array_cosine_similarity
+array_cross_product array_distance array_distinct array_dot_product array_extract array_filter array_grade_up array_has
+array_has_all array_has_any array_indexof array_inner_product array_intersect array_length array_negative_dot_product
+array_negative_inner_product array_pop_back array_pop_front array_position array_prepend array_push_back
+array_push_front array_reduce array_reverse array_reverse_sort array_select array_slice array_sort array_transform
+array_unique array_value array_where array_zip cardinality constant_or_null element_at filter flatten grade_up json
+json_array json_array_length json_contains json_exists json_extract json_extract_path json_extract_path_text
+json_extract_string json_group_array json_group_object json_keys json_merge_patch json_object json_quote json_structure
+json_type json_valid json_value len list_any_value list_append list_apply list_avg list_bit_and list_bit_or list_bit_xor
+list_bool_and list_bool_or list_cat list_concat list_contains list_cosine_distance list_cosine_similarity list_count
+list_distance list_distinct list_dot_product list_element list_entropy list_extract list_filter list_first list_grade_up
+list_has list_has_all list_has_any list_histogram list_indexof list_inner_product list_intersect list_kurtosis
+list_kurtosis_pop list_last list_mad list_max list_median list_min list_mode list_negative_dot_product
+list_negative_inner_product list_pack list_position list_prepend list_product list_reduce list_reverse list_reverse_sort
+list_select list_sem list_skewness list_slice list_sort list_stddev_pop list_stddev_samp list_string_agg list_sum
+list_transform list_unique list_value list_var_pop list_var_samp list_where list_zip map map_concat map_contains
+map_contains_entry map_contains_value map_entries map_extract map_extract_value map_from_entries map_keys map_values
+reduce row row_to_json struct_concat struct_contains struct_extract struct_extract_at struct_has struct_indexof
+struct_insert struct_keys struct_pack struct_position struct_update struct_values to_json typeof union_extract union_tag
+union_value unnest unpivot_list
 """
 _AGGREGATES = """
 any_value approx_count_distinct approx_quantile arbitrary arg_max arg_max_null arg_max_nulls_last arg_min
@@ -78,6 +78,9 @@ ALLOWED = _names(_OPERATORS, _NUMBERS, _TIMES, _TEXTS, _NESTED, _AGGREGATES, _WI
     RESAMPLE
 }
 """Functions of values, which give the same answer for the same arguments."""
+
+NAMING = _names("aggregate array_aggr array_aggregate list_aggr list_aggregate")
+"""Functions that find an aggregate by its name in a text: what they reach, no list says. Refused with what to write."""
 
 VOLATILE = _names(
     """ago current_date current_localtime current_localtimestamp gen_random_uuid get_current_time get_current_timestamp

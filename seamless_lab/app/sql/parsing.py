@@ -58,7 +58,7 @@ def _serialized(connection: duckdb.DuckDBPyConnection, query: str) -> str:
         raise SqlRefused(
             f"A sealed query is one statement; this text has {len(statements)}.", hint="Run them one by one."
         )
-    kind = statements[0].type.name
+    kind = _kind(statements[0])
     if kind == "MULTI":
         raise SqlRefused(
             "PIVOT without a list of its columns runs several statements.",
@@ -67,6 +67,13 @@ def _serialized(connection: duckdb.DuckDBPyConnection, query: str) -> str:
     if kind != "SELECT":
         raise SqlRefused(f"{SELECT_ONLY} This is {kind.replace('_', ' ')}.", hint="Write a SELECT.")
     return str(connection.execute(_SERIALIZED, [query]).fetchall()[0][0])
+
+
+def _kind(statement: duckdb.Statement) -> str:
+    try:
+        return statement.type.name
+    except ValueError:  # the engine has kinds that Python's list of them lacks: UPDATE EXTENSIONS in 2.0.0
+        return "another statement"
 
 
 def _require_text(query: str) -> None:

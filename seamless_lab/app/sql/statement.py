@@ -170,6 +170,8 @@ class _Check:
         elif name not in functions.ALLOWED and name != "age":
             near = get_close_matches(name, functions.ALLOWED, n=1, cutoff=0.75)
             hint = f"Did you mean {near[0]}()?" if near else "Only functions of values are allowed; see docs/sql.md."
+            if name in functions.NAMING:
+                hint = "Write list_sum(x), list_max(x) and their like, or aggregate the rows of unnest(x)."
             raise self._refused(f"{name}() is no function of a sealed query.", node, hint)
         if node.get("export_state"):
             raise self._refused("A sealed query exports no state of an aggregate.", node)

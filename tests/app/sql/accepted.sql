@@ -25,7 +25,7 @@ FROM (UNPIVOT (SELECT ts, open, close FROM btc) ON open, close INTO NAME side VA
 SELECT list_transform(list(close ORDER BY ts), lambda c: c * 2)[1:3] AS doubled FROM btc
 SELECT list_reduce([1, 2, 3], lambda a, b: a + b) AS six, [x * 2 FOR x IN [1, 2] IF x > 1] AS four
 SELECT list_sum(list_filter(list(volume), lambda v: v > 0)) AS total FROM btc
-SELECT len(range(1, 10)) AS nine, list_aggregate(range(0, len([1, 2, 3])), 'sum') AS three
+SELECT len(range(1, 10)) AS nine, list_sum(range(0, len([1, 2, 3]))) AS three
 SELECT unnest([1, 2, 3]) AS n ORDER BY n
 WITH RECURSIVE days(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM days WHERE n < 10) SELECT * FROM days ORDER BY n
 SELECT g.ts, btc.close FROM range(1704067200, 1704067200 + 3600, 60) AS g(ts) LEFT JOIN btc USING (ts) ORDER BY g.ts

@@ -55,6 +55,8 @@ USE memory
 INSTALL httpfs
 LOAD httpfs
 INSTALL 'extension.duckdb_extension'
+UPDATE EXTENSIONS
+UPDATE EXTENSIONS (httpfs)
 CREATE SECRET (TYPE s3, KEY_ID 'a', SECRET 'b')
 SELECT * FROM postgres_scan('host=localhost', 'public', 'bars')
 SELECT * FROM other.main.bars
@@ -159,6 +161,21 @@ SELECT * FROM json_execute_serialized_sql('{}')
 SELECT * FROM python_map_function()
 SELECT * FROM arrow_scan(1, 2, 3)
 SELECT * FROM pandas_scan(1)
+
+-- category: functions named in texts
+SELECT list_aggregate([1, 2], 'sum')
+SELECT list_aggr(list(close), 'reservoir_quantile', 0.5, 8) FROM btc
+SELECT list_aggregate(list(close), 'reservoir_quantile', 0.5, 8) FROM btc
+SELECT array_aggr(list(close), 'reservoir_quantile', 0.5, 8) FROM btc
+SELECT array_aggregate(list(close), 'reservoir_quantile', 0.5, 8) FROM btc
+SELECT aggregate(list(close), 'reservoir_quantile', 0.5, 8) FROM btc
+SELECT list(close).list_aggr('reservoir_quantile', 0.5, 8) FROM btc
+SELECT list_aggr(list(close), 'reser' || 'voir_quantile', 0.5, 8) FROM btc
+SELECT list_aggr([1, 2], 'bitstring_agg', 1, 2)
+SELECT "LIST_AGGR"([1, 2], (SELECT 'sum'))
+SELECT main.list_aggr([1, 2], 'sum')
+SELECT list_transform([[1, 2]], lambda x: list_aggr(x, 'approx_top_k', 1))
+PIVOT btc ON ts IN (1) USING aggregate(list(close), 'reservoir_quantile', 0.5)
 
 -- category: what lies behind a pin
 SELECT * FROM "__0_0"

@@ -25,6 +25,11 @@ def test_the_published_lists_are_long_and_have_no_doubles() -> None:
     assert min(len(statements) for statements in categories().values()) >= 3
 
 
+def test_the_changelog_says_how_long_the_list_is() -> None:
+    changelog = (Path(__file__).parents[3] / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"{len(refused())} statements that must be refused" in changelog
+
+
 CLOCK = "the clock and chance"
 
 
@@ -43,6 +48,15 @@ def test_a_statement_of_the_list_is_refused(connection: duckdb.DuckDBPyConnectio
             checked(connection, statement, {"btc": True, "eth": True, "coins": False})
         assert refusal.value.hint
         assert "\n" not in refusal.value.message
+
+
+@pytest.mark.parametrize("name", ["aggregate", "array_aggr", "array_aggregate", "list_aggr", "list_aggregate"])
+def test_an_aggregate_named_in_a_text_is_refused_with_what_to_write(lab: Lab, market: Market, name: str) -> None:
+    query = f"SELECT {name}(list(close), 'reservoir_quantile', 0.5, 8) FROM btc"
+    for volatile in (False, True):
+        with pytest.raises(SqlRefused, match=name) as refusal:
+            lab.sql(query, market.pins, volatile=volatile)
+        assert "list_sum(x)" in refusal.value.hint
 
 
 @pytest.mark.parametrize("statement", categories()[CLOCK])
@@ -118,6 +132,17 @@ def test_no_function_that_the_engine_calls_volatile_is_allowed() -> None:
         ).fetchall()
     }
     assert not volatile & functions.ALLOWED
+
+
+def test_no_function_that_is_allowed_takes_another_by_its_name_in_a_text() -> None:
+    naming = set()
+    for name in functions.ALLOWED | functions.VOLATILE:
+        try:
+            duckdb.sql(f"SELECT \"{name}\"([1, 2], 'no_such_function')").fetchall()
+        except duckdb.Error as error:
+            if "with name no_such_function does not exist" in str(error):
+                naming.add(name)
+    assert not naming
 
 
 def test_every_function_that_needs_no_parentheses_is_known() -> None:
