@@ -87,7 +87,8 @@ class Surroundings:
     """What is looked at. Those with a default are this machine's.
 
     `installed`: versions by distribution name; `open_hot`: opens the hot store for writing, gives SQLite's version;
-    `newest_as_of_ms`: of the newest commit, None when there is none.
+    `frozen_by`: the setting that `now_ms` comes from, empty for the machine's clock; `newest_as_of_ms`: of the newest
+    commit, None when there is none; `unreadable`: why the commits could not be looked at.
     """
 
     home: Home
@@ -95,7 +96,9 @@ class Surroundings:
     objects: ObjectStore
     open_hot: Callable[[], str]
     now_ms: int
+    frozen_by: str = ""
     newest_as_of_ms: int | None = None
+    unreadable: SeamlessError | None = None
     python: tuple[int, int] = field(default_factory=lambda: sys.version_info[:2])
     installed: Mapping[str, str] = field(default_factory=installed_versions)
     requirements: Sequence[Requirement] = field(default_factory=lambda: requirements_of(DISTRIBUTION))
@@ -204,7 +207,9 @@ def hot_store(around: Surroundings) -> tuple[Check, Check]:
 
 
 def artifact_store(around: Surroundings) -> Check:
-    """The store creates an object only if it is absent: what commits rely on."""
+    """Commits can be read, and the store creates an object only if it is absent: what commits rely on."""
+    if around.unreadable is not None:
+        return Check("artifact store", Status.FAIL, around.unreadable.message, around.unreadable.hint)
     path = f"probes/{secrets.token_hex(8)}"
     try:
         first, second = around.objects.create(path, b"first"), around.objects.create(path, b"second")
@@ -225,14 +230,15 @@ def artifact_store(around: Surroundings) -> Check:
 def clock(around: Surroundings) -> Check:
     """The clock is not before this program, nor behind what was published."""
     now, newest = around.now_ms, around.newest_as_of_ms
+    name = around.frozen_by or "the clock"
+    advice = f"Correct {name}, or leave it out." if around.frozen_by else "Set the clock, by NTP if there is one."
     if now < LEAST_CLOCK_MS:
-        return Check(
-            "clock", Status.FAIL, f"the clock says {format_time_ms(now)}", "Set the clock; SEAMLESS_NOW may be set."
-        )
+        return Check("clock", Status.FAIL, f"{name} says {format_time_ms(now)}", advice)
     if newest is not None and newest - now > SKEW_MS:
-        seen = f"the clock is {(newest - now) / 1000:,.1f} s behind the newest commit, so publishing is refused"
-        return Check("clock", Status.FAIL, seen, "Set the clock, by NTP if there is one.")
-    return Check("clock", Status.OK, format_time_ms(now))
+        seen = f"{name} is {(newest - now) / 1000:,.1f} s behind the newest commit, so publishing is refused"
+        return Check("clock", Status.FAIL, seen, advice)
+    frozen = f", frozen by {name}" if around.frozen_by else ""
+    return Check("clock", Status.OK, f"{format_time_ms(now)}{frozen}")
 
 
 def time_zone(around: Surroundings) -> Check:

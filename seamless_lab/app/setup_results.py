@@ -13,15 +13,15 @@ from seamless_lab.adapters.objects_folder import FolderObjects
 from seamless_lab.adapters.segments_parquet import ParquetSegments
 from seamless_lab.app.command import Place
 from seamless_lab.app.config.findings import ConfigReport, Level
-from seamless_lab.app.config.sources import DEFAULT_ORIGIN, config_file
+from seamless_lab.app.config.sources import DEFAULT_ORIGIN, Origin, config_file
 from seamless_lab.app.config.view import ConfigView, view
 from seamless_lab.app.doctor import Doctor, Surroundings, examine, open_sqlite
 from seamless_lab.app.home import Home, find_home, user_folders
 from seamless_lab.app.render.view import Badge, Block, Column, Fact, Facts, Note, Table, Tone, View
 from seamless_lab.app.results import Json, Rendered
-from seamless_lab.app.settings import resolve_settings, validate_settings
+from seamless_lab.app.settings import Settings, resolve_settings, validate_settings
 from seamless_lab.engine.artifacts import NoSegmentCache, SealedStore
-from seamless_lab.errors import DataError, RequestError, SeamlessError
+from seamless_lab.errors import DataError, RequestError, SeamlessError, StoreUnavailable
 
 _TONES = {Level.ERROR: Tone.BAD, Level.WARNING: Tone.WARN}
 _LONGEST = 80
@@ -114,30 +114,43 @@ def validated(place: Place, environment: Mapping[str, str]) -> ConfigChecked:
 def examined(place: Place, environment: Mapping[str, str]) -> Doctor:
     """What the doctor sees at that place."""
     home, file = _find(place, environment)
-    artifacts = _artifacts(home, file, place, environment)
+    settings = _settings(file, place, environment)
+    artifacts = (settings and settings.artifact.folder) or home.artifacts
+    newest_as_of_ms, unreadable = None, None
+    try:
+        newest_as_of_ms = _newest_as_of_ms(artifacts)
+    except StoreUnavailable as error:
+        unreadable = error
+    frozen_ms = None if settings is None else settings.now_ms
     return examine(
         Surroundings(
             home=home,
             config=validated(place, environment).report,
             objects=FolderObjects(artifacts),
             open_hot=lambda: open_sqlite(home.hot),
-            now_ms=SystemClock().now_ms(),
-            newest_as_of_ms=_newest_as_of_ms(artifacts),
+            now_ms=SystemClock().now_ms() if frozen_ms is None else frozen_ms,
+            frozen_by="" if settings is None or frozen_ms is None else _setting(settings.origins["now"]),
+            newest_as_of_ms=newest_as_of_ms,
+            unreadable=unreadable,
         )
     )
 
 
-def _artifacts(home: Home, file: Path | None, place: Place, environment: Mapping[str, str]) -> Path:
-    """The folder of sealed versions; the home's own for settings that are wrong, which another check reports."""
+def _settings(file: Path | None, place: Place, environment: Mapping[str, str]) -> Settings | None:
+    """What is configured; None for settings that are wrong, which another check reports."""
     try:
-        settings = resolve_settings(config_file=file, env=environment, stand_in=place.stand_in())
+        return resolve_settings(config_file=file, env=environment, stand_in=place.stand_in())
     except SeamlessError:
-        return home.artifacts
-    return settings.artifact.folder or home.artifacts
+        return None
+
+
+def _setting(origin: Origin) -> str:
+    """What to change where the clock is configured."""
+    return origin.detail if origin.kind == "environment" else f"now in {origin.detail}"
 
 
 def _newest_as_of_ms(artifacts: Path) -> int | None:
-    """Knowledge time of the newest commit; None without any, or when the store cannot be read, which verify reports."""
+    """Knowledge time of the newest commit; None without any, or when one is damaged, which verify reports."""
     if not artifacts.exists():
         return None
     clock = SystemClock()

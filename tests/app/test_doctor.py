@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from seamless_lab.adapters.clock_system import ManualClock
 from seamless_lab.adapters.hot_sqlite import SqliteHotStore
 from seamless_lab.adapters.objects_folder import FolderObjects
 from seamless_lab.adapters.sqlite_file import SqliteFile
@@ -19,6 +20,7 @@ from seamless_lab.app.installed import parse_requirements, requirements_of
 from seamless_lab.app.settings import validate_settings
 from seamless_lab.app.setup_results import examined
 from tests.contracts.hot_cases import bars, minutes, written
+from tests.engine.artifacts.making import candidate, days, open_store
 
 NOW_MS = 1_760_000_000_000
 INSTALLED = {
@@ -222,3 +224,45 @@ def test_the_store_of_the_settings_is_examined_if_they_are_right(tmp_path: Path,
     file.write_text(f"seamless: {text}\n")
     checks = {check.name: check for check in examined(Place(str(tmp_path / "home"), str(file)), {}).checks}
     assert str(tmp_path / said) in checks["artifact store"].message
+
+
+def sealed_home(root: Path) -> Path:
+    """A home whose newest commit is as of `NOW_MS`."""
+    store = open_store(root / "artifacts", clock=ManualClock(NOW_MS))
+    store.publish(candidate(days(0)))
+    return root
+
+
+@pytest.mark.parametrize("now", ["2025-10-09T08:00:00Z", "1999-01-01T00:00:00Z"])
+@pytest.mark.parametrize("named", ["SEAMLESS_NOW", "file"])
+def test_a_frozen_clock_is_the_one_that_is_checked(tmp_path: Path, now: str, named: str) -> None:
+    home, file = sealed_home(tmp_path / "home"), tmp_path / "lab.yaml"
+    environment = {"SEAMLESS_NOW": now} if named == "SEAMLESS_NOW" else {}
+    if named == "file":
+        file.write_text(f"now: {now}\n")
+    place = Place(str(home), str(file) if named == "file" else None)
+    name = "SEAMLESS_NOW" if named == "SEAMLESS_NOW" else f"now in {file}"
+    found = {check.name: check for check in examined(place, environment).checks}["clock"]
+    assert found.status is Status.FAIL
+    assert found.message.startswith(f"{name} ")
+    assert found.action == f"Correct {name}, or leave it out."
+
+
+def test_a_frozen_clock_that_is_right_is_told(tmp_path: Path) -> None:
+    home, environment = sealed_home(tmp_path / "home"), {"SEAMLESS_NOW": "2025-10-09T09:00:00Z"}
+    found = {check.name: check for check in examined(Place(str(home)), environment).checks}["clock"]
+    assert found.status is Status.OK
+    assert found.message.endswith("frozen by SEAMLESS_NOW")
+
+
+def test_a_commit_that_cannot_be_read_is_a_check_that_fails_beside_the_others(tmp_path: Path) -> None:
+    home = sealed_home(tmp_path / "home")
+    commit = next(home.rglob("commits/*.json"))
+    commit.unlink()
+    commit.symlink_to(commit.name)
+    checks = {check.name: check for check in examined(Place(str(home)), {}).checks}
+    assert len(checks) == 13
+    assert checks["artifact store"].status is Status.FAIL
+    assert str(commit) in checks["artifact store"].message
+    assert checks["artifact store"].action
+    assert checks["clock"].status is Status.OK

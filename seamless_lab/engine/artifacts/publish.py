@@ -158,7 +158,7 @@ def now_after(clock: Clock, head: StoredCommit | None, header: Header) -> int:
         raise ClockSkew(
             f"The local clock says {format_time_ms(now_ms)}, but the newest version of {header.node} "
             f"is as of {format_time_ms(newest_ms)}.",
-            hint="Set the clock of this machine, or find who published with a clock ahead.",
+            hint="Set the clock of this machine (or SEAMLESS_NOW, if set), or find who published with a clock ahead.",
             now_ms=now_ms,
             newest_ms=newest_ms,
             allowed_ms=SKEW_MS,
