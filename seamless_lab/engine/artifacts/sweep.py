@@ -122,12 +122,12 @@ class _Reachable:
         Raises
         ------
         Missing
-            If one before it is not there.
+            If it or one before it is not there.
         """
         if newest >= self._next_seq:  # published since
             self.extend()
         if newest >= self._next_seq:
-            raise missing_commit(self._node, self._next_seq)
+            raise missing_commit(self._node, self._next_seq, followed=newest > self._next_seq)
 
     def extend(self) -> None:
         """Take in the commits made since the last call."""

@@ -475,3 +475,17 @@ def test_commits_that_others_make_while_commits_are_listed_are_no_hole(tmp_path:
 
     made = open_store(Late(FolderObjects(tmp_path)), clock=clock).publish(candidate(days(3), clock.now))
     assert made.version.commit.seq == 4
+
+
+def test_a_newest_commit_that_is_a_link_to_no_file_is_not_said_to_be_followed(tmp_path: Path) -> None:
+    clock = Ticking(MARCH_MS)
+    for day in range(2):
+        open_store(tmp_path, clock=clock).publish(candidate(days(day), clock.now))
+    newest = next(tmp_path.rglob("commits/0000000002.json"))
+    newest.unlink()
+    newest.symlink_to("nowhere")
+    said = r"0000000002\.json is missing, though its name is there"
+    with pytest.raises(Missing, match=said):
+        open_store(tmp_path, clock=clock).publish(candidate(days(7), clock.now))
+    with pytest.raises(Missing, match=said):
+        open_store(tmp_path, clock=clock).sweep(NODE)
