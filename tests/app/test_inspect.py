@@ -219,6 +219,18 @@ def test_a_manifest_as_text_is_words_within_the_width(lab) -> None:
     assert "watermark" not in said
 
 
+def test_a_manifest_tells_warnings_too(lab, source) -> None:
+    assert ", no flags\n" in lab.manifest(NODE).to_text()
+    source.spoil = lambda frame: frame.with_columns(
+        ts=pl.when(pl.int_range(pl.len()) == 3).then(pl.col("ts") + 7).otherwise("ts")
+    )
+    lab.fetch(NODE, START - HOUR, START)
+    counts = plain(lab.manifest(NODE))["conformance"]["report"]["warnings"]
+    assert counts
+    said = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+    assert f", warnings {said}" in lab.manifest(NODE).to_text()
+
+
 def test_verification_names_what_is_damaged(lab, tmp_path) -> None:
     assert plain(lab.verify())["verified"] is True
     assert lab.verify(NODE).versions == 2

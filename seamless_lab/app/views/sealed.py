@@ -18,7 +18,9 @@ if TYPE_CHECKING:  # results import this module to show themselves; here they ar
 def manifest(result: Manifest) -> View:
     """Identity first, then the evidence around it."""
     commit, tree = result.version.commit, result.version.tree
-    flags = commit.conformance.get("flags")
+    report = commit.conformance.get("report")
+    warnings = report.get("warnings") if isinstance(report, dict) else None
+    flagged = _counted(", flagged ", commit.conformance.get("flags")) or ", no flags"
     packs = Table(
         (Column("from"), Column("bars", right=True), Column("digest", code=True)),
         tuple((format_time(pack.cell), f"{pack.rows:,}", pack.digest) for pack in tree.packs[:TABLE_ROWS]),
@@ -32,7 +34,7 @@ def manifest(result: Manifest) -> View:
         Fact("bars", f"{tree.rows:,}"),
         Fact("range", str(commit.bounds) if commit.bounds else "empty"),
         Fact("grid", f"{tree.header.grid.step_s} s, anchor {tree.header.grid.anchor_s}"),
-        Fact("conformance", f"{tree.header.conformance}{_flags(flags)}"),
+        Fact("conformance", f"{tree.header.conformance}{flagged}{_counted(', warnings ', warnings)}"),
         Fact("as of", format_time_ms(commit.as_of_ms), volatile=True),
         Fact("previous", f"seq {commit.seq - 1}" if commit.previous else "none: the first version"),
         Fact("rollback", f"to what seq {back} holds" if (back := commit.provenance.get("rollback_of")) else ""),
@@ -99,10 +101,10 @@ def compact(result: CompactReport) -> View:
     return View("compact", badge, plural(len(result.nodes), "sealed dataset"), (*blocks, facts))
 
 
-def _flags(flags: object) -> str:
-    if not isinstance(flags, dict) or not any(flags.values()):
-        return ", no flags"
-    return ", flagged " + ", ".join(f"{name} {count}" for name, count in sorted(flags.items()) if count)
+def _counted(label: str, counts: object) -> str:
+    if not isinstance(counts, dict) or not any(counts.values()):
+        return ""
+    return label + ", ".join(f"{name} {count}" for name, count in sorted(counts.items()) if count)
 
 
 def _producer(producer: Json) -> list[Fact]:
