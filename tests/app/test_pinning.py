@@ -13,6 +13,7 @@ from seamless_lab.app.lab import Lab
 from seamless_lab.app.lock.disk import load
 from seamless_lab.core.time import TimeRange, parse_window
 from seamless_lab.errors import (
+    Corrupted,
     GapsRefused,
     InvalidReference,
     NotFound,
@@ -139,6 +140,17 @@ def test_nothing_is_pinned_that_is_not_there(lab, project) -> None:
         lab.pin("BTC", NODE)
     with pytest.raises(NotFound, match="no version whose fingerprint starts with 00000000"):
         lab.pin("btc", f"{NODE}@sha256:00000000")
+    assert not (project / "seamless.lock").exists()
+
+
+@pytest.mark.parametrize("kind", ["data/*.parquet", "trees/*.json", "commits/*.json"])
+def test_what_only_this_machine_remembers_is_not_pinned(lab, project, kind: str) -> None:
+    lab.fetch(f"{NODE}@seq:1", "2024-01-01", "2024-03-01")
+    for path in (project / FOLDER).rglob(kind):
+        path.chmod(0o644)
+        path.write_bytes(path.read_bytes()[:-40] + bytes(40))
+    with pytest.raises(Corrupted):
+        lab.pin("btc", f"{NODE}@seq:1", "2024-01-02")
     assert not (project / "seamless.lock").exists()
 
 

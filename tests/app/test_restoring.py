@@ -21,6 +21,7 @@ READS: list[Callable[[Lab], object]] = [
     lambda lab: lab.sql("SELECT count(close) AS n FROM btc", pins={"btc": "pin:btc"}),
     lambda lab: lab.backtest(crossover(2, 3), pins="pin:btc"),
     lambda lab: lab.history("pin:btc", "2024-01-02T05:00"),
+    lambda lab: lab.pin("again", "pin:btc"),
 ]
 
 
@@ -95,3 +96,11 @@ def test_a_version_that_the_home_lacks_is_told_with_the_lockfile_that_cannot_be_
             with pytest.raises(NotFound) as caught:
                 read(ref)
             assert "seamless.lock" in caught.value.hint
+
+
+def test_an_update_that_meets_damage_of_a_pins_own_store_says_what_restores_it(root, monkeypatch) -> None:
+    pinned(root, monkeypatch, "vendor", "vendor/artifacts")
+    damage(root, "data/*.parquet")
+    with Lab() as lab:
+        [found] = lab.update_lock().pins
+    assert found.hint == RESTORE

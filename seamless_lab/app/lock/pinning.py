@@ -11,15 +11,17 @@ from seamless_lab.app.home import FOLDER
 from seamless_lab.app.lock.disk import edit
 from seamless_lab.app.lock.lockfile import Lockfile, Pin
 from seamless_lab.app.lock.pin_results import Pinned, Unpinned
-from seamless_lab.app.lock.pins import Pins
+from seamless_lab.app.lock.pins import Pins, getting
+from seamless_lab.app.restoring import restoring
 from seamless_lab.app.sealed_reads import SealedTarget, resolve_sealed
 from seamless_lab.app.software import versions
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.policy import Domain
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.reference import named_pin, parse_pin_name
-from seamless_lab.core.time import TimeLike, format_time
-from seamless_lab.errors import GapsRefused, NotSealed, RequestError
+from seamless_lab.core.time import TimeLike, TimeRange, format_time
+from seamless_lab.engine.artifacts import Audit
+from seamless_lab.errors import Corrupted, GapsRefused, Missing, NotFound, NotSealed, RequestError
 
 _ENGINES = ("conformance", "duckdb", "polars", "seamless_lab")
 
@@ -53,7 +55,7 @@ def pin(wiring: Wiring, door: Door, pins: Pins, wish: PinWish) -> Pinned:
     GapsRefused
         If the window has slots that the version has no answer for and `allow_gaps` is not set.
     SeamlessError
-        As `resolve_sealed`, `edit`.
+        As `resolve_sealed`, `pin_of`, `edit`.
     """
     name = parse_pin_name(wish.name)
     store = None if wish.store is None else wiring.sealed_stores.named(wish.store)
@@ -64,7 +66,7 @@ def pin(wiring: Wiring, door: Door, pins: Pins, wish: PinWish) -> Pinned:
             raise
         said = f"{error.message} --allow-gaps (allow_gaps=True) is for gaps inside what it holds, not for more."
         raise NotSealed(said, hint=error.hint, **error.facts) from error
-    made = pin_of(name, target, _store_beside(wiring, pins.path, target.store.url))
+    made = pin_of(wiring, name, target, _store_beside(wiring, pins.path, target.store.url))
     if not wish.allow_gaps:
         refuse_gaps(target)
 
@@ -107,19 +109,52 @@ def engines() -> dict[str, str]:
     return {name: version for name, version in versions().items() if name in _ENGINES}
 
 
-def pin_of(name: str, target: SealedTarget, store: str) -> Pin:
-    """The pin of what a target holds now; reads its bars."""
-    commit, sealed = target.version.commit, target.store.read(target.version, target.window)
-    return Pin(
-        name=name,
-        node=target.node,
-        window=target.window,
-        content=sealed.content,
-        fingerprint=commit.fingerprint,
-        seq=commit.seq,
-        as_of_ms=commit.as_of_ms,
-        rows=len(sealed.bars),
-        store=store,
+def pin_of(wiring: Wiring, name: str, target: SealedTarget, store: str) -> Pin:
+    """The pin of what a target holds by the files of its store, hashed again as a check of the pin hashes them.
+
+    Raises
+    ------
+    Corrupted
+        If a file that holds some of it is damaged or missing.
+    NotFound
+        If the store was replaced by one without the version.
+    """
+    commit = target.version.commit
+    with restoring(wiring, target.store):
+        files = wiring.sealed_stores.unremembered(target.store)  # others will not have what this machine remembers
+        version = files.resolve(target.node, seq=commit.seq)
+        if version.commit.fingerprint != commit.fingerprint:
+            raise NotFound(
+                f"{files.url} was replaced, and has another version seq:{commit.seq} of {target.node} now.",
+                hint="Try again.",
+                store=files.url,
+            )
+        audit = files.audit(version, target.window)
+        made = Pin(
+            name=name,
+            node=target.node,
+            window=target.window,
+            content=audit.content,
+            fingerprint=commit.fingerprint,
+            seq=commit.seq,
+            as_of_ms=commit.as_of_ms,
+            rows=audit.rows,
+            store=store,
+        )
+        _refuse_damage(made, audit)
+    return made
+
+
+def _refuse_damage(pin: Pin, audit: Audit) -> None:
+    if not audit.damages:
+        return
+    first, last = audit.damages[0], audit.damages[-1]
+    raise (Missing if audit.only_missing else Corrupted)(
+        f"{first.path} {first.problem}.",
+        hint=getting(pin, TimeRange(first.slots.start, last.slots.end), refresh=True),
+        path=first.path,
+        expected=first.expected,
+        found=first.found or None,
     )
 
 

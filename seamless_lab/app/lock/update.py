@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from seamless_lab.app.door import Door
@@ -11,18 +12,20 @@ from seamless_lab.app.lock.lockfile import Lockfile, Pin
 from seamless_lab.app.lock.pinning import engines, pin_of, refuse_gaps
 from seamless_lab.app.lock.pins import Pins, getting, located
 from seamless_lab.app.lock.update_results import LockUpdate, PinUpdate
+from seamless_lab.app.restoring import restoring
 from seamless_lab.app.sealed_reads import resolve_sealed
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.policy import Domain
+from seamless_lab.core.time import format_time
 from seamless_lab.engine.artifacts import SealedStore
-from seamless_lab.errors import DataError, SeamlessError
+from seamless_lab.errors import Corrupted, DataError, NotFound, SeamlessError
 
 
 def update(wiring: Wiring, door: Door, pins: Pins, names: Sequence[str] = (), *, write: bool = False) -> LockUpdate:
     """What the newest versions make of the pins (by default all); with `write`, pinned at once.
 
-    A pin keeps its name, series, window and store. It moves only if the bars of its window are others by now, and only
-    to a version that has an answer for all of the window.
+    A pin keeps its name, series, window and store. It moves only if the bars of its window are others by now, only to a
+    version that has an answer for all of the window, and only if the two can be compared.
 
     Raises
     ------
@@ -52,21 +55,32 @@ def _updated(wiring: Wiring, door: Door, pins: Pins, pin: Pin) -> PinUpdate:
         store = pins.store(pin)
         start, end = pin.window.start, pin.window.end
         target = resolve_sealed(wiring, door, str(pin.node), start, end, domain=Domain.DRYRUN, store=store)
-        now = pin_of(pin.name, target, pin.store)
+        now = pin_of(wiring, pin.name, target, pin.store)
         if now.content == pin.content:
             return PinUpdate(pin, pin, 0, 0, 0)
         refuse_gaps(target)
     except SeamlessError as error:
         return PinUpdate(pin, None, said=pin.said(error.message), hint=error.hint or getting(pin))
-    return PinUpdate(pin, now, *_counts(store, pin, now))
+    return _compared(wiring, store, pin, now)
 
 
-def _counts(store: SealedStore, before: Pin, now: Pin) -> tuple[int | None, int | None, int | None]:
-    """Bars that were restated, added and removed; None when the pinned version cannot be read."""
+def _compared(wiring: Wiring, store: SealedStore, before: Pin, now: Pin) -> PinUpdate:
+    """The move with the bars that it changes; none where that cannot be said, as nobody would see it."""
     try:
-        old = located(store, before)
-        new = store.resolve(now.node, fingerprint=now.fingerprint)
-        found = store.diff(old, new, before.window).found
-    except DataError:
-        return None, None, None
-    return found.restated.height, len(found.added), len(found.removed)
+        with restoring(wiring, store):
+            old = located(store, before)
+            new = store.resolve(now.node, fingerprint=now.fingerprint)
+            found = store.diff(old, new, before.window).found
+    except (Corrupted, NotFound) as error:
+        said = before.said(f"{error.message} So nobody can say what would change.")
+        hint = f"{error.hint or getting(before)} To pin the newest version all the same: {_anew(before)}"
+        return PinUpdate(before, None, said=said, hint=hint)
+    except DataError as error:  # the version is there, and the lockfile says otherwise
+        return PinUpdate(before, None, said=before.said(error.message), hint=error.hint)
+    return PinUpdate(before, now, found.restated.height, len(found.added), len(found.removed))
+
+
+def _anew(pin: Pin) -> str:
+    window = f"--start {format_time(pin.window.start)} --end {format_time(pin.window.end)}"
+    store = f" --store {shlex.quote(pin.store)}" if pin.store else ""
+    return f"seamless pin {pin.name} {pin.node} {window}{store} --replace"

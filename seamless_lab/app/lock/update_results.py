@@ -23,8 +23,8 @@ class Move(StrEnum):
 class PinUpdate:
     """What a pin is and what the newest version of its series makes of it.
 
-    `now` is None when it cannot move, and `said` tells why. `restated`, `added`, `removed`: bars; None when the pinned
-    version is not there to compare with.
+    `now` is None when it cannot move, and `said` tells why. `restated`, `added`, `removed`: bars; None when it cannot
+    move.
     """
 
     before: Pin
@@ -57,9 +57,6 @@ class PinUpdate:
         }
 
 
-_LOST = "the version that is pinned cannot be read any more, so that nobody can say what changes. Restore it first."
-
-
 @dataclass(frozen=True, slots=True, repr=False)
 class LockUpdate(Rendered):
     """What an update changes in the lockfile, or would; `written` says which. `again`: the command that does it."""
@@ -87,8 +84,6 @@ class LockUpdate(Rendered):
             Column("content", code=True),
         )
         blocks: list[Block] = [Table(columns, tuple(_update_row(update) for update in self.pins))] if self.pins else []
-        lost = [update.before.name for update in moved if update.restated is None]
-        blocks += [Note(f"pin:{name}: {_LOST}", Tone.WARN) for name in lost]
         for update in stuck:
             blocks += [Note(update.said, Tone.WARN), Note(update.hint)]
         blocks.append(Facts((Fact("lockfile", self.path, volatile=True),)))
@@ -114,7 +109,7 @@ class LockUpdate(Rendered):
 def _update_row(update: PinUpdate) -> tuple[str, ...]:
     before, now = update.before, update.now
     counts = (update.restated, update.added, update.removed)
-    known = tuple("?" if count is None else f"{count:,}" for count in counts)
+    known = tuple("" if count is None else f"{count:,}" for count in counts)
     if update.move is not Move.MOVED or now is None:
         return (before.name, str(update.move), f"{before.rows:,}", "", "", "", f"{before.content[:12]}")
     bars = f"{before.rows:,}" if before.rows == now.rows else f"{before.rows:,} → {now.rows:,}"

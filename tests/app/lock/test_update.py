@@ -7,11 +7,12 @@ import shutil
 from pathlib import Path
 
 import polars as pl
+import pytest
 
 from seamless_lab.app.home import FOLDER
 from seamless_lab.app.lock.disk import load
-from tests.app.lock.pinned import HOUR, HOURLY
-from tests.sealed_market import seal, walk
+from tests.app.lock.pinned import HOUR, HOURLY, data_files, rewrite
+from tests.sealed_market import START, seal, walk
 
 
 def restated(home: Path, slots: range) -> None:
@@ -75,3 +76,54 @@ def test_pins_whose_store_is_gone_are_no_reason_to_say_that_nothing_is_to_be_upd
     assert head == "seamless.lock  2 pins of 2  cannot move"
     for told in (lines, lab.check_lock().to_text().splitlines()):
         assert [line.split(" is read ")[0] for line in told if "is read from" in line] == ["  ! pin:btc", "  ! pin:eth"]
+
+
+@pytest.mark.parametrize("gone", ["damaged", "missing", "unknown"])
+def test_a_pin_whose_version_cannot_be_compared_stays_and_the_others_move(lab, project, gone: str) -> None:
+    before = load(project / "seamless.lock").pins
+    restated(project / FOLDER, range(100, 107))
+    minutes = walk(5 * 1_440, 60, 2, start=START + 28 * 86_400).with_columns(close=pl.col("close") + 0.01)
+    seal(project / FOLDER, "ETH/USDT", minutes, timeframe="1m", at_ms=1_718_000_000_000)
+    [tree] = project.rglob(f"trees/{before['btc'].fingerprint}*")
+    if gone == "damaged":
+        rewrite(tree, tree.read_bytes()[:-9] + b"000000000")
+    elif gone == "missing":
+        tree.unlink()
+    else:
+        lock = project / "seamless.lock"
+        for digest in {before["btc"].content, before["btc"].fingerprint}:
+            lock.write_text(lock.read_text().replace(digest, "0" * 64))
+        before = load(lock).pins
+    shown = lab.update_lock(write=True)
+    assert (shown.exit_code, shown.written) == (1, True)
+    assert [str(one.move) for one in shown.pins] == ["cannot move", "changes"]
+    assert shown.pins[0].said.endswith("So nobody can say what would change.")
+    after = load(project / "seamless.lock").pins
+    assert after == {"btc": before["btc"], "eth": shown.pins[1].now}
+    anew = f"seamless pin btc {HOURLY} --start 2024-01-01T00:00Z --end 2025-03-02T00:00Z --replace"
+    assert "cannot move" in shown.to_text()
+    assert shown.pins[0].hint.endswith(f" To pin the newest version all the same: {anew}")
+
+
+def test_a_content_that_was_edited_by_hand_is_not_told_as_a_version_that_is_gone(lab, project) -> None:
+    lock, pinned = project / "seamless.lock", lab.lock().pins["btc"]
+    text = lock.read_text().replace(f'content = "sha256:{pinned.content}', f'content = "sha256:{"0" * 64}')
+    lock.write_text(text)
+    shown = lab.update_lock(write=True)
+    assert (shown.exit_code, shown.written, lock.read_text()) == (1, False, text)
+    assert f"has the content sha256:{pinned.content[:16]}" in shown.pins[0].said
+    assert shown.pins[0].said.endswith("and the lockfile says sha256:0000000000000000.")
+    assert shown.pins[0].hint.startswith("Restore the lockfile from version control")
+
+
+def test_a_pin_does_not_move_to_files_that_are_damaged_though_this_machine_remembers_them(lab, project) -> None:
+    old = {path.name for path in data_files(project)}
+    text = (project / "seamless.lock").read_text()
+    restated(project / FOLDER, range(100, 107))
+    lab.fetch(f"{HOURLY}@latest", "2024-01-01", "2025-03-02")
+    [path] = [path for path in data_files(project) if path.name not in old]
+    rewrite(path, path.read_bytes()[:-40] + bytes(40))
+    shown = lab.update_lock(write=True)
+    assert (str(shown.pins[0].move), shown.exit_code) == ("cannot move", 1)
+    assert path.name in shown.pins[0].said
+    assert (project / "seamless.lock").read_text() == text
