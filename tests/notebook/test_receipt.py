@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,18 @@ def test_outputs_and_prose_are_not_code(project: Path) -> None:
     path.write_text(json.dumps(notebook))
     with opened(project) as lab:
         assert states(lab.verify_receipt("r.json"))["code"] == ["same"]
+
+
+def test_another_number_of_cells_than_the_code_has_stands_against_a_receipt(project: Path) -> None:
+    receipt = read_receipt(project / "r.json")
+    assert receipt.notebook is not None
+    forged = replace(receipt, notebook=replace(receipt.notebook, cells=999))
+    (project / "r.json").write_text(json.dumps(forged.to_json(project)))
+    with opened(project) as lab:
+        found = lab.verify_receipt("r.json", run=True)
+    assert found.exit_code == 1
+    assert "study.ipynb: the receipt says 999 code cells, and it has 5" in repr(found)
+    assert "run" not in states(found)
 
 
 def test_a_notebook_that_moved_is_named(project: Path) -> None:

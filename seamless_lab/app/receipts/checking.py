@@ -12,7 +12,7 @@ from seamless_lab.app.notebooks.file import read_notebook
 from seamless_lab.app.notebooks.seal import WATCH
 from seamless_lab.app.notebooks.show import DIGITS, ends, short_ref, table
 from seamless_lab.app.receipts.inputs import FoundInput, find_inputs
-from seamless_lab.app.receipts.receipt import LAST, Receipt, read_receipt
+from seamless_lab.app.receipts.receipt import LAST, Receipt, Sources, read_receipt
 from seamless_lab.app.receipts.replay import NotebookFailed, replay
 from seamless_lab.app.receipts.results import MadeAgain, make_again
 from seamless_lab.app.receipts.running import differences, notebook_to_run
@@ -128,8 +128,8 @@ def verify_receipt(
     place = notebook_to_run(receipt, path, notebook, wiring.home) if run else notebook or receipt.notebook_path
     fresh = FreshStores(wiring)
     inputs = find_inputs(wiring, fresh, receipt.inputs)  # first: what is made again is made from checked files
-    made = make_again(wiring, receipt.results, inputs)
-    code = () if receipt.notebook is None else (_code(receipt.notebook.digest, place),)
+    made = make_again(wiring, receipt, inputs)
+    code = () if receipt.notebook is None else (_code(receipt.notebook, place),)
     ran: list[Finding] = []
     seen: set[tuple[str, str]] = set()
     if run and place is not None and code and code[0].state is State.SAME:
@@ -180,7 +180,7 @@ def _result(made: MadeAgain, ran: set[tuple[str, str]]) -> Finding:
     return Finding("result", name, made.state, made.why or (other if made.state is State.DIFFERS else ""))
 
 
-def _code(digest: str, place: Path | None) -> Finding:
+def _code(told: Sources, place: Path | None) -> Finding:
     """Whether the notebook's code is that of the receipt."""
     if place is None:
         return Finding("code", "notebook", State.UNKNOWN, "the receipt does not say where its notebook is: --notebook")
@@ -196,8 +196,11 @@ def _code(digest: str, place: Path | None) -> Finding:
     except RequestError as error:
         said = f"{error.message.removesuffix('.')}; name its notebook with --notebook"
         return Finding("code", place.name, State.UNKNOWN, said)
-    if found.digest != digest:
+    if found.digest != told.digest:
         said = f"its code is another than when the receipt was made: sha256:{found.digest[:DIGITS]}"
+        return Finding("code", place.name, State.DIFFERS, said)
+    if len(found.cells) != told.cells:
+        said = f"the receipt says {plural(told.cells, 'code cell')}, and it has {len(found.cells):,}"
         return Finding("code", place.name, State.DIFFERS, said)
     return Finding("code", place.name, State.SAME)
 

@@ -20,6 +20,8 @@ from seamless_lab.app.notebooks.checking import State
 from seamless_lab.app.notebooks.journal import NOT_KEPT
 from seamless_lab.app.reads import CURRENT_CELL
 from seamless_lab.app.receipts.inputs import FoundInput
+from seamless_lab.app.receipts.receipt import Receipt
+from seamless_lab.app.receipts.statements import misnamed
 from seamless_lab.app.result_records import ResultInput, ResultRecord
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.time import TimeRange
@@ -48,7 +50,7 @@ _REFUTED = (DataError, GapsRefused, LookAhead)
 Key = tuple[str, TimeRange, str]
 
 
-def make_again(wiring: Wiring, results: Sequence[ResultRecord], found: Sequence[FoundInput]) -> list[MadeAgain]:
+def make_again(wiring: Wiring, receipt: Receipt, found: Sequence[FoundInput]) -> list[MadeAgain]:
     """Make each result again that can be made from the receipt, of the versions in which its inputs were found.
 
     They are made in a project of their own, whose lockfile pins the inputs: nothing outside of the receipt gets in.
@@ -62,7 +64,12 @@ def make_again(wiring: Wiring, results: Sequence[ResultRecord], found: Sequence[
         refs = {(str(pin.node), pin.window, pin.content): pin.ref for pin in pins}
         outside = CURRENT_CELL.set(NOT_KEPT)
         try:
-            return [_made(own, Door(own), each, refs) for each in results]
+            return [
+                MadeAgain(each, State.DIFFERS, why=said)
+                if (said := misnamed(each, receipt))
+                else _made(own, Door(own), each, refs)
+                for each in receipt.results
+            ]
         finally:
             CURRENT_CELL.reset(outside)
             own.close_files()

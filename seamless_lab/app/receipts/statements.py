@@ -13,7 +13,8 @@ from seamless_lab.app.lock.lockfile import Pin
 from seamless_lab.app.lock.pins import Pins
 from seamless_lab.app.notebooks.show import DIGITS
 from seamless_lab.app.reads import HOME, ReadRecord
-from seamless_lab.app.receipts.receipt import Input
+from seamless_lab.app.receipts.receipt import Input, Receipt
+from seamless_lab.app.result_records import ResultRecord
 from seamless_lab.core.identity import NodeId
 from seamless_lab.core.reference import AsOf, Fingerprint, Locked, PinName, Seq, fixed_ref, parse_reference
 from seamless_lab.core.time import LATEST_S, format_time_ms
@@ -48,6 +49,17 @@ def refuted(read: ReadRecord) -> str:
             return f"{said} that it was sha256:{read.fingerprint[:16]}."
         case AsOf(at_ms) if at_ms < read.as_of_ms:
             return f"{said} that it was sealed later, as of {format_time_ms(read.as_of_ms)}."
+    return ""
+
+
+def misnamed(result: ResultRecord, receipt: Receipt) -> str:
+    """What a result says of the version of an input that the receipt has otherwise; empty when it says the same."""
+    inputs = [each.read for each in (*receipt.inputs, *receipt.unheard)]
+    for one in result.inputs:
+        bars = (one.ref.rpartition("@")[0], one.window, one.content)
+        refs = {read.ref for read in inputs if (str(read.node), read.window, read.content) == bars}
+        if refs and one.ref not in refs:
+            return f"the receipt says that its input {one.name} is {one.ref}, and that {' or '.join(sorted(refs))} is."
     return ""
 
 

@@ -156,3 +156,28 @@ def test_a_pin_that_moved_is_named_with_what_it_was_and_is(project: Path) -> Non
     with opened(project) as lab:
         told = " ".join(repr(lab.verify_receipt(path)).split())
         assert "pin:btc is [2024-01-01T00:00Z, 2024-01-02T00:00Z) in the lockfile now" in told
+
+
+@pytest.mark.parametrize("shipped", [True, False])
+def test_a_version_that_only_a_result_says_it_was_made_of_stands_against_a_receipt(project: Path, shipped) -> None:
+    with opened(project) as lab:
+        lab.backtest(crossover(5, 20) if shipped else lambda bars: bars["close"] * 0.0, pins="pin:btc")
+        receipt = lab.receipt()
+        [made], ref = receipt.results, f"{BTC}@sha256:deadbeefdeadbeef"
+        inputs = tuple(replace(one, ref=ref) for one in made.inputs)
+        forged = replace(receipt, results=(replace(made, inputs=inputs),))
+        (project / "r.json").write_text(json.dumps(forged.to_json(project)))
+        found = lab.verify_receipt(project / "r.json")
+    assert found.exit_code == 1
+    [told] = [each.said for each in found.findings if each.what == "result"]
+    assert told.endswith(f"is {ref}, and that {made.inputs[0].ref} is.")
+
+
+def test_equal_bars_of_two_versions_may_be_the_input_of_a_result(project: Path) -> None:
+    with opened(project) as lab:
+        lab.backtest(crossover(5, 20), pins=f"{lab.manifest(BTC).ref}", start="2024-01-01", end="2024-01-02")
+        restate(project, minute(1, 7))
+        lab.fetch(BTC, "2024-01-01", "2024-01-02")
+        found = lab.verify_receipt(written(lab, project / "r.json"))
+        assert len({each.read.ref for each in found.receipt.inputs}) == 2
+    assert found.exit_code == 0
