@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 
@@ -14,10 +14,10 @@ from seamless_lab.core.digest import Header
 from seamless_lab.core.identity import NodeId
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.reference import Selector, fixed_ref
-from seamless_lab.core.time import LATEST_S, TimeRange
+from seamless_lab.core.time import LATEST_S, TimeRange, format_time
 from seamless_lab.core.version import Commit
 from seamless_lab.engine.answering import NO_EVIDENCE
-from seamless_lab.engine.artifacts import SealedStore
+from seamless_lab.engine.artifacts import SealedStore, Verification
 from seamless_lab.engine.ports import FetchRecord
 from seamless_lab.errors import NotFound
 
@@ -187,7 +187,19 @@ def verify(store: SealedStore, node: NodeId | None, selector: Selector | None) -
         bytes_read=sum(part.bytes_read for part in found),
         offenders=tuple(str(offender) for part in found for offender in part.offenders),
         dropped=tuple(digest for part in found for digest in part.dropped),
+        hints=tuple(hint for part in found for hint in _mending(part)),
     )
+
+
+def _mending(found: Verification) -> Iterator[str]:
+    """What mends a damaged node of the home's store: a command for each run of bars, and a word on documents."""
+    spans = [offender.slots for offender in found.offenders if offender.slots is not None]
+    for run in Ranges.normalised([span.start for span in spans], [span.end for span in spans]):
+        yield (
+            f"seamless backfill {found.node} --start {format_time(run.start)} --end {format_time(run.end)} --refresh"
+        )
+    if any(offender.path.endswith(".json") for offender in found.offenders):
+        yield f"Restore the .json files of {found.node} that are named here from a copy."
 
 
 def sla(wiring: Wiring, node: NodeId | None, since_ms: int) -> SlaReport:

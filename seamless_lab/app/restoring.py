@@ -19,6 +19,10 @@ def restoring(wiring: Wiring, store: SealedStore) -> Iterator[None]:
     except Corrupted as error:
         if store.url == wiring.sealed.url:
             raise
-        place = min(os.path.relpath(store.url), store.url, key=len)
-        hint = f"Restore {place} from where it comes from, such as version control."
-        raise type(error)(error.message, hint=hint, **error.facts) from error
+        raise type(error)(error.message, hint=restoration(store), **error.facts) from error
+
+
+def restoration(store: SealedStore) -> str:
+    """What mends a store that is not the home's."""
+    place = min(os.path.relpath(store.url), store.url, key=len)
+    return f"Restore {place} from where it comes from, such as version control."

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from seamless_lab.adapters.clock_system import ManualClock
 from seamless_lab.app.home import FOLDER
 from seamless_lab.app.lab import Lab
 from seamless_lab.core.backtest.crossover import crossover
 from seamless_lab.errors import Corrupted, Missing, NotFound
+from tests.engine.sources import scripted_lab
 from tests.sealed_market import seal, walk
 
 NODE = "ohlcv:binance:BTC/USDT:1h"
@@ -104,3 +106,39 @@ def test_an_update_that_meets_damage_of_a_pins_own_store_says_what_restores_it(r
     with Lab() as lab:
         [found] = lab.update_lock().pins
     assert found.hint == RESTORE
+
+
+def test_verify_says_what_mends_the_homes_store_and_what_another(root, monkeypatch) -> None:
+    """Once for each run of damaged bars, with a command that can be copied."""
+    pinned(root, monkeypatch, "vendor", "vendor/artifacts")
+    with Lab() as lab:
+        assert lab.verify("pin:btc").hints == ()
+    damage(root, "*.parquet")
+    with Lab() as lab:
+        report = lab.verify("pin:btc")
+        assert report.hints == (RESTORE,)
+        assert RESTORE in report.to_text()
+    with Lab("vendor") as lab:
+        report = lab.verify()
+        (command,) = report.to_dict()["hints"]
+        assert command.startswith(f"seamless backfill {NODE} --start 2024-01-01T00:00Z --end 2024-")
+        assert command.endswith(" --refresh --home vendor")
+        assert command in report.to_text()
+        assert "Move the damaged data files aside" in report.to_text()
+        damage(root, "*.json")
+        assert lab.verify().hints == (f"Restore the .json files of {NODE} that are named here from a copy.",)
+
+
+def test_what_verify_advises_mends(tmp_path) -> None:
+    clock = ManualClock(1_735_689_600_000)
+    with scripted_lab(tmp_path, clock) as lab:
+        lab.fetch(NODE, "2024-01", "2024-03")
+        for file in tmp_path.rglob("data/*.parquet"):
+            file.unlink()
+        clock.advance(60)
+        words = [hint.split() for hint in lab.verify(NODE).hints]
+        for word in words:
+            lab.backfill(word[2], word[4], word[6], refresh=word[7] == "--refresh")
+        assert words
+        assert lab.verify(NODE).exit_code == 0
+        assert lab.verify(NODE).hints == ()

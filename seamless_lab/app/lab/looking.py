@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from seamless_lab.app import inspect
 from seamless_lab.app.lab.opened import Opened
-from seamless_lab.app.restoring import restoring
+from seamless_lab.app.restoring import restoration, restoring
 from seamless_lab.app.results import (
     ArtifactList,
     CoverageResult,
@@ -68,6 +70,8 @@ class Looking(Opened):
             report = inspect.verify(self.wiring.sealed, None, None)
         else:
             report = inspect.verify(asked.store, asked.node, asked.selector)
+            if report.offenders and asked.store.url != self.wiring.sealed.url:
+                report = replace(report, hints=(restoration(asked.store),))
         if report.dropped:
             self.wiring.read_cache.clear()  # fetches may have kept what those files gave
         return report

@@ -95,7 +95,8 @@ class VerifyReport(Rendered):
     """What rehashing found. `offenders`: one line for each object that is damaged or missing.
 
     `dropped`: digests of cached files of this machine that held other bars than were sealed, and are gone now. The
-    store has what was sealed, so that they are no damage to it.
+    store has what was sealed, so that they are no damage to it. `hints`: what mends the damage, commands or sentences;
+    before a command, what is left of the damaged files is to be moved aside.
     """
 
     store: str
@@ -104,6 +105,7 @@ class VerifyReport(Rendered):
     bytes_read: int
     offenders: tuple[str, ...]
     dropped: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -122,6 +124,7 @@ class VerifyReport(Rendered):
             "objects": self.objects,
             "bytes_read": self.bytes_read,
             "offenders": list(self.offenders),
+            "hints": list(self.hints),
             "cached_files_removed": list(self.dropped),
             "verified": not self.offenders,
         }

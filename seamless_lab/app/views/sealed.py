@@ -6,7 +6,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from seamless_lab.app.cached_files import wrong_files
-from seamless_lab.app.render.view import Badge, Block, Column, Fact, Facts, Note, Table, Tone, View, plural
+from seamless_lab.app.render.view import Badge, Block, Code, Column, Fact, Facts, Note, Table, Tone, View, plural
 from seamless_lab.app.views.wording import TABLE_ROWS, day, size
 from seamless_lab.core.time import format_time, format_time_ms
 
@@ -75,6 +75,17 @@ def verify(result: VerifyReport) -> View:
     blocks: list[Block] = [Note(line, Tone.BAD) for line in result.offenders[:TABLE_ROWS]]
     if len(result.offenders) > TABLE_ROWS:
         blocks.append(Note(f"… {len(result.offenders) - TABLE_ROWS:,} more", Tone.BAD))
+    commands = [hint for hint in result.hints if hint.startswith("seamless ")]
+    if commands:
+        blocks.append(
+            Note("Move the damaged data files aside, then restore them from a copy or ask the exchange again:")
+        )
+        blocks.append(Code(tuple(commands[:TABLE_ROWS]), command=True))
+        kept = (
+            "Unchanged answers write the files again; changed ones make a new version, and the old one stays damaged."
+        )
+        blocks.append(Note(kept))
+    blocks += [Note(hint) for hint in result.hints[:TABLE_ROWS] if hint not in commands]
     if result.dropped:
         blocks.append(Note(wrong_files(result.dropped), Tone.WARN))
     checked = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -17,19 +17,23 @@ from seamless_lab.engine.artifacts.documents import commit_path, data_path, tree
 from seamless_lab.engine.artifacts.load import Loader, StoredCommit
 from seamless_lab.engine.artifacts.resolve import FIRST_SEQ
 from seamless_lab.engine.artifacts.rows import check_rows, missing_files
-from seamless_lab.errors import Corrupted, NotFound
+from seamless_lab.errors import Corrupted, Missing, NotFound
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Offender:
-    """A file that is not what it must be; `expected` and `found` are digests or values, empty when there is none."""
+    """A file that is not what it must be; `expected` and `found` are digests or values, empty when there is none.
+
+    `slots`: from the first to the last whose bars a data file holds; None for a document.
+    """
 
     path: str
     problem: str
     expected: str = ""
     found: str = ""
+    slots: TimeRange | None = None
 
     def __str__(self) -> str:
         values = f" Expected {self.expected}, found {self.found or 'nothing'}." if self.expected else ""
@@ -93,20 +97,31 @@ class _Check:
             self._node, len(self._commits), len(self._read), bytes_read, self._rows, offenders, self._dropped
         )
 
-    def _blame(self, path: str, problem: str, expected: object = "", found: object = "") -> None:
+    def _blame(
+        self, path: str, problem: str, expected: object = "", found: object = "", leaves: Sequence[Leaf] = ()
+    ) -> None:
         said = problem if path in problem else f"{path} {problem}"
-        self._offenders.setdefault(path, Offender(path, said, str(expected), str(found)))
+        slots = TimeRange(int(leaves[0].answered.starts[0]), int(leaves[-1].answered.ends[-1])) if leaves else None
+        self._offenders.setdefault(path, Offender(path, said, str(expected), str(found), slots))
 
-    def _attempt(self, read: Callable[[], T], path: str) -> T | None:
+    def _attempt(self, read: Callable[[], T], path: str, leaves: Sequence[Leaf] = ()) -> T | None:
         self._read.add(path)
         try:
             return read()
         except NotFound:
-            self._blame(path, "is missing.")
+            self._blame(path, self._instead(path) or "is missing.", leaves=leaves)
         except Corrupted as error:
             expected, found = (error.facts.get(name) for name in ("expected", "found"))
-            self._blame(path, error.message, "" if expected is None else expected, "" if found is None else found)
+            said = (isinstance(error, Missing) and self._instead(path)) or error.message
+            self._blame(path, said, "" if expected is None else expected, "" if found is None else found, leaves)
         return None
+
+    def _instead(self, path: str) -> str:
+        """What has the name of a file that cannot be found, and is in the way of one; empty for nothing."""
+        folder, _, name = path.rpartition("/")
+        if name in self._loader.objects.folders(folder):
+            return "is a folder."
+        return "is a link that leads to no file." if path in _sizes(self._loader, folder) else ""
 
     def commit(self, seq: int) -> StoredCommit | None:
         """Read one commit."""
@@ -118,7 +133,8 @@ class _Check:
     def chain(self) -> None:
         """Read all commits; each names the one before it."""
         folder = f"{self._node.path}/commits/"
-        names = [path[len(folder) : -len(".json")] for path in self._sizes if path.startswith(folder)]
+        there = [path[len(folder) :] for path in self._sizes if path.startswith(folder)]
+        names = [name.removesuffix(".json") for name in (*there, *self._loader.objects.folders(folder))]
         last = max((int(name) for name in names if name.isdecimal()), default=FIRST_SEQ - 1)
         before: StoredCommit | None = None
         for seq in range(FIRST_SEQ, last + 1):
@@ -213,8 +229,11 @@ class _Check:
                 yield header, whole, pack.leaves
             else:
                 missing = missing_files(self._node, pack.digest, pack.leaves, self._sizes.__contains__)
-                for _, path, problem, expected in missing:
-                    self._blame(path, f"{problem}.", expected)
+                for lost, path, problem, expected in missing:
+                    for name in (path, whole):
+                        if said := self._instead(name):
+                            self._blame(name, said, leaves=lost)
+                    self._blame(path, f"{problem}.", expected, leaves=lost)
             for leaf in pack.leaves:
                 path = data_path(self._node, leaf.digest)
                 if leaf.rows and path in self._sizes and path not in queued:
@@ -227,7 +246,7 @@ class _Check:
             check_rows(header, frame, leaves, path)
             return frame.height
 
-        return self._attempt(read, path) or 0
+        return self._attempt(read, path, leaves) or 0
 
 
 def _sizes(loader: Loader, folder: str) -> dict[str, int]:

@@ -179,6 +179,19 @@ def test_a_missing_file_is_named(tmp_path: Path, kind: str, linked: bool) -> Non
         assert str(path.relative_to(root)) in {offender.path for offender in found}
 
 
+@pytest.mark.parametrize("kind", ["commits", "trees", "data"])
+@pytest.mark.parametrize("instead, said", [("link", "is a link that leads to no file."), ("folder", "is a folder.")])
+def test_what_has_the_name_of_a_file_is_named_and_not_called_missing(
+    tmp_path: Path, kind: str, instead: str, said: str
+) -> None:
+    open_store(tmp_path).publish(candidate(days(0)))
+    for path in files(tmp_path, kind):
+        path.unlink()
+        path.symlink_to("nowhere") if instead == "link" else path.mkdir()
+        name = str(path.relative_to(tmp_path))
+        assert f"{name} {said}" in [offender.problem for offender in open_store(tmp_path).verify(NODE).offenders]
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_the_file_of_a_day_that_is_missing_is_named_and_no_file_that_never_was(tmp_path: Path, count: int) -> None:
     clock = Ticking()
