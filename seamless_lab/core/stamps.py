@@ -16,9 +16,11 @@ PER_SECOND = {
     TimeUnit.MICROSECONDS: 1_000_000,
     TimeUnit.NANOSECONDS: 1_000_000_000,
 }
-_ISO = r"^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?)?(Z|[+-]\d{2}:?\d{2})?$"
+_CLOCK = r"(\d{2}:\d{2})(?::([0-5]\d)(?:\.(\d{1,9}))?)?"
+_ISO = rf"^(\d{{4}}-\d{{2}}-\d{{2}})(?:[T ]{_CLOCK})?(Z|[+-](?:[01]\d|2[0-3]):?[0-5]\d)?$"
 _NOTHING, _NO_NUMBER = pl.Series([None], dtype=pl.String), pl.Series([None], dtype=pl.Int64)
-_LARGEST_FLOAT = 2.0**61  # twice this still fits into int64
+_LARGEST = 2**62  # two times below this differ by what fits into int64
+_LARGEST_FLOAT = _LARGEST / 2.0  # floats are counted in half units
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +41,8 @@ class Stamps:
 def read_stamps(column: pl.Series, unit: TimeUnit) -> Stamps:
     """The open times in a received `ts` column.
 
-    Integers, also as text or floats, count the declared `unit`; text is else ISO-8601; naive datetimes are UTC.
+    Integers, also as text or floats, count the declared `unit`; text is else ISO-8601; naive datetimes are UTC. What
+    is 2^62 of a unit or more away from the epoch is no time.
     """
     dtype = column.dtype
     if dtype.is_integer():
@@ -64,6 +67,9 @@ def read_stamps(column: pl.Series, unit: TimeUnit) -> Stamps:
 
 
 def _of(column: pl.Series, per_second: int, *, cast: bool = False, zoned: int = 0) -> Stamps:
+    low, high = column.min(), column.max()
+    if isinstance(low, int) and isinstance(high, int) and not -_LARGEST < low <= high < _LARGEST:
+        column = column.set(~column.is_between(-_LARGEST, _LARGEST, closed="none"), None)
     valid = column.is_not_null().arg_true().to_numpy().astype(np.int64) if column.null_count() else None
     opens = (column.drop_nulls() if valid is not None else column).to_numpy()
     return Stamps(opens, per_second, valid, opens.size if cast else 0, zoned)
@@ -84,7 +90,7 @@ def _of_text(column: pl.Series, per_second: int) -> Stamps:
     numbers = text.str.extract(r"^([+-]?\d+)$").cast(pl.Int64, strict=False)
     parts = text.str.extract_groups(_ISO).struct.unnest()
     day, minute, second, fraction, zone = parts.get_columns()
-    day = day.zip_with((day >= "1700") & (day < "2200"), _NOTHING)  # nanoseconds of other years do not fit into int64
+    day = day.zip_with((day >= "1824") & (day < "2116"), _NOTHING)  # nanoseconds of other years are too many
     spelled = day + "T" + minute.fill_null("00:00") + ":" + second.fill_null("00")
     local = spelled.str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="us", strict=False).to_physical() * 1_000
     nanos = (fraction.fill_null("") + "000000000").str.slice(0, 9).cast(pl.Int64)

@@ -16,6 +16,7 @@ from seamless_lab.core.digest import Header
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.raw import RawBars, TimeUnit
 from seamless_lab.core.report import FLAGS, ConformancePolicy
+from seamless_lab.core.stamps import PER_SECOND
 from seamless_lab.core.time import TimeRange
 from tests.core.conforming import ALL, HEADER, ROWS, START, look, places_of, rows
 from tests.core.models import header_of, prices, ranges_of
@@ -183,7 +184,14 @@ def test_a_date_opens_its_day() -> None:
     assert len(found.bars) == 3
 
 
-@pytest.mark.parametrize("stamp", [None, "", "soon", "2024-02-30", "2024-01-01T00:00:61", "99999999999999999999"])
+@pytest.mark.parametrize(
+    "stamp",
+    [
+        *(None, "", "soon", "2024-02-30", "99999999999999999999"),
+        *("2024-01-01T00:00:60", "2024-01-01T00:00:61", "2024-01-01T24:00"),
+        *("2024-01-01T00:04:00+99:99", "2024-01-01T00:04:00+00:60", "2024-01-01T00:04:00-2400"),
+    ],
+)
 def test_an_unreadable_time_drops_the_row_with_a_flag(stamp: str | None) -> None:
     texts = rows()["ts"].cast(pl.String).to_list()
     texts[4] = stamp
@@ -200,6 +208,18 @@ def test_a_null_among_integer_times_drops_its_row_only() -> None:
     assert found.report.flags == {"invalid_timestamp": 1}
     assert places_of(found) == [0, 1, 2, 3, 5, 6, 7, 8, 9]
     assert found.bars.frame.equals(look(rows([0, 1, 2, 3, 5, 6, 7, 8, 9])).bars.frame)
+
+
+@pytest.mark.parametrize("unit", TimeUnit)
+@pytest.mark.parametrize("place", [0, 4, 9])
+@pytest.mark.parametrize("stamp", [-(2**63), -(2**62), 2**62, 2**63 - 1])
+def test_an_integer_that_is_no_time_drops_its_row_only(stamp: int, place: int, unit: TimeUnit) -> None:
+    ts = (rows()["ts"] // 1_000 * PER_SECOND[unit]).to_list()
+    ts[place] = stamp
+    found = look(rows().with_columns(ts=pl.Series(ts)), unit=unit)
+    assert found.report.flags == {"invalid_timestamp": 1}
+    assert not found.report.warnings
+    assert places_of(found) == [k for k in range(ROWS) if k != place]
 
 
 @pytest.mark.parametrize("stamp", [math.nan, math.inf, -math.inf, 1e300])
