@@ -84,8 +84,11 @@ def _parse_json(self: Any, body: str) -> Any:
         return None  # an error page: ccxt judges it by its status
 
 
-def _parse_ohlcvs(self: Any, rows: list[object] | None, *_: Any, **__: Any) -> list[object]:
+def _parse_ohlcvs(self: Any, rows: Any, *_: Any, **__: Any) -> list[object]:
     call = _call.get()
+    # ccxt makes a list of an object's values where a list belongs
+    if rows and not (isinstance(rows, list) and any(isinstance(row, list | dict) and row for row in rows)):
+        raise BadAnswer(f"the answer has no list of bars: {str(rows)[:80]}")
     if call is not None and rows:
         call.rows.extend(rows)
     return []  # whatever ccxt does afterwards, it has nothing to do

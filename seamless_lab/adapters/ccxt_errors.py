@@ -54,9 +54,10 @@ def judged(error: BaseException, wire: Wire, exchange: str) -> SeamlessError:
     text, kinds = _short(error, exchange), _kinds(error)
     wants_pause = wire.status >= 400 and wire.retry_after_s is not None
     if wants_pause or wire.status in (418, 429) or kinds & {"RateLimitExceeded", "DDoSProtection"}:
+        pause = "" if wire.retry_after_s is None else f" {wire.retry_after_s:,.0f} s"
         return RateLimited(
             f"{where} asks for fewer requests: {text}",
-            hint="Lower rate_limit.tokens_per_interval, or wait.",
+            hint=f"Lower rate_limit.tokens_per_interval, or wait{pause}.",
             retry_after_s=wire.retry_after_s,
             exchange=exchange,
             status=wire.status,

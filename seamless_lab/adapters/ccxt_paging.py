@@ -8,7 +8,9 @@ beyond it (a *witness*), which only a page that really covers the hole can: past
 its start where they come newest first, in coarser bars where it is longer than a page, or as the exchange's latest
 bar where nothing follows. A hole without a witness stays unanswered. So a proxy that shortens or empties pages, now
 and then or always, costs requests or answers, but never turns a bar into a quiet slot. Holes between two rows of
-one page need no second ask: the page shows a witness on both sides.
+one page need no second ask: the page shows a witness on both sides. A slot next to a row whose time lies off the
+grid is no hole, though, for the row may be its bar; and a page with a row that may be anywhere proves only the rows
+it has. What they leave open is not asked for again.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from seamless_lab.core.time import TimeRange
 
 DISORDERED_TRIES = 3
 _MARGIN_SLOTS = 2  # time passes between planning and answering
+_NO_TIMES: Ints = np.empty(0, dtype=np.int64)
 
 
 class Purpose(StrEnum):
@@ -94,7 +97,7 @@ class Inquiry:
         self._coarser_s = tuple(
             sorted(s for s in coarser_s if s > grid.step_s and s % grid.step_s == 0 and DAY % s == 0)
         )
-        self._doubted = self._given_up = Ranges.empty()
+        self._doubted = self._given_up = self._unclear = Ranges.empty()
         self._tries: dict[tuple[int, int], int] = {}
         self._disordered = 0
         older = seen_s is not None and seen_s < self._first_s
@@ -125,7 +128,7 @@ class Inquiry:
         begins_quiet = bool(self.answered.contains(np.array([self._first_s]))[0])
         return self._listing() if self._asks_for_listing and begins_quiet else None
 
-    def receive(self, ask: Ask, opens: Ints, now_s: int) -> Ranges:
+    def receive(self, ask: Ask, opens: Ints, now_s: int, *, off_grid: Ints = _NO_TIMES, unreadable: int = 0) -> Ranges:
         """Learn from an answer; returns the slots whose rows are news.
 
         Parameters
@@ -134,11 +137,17 @@ class Inquiry:
             Open times received, epoch seconds on the grid asked for, in the order of receipt.
         now_s
             The earlier of the two clocks when the request was sent.
+        off_grid
+            The times received, in epoch seconds rounded down, that do not lie on the grid asked for.
+        unreadable
+            How many rows have no time.
         """
         todo = self._todo
         self._now_s = now_s
+        grid = self._grid if ask.step_s == self._grid.step_s else Grid(ask.step_s)
+        self._unclear = self._unclear | _slots_around(off_grid, grid)
         if ask.step_s != self._grid.step_s:
-            quiet = self._empty_in_coarse(ask, opens)
+            quiet = Ranges.empty() if unreadable else self._empty_in_coarse(ask, opens) - self._unclear
             self.answered = self.answered | (quiet & self._quiet_enough & todo)
             return Ranges.empty()
         if opens.size:
@@ -148,12 +157,17 @@ class Inquiry:
             if ask.purpose is Purpose.LISTING:
                 self._note_listing(earliest)
         present = slots_with_rows(opens, self._grid) & self._closed
-        quiet = (proven(opens, self._grid, self._edges(ask)) - present) & self._quiet_enough
+        quiet = Ranges.empty()
+        if not unreadable:
+            quiet = (self._proven(ask, opens) - present - self._unclear) & self._quiet_enough
         gained = (present | quiet) & todo
         self._disordered += order_of(opens, expected=self._edges(ask).order) is Order.DISORDER
         self.answered = self.answered | gained
         if ask.purpose is Purpose.PAGE:
-            self._doubt_rest(ask, opens, gained)
+            full = opens.size + off_grid.size + unreadable >= ask.limit and len(gained) > 0
+            self._doubt_rest(
+                ask, opens, full=full, hopeless=Ranges.single(self._window) if unreadable else self._unclear
+            )
         elif len(present & todo):  # a page had shown none: it was cut, so the rest is asked for page by page again
             self._doubted = self._doubted - self._doubted.clip(next(iter(self._doubted & todo)))
         elif ask.purpose is Purpose.LATEST:
@@ -242,15 +256,29 @@ class Inquiry:
         edges = Edges(ask.since_s, ask.until_s, self._api.order)
         return proven(opens, grid, edges) - slots_with_rows(opens, grid)
 
-    def _doubt_rest(self, ask: Ask, opens: Ints, gained: Ranges) -> None:
+    def _proven(self, ask: Ask, opens: Ints) -> Ranges:
+        """What a page answers for; rows that were not asked for, or are still to come, are no witnesses."""
+        edges = self._edges(ask)
+        if order_of(opens, expected=edges.order) is Order.DISORDER:
+            return slots_with_rows(opens, self._grid)
+        since_s = ask.since_s if self._api.since_honoured else None
+        until_s = ask.until_s if self._api.until_honoured else None
+        fit = opens <= self._now_s
+        if since_s is not None:
+            fit &= opens >= since_s
+        if until_s is not None:
+            fit &= opens < until_s
+        return proven(opens[fit], self._grid, edges)
+
+    def _doubt_rest(self, ask: Ask, opens: Ints, *, full: bool, hopeless: Ranges) -> None:
         assert ask.since_s is not None  # pages always say where they start
         end = ask.since_s + ask.limit * ask.step_s if ask.until_s is None else ask.until_s
-        if opens.size >= ask.limit and len(gained):  # a full page says nothing about what comes after it
+        if full:  # a full page says nothing about what comes after it
             end = min(end, int(opens.max()) + ask.step_s)
         rest = self._todo & Ranges.normalised([ask.since_s], [end])
         if not len(rest):
             return
-        hopeless = (rest - self._quiet_enough) | (rest & self._until(self._horizon_s))
+        hopeless = (rest - self._quiet_enough) | (rest & (self._until(self._horizon_s) | hopeless))
         self._give_up(hopeless)
         disorder = order_of(opens, expected=self._api.order) is Order.DISORDER
         if not disorder or self._disordered >= DISORDERED_TRIES:
@@ -262,3 +290,9 @@ class Inquiry:
 
     def _give_up(self, slots: Ranges) -> None:
         self._given_up = self._given_up | slots
+
+
+def _slots_around(seconds: Ints, grid: Grid) -> Ranges:
+    """The slots that some moments off the grid may stand for: those they lie in, and the next ones."""
+    slots = seconds - (seconds - grid.anchor_s) % grid.step_s
+    return Ranges.of_slots(np.union1d(slots, slots + grid.step_s), grid.step_s)

@@ -2,14 +2,14 @@
 
 Where each value stands is learned from ccxt itself: its parser is given one row whose values say their own places.
 The first row of every page is still parsed both ways; where they differ, or no layout can be learned, ccxt's parser
-is used for every row.
+is used for every row. It cuts fractions of a millisecond off, which would move a row onto the grid: times keep theirs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import isnan, nan
+from math import isnan, nan, trunc
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,10 @@ import polars as pl
 import pyarrow as pa
 
 from seamless_lab.core.bars import COLUMNS, VALUES
+from seamless_lab.core.ranges import Ints
+from seamless_lab.core.raw import TimeUnit
+from seamless_lab.core.stamps import read_stamps
+from seamless_lab.core.time import LATEST_S
 
 _ROWS_OF_NUMBERS = pa.list_(pa.float64())
 _LARGEST_EXACT = 2.0**53  # whole numbers above have no float of their own
@@ -70,7 +74,30 @@ def to_frame(rows: Sequence[object], parse: RowParser) -> pl.DataFrame:
             return frame
     parsed = [[*parse(row), *[None] * len(COLUMNS)][: len(COLUMNS)] for row in rows]
     columns = [list(column) for column in zip(*parsed, strict=True)]
+    if layout is not None:
+        columns[0] = [_uncut(row, ts, layout) for row, ts in zip(rows, columns[0], strict=True)]
     return pl.DataFrame([_times(columns[0], 1), *map(_numbers, VALUES, columns[1:])])
+
+
+def times_ms(frame: pl.DataFrame) -> Ints:
+    """The open times of a page as conformance reads them, in epoch milliseconds and in the order of receipt.
+
+    -1 where there is none, or none from 1970 to 2100. A time with a fraction of a millisecond keeps its second and is
+    never a whole one.
+    """
+    stamps = read_stamps(frame["ts"], TimeUnit.MILLISECONDS)
+    ms = stamps.opens
+    if stamps.per_second > 1000:
+        ms, part = np.divmod(ms, stamps.per_second // 1000)
+        ms = ms + ((part != 0) & (ms % 1000 == 0))
+    strange = (ms < 0) | (ms >= LATEST_S * 1000)
+    if strange.any():
+        ms = np.where(strange, -1, ms)
+    if stamps.valid is None:
+        return ms
+    everywhere = np.full(frame.height, -1, dtype=np.int64)
+    everywhere[stamps.valid] = ms
+    return everywhere
 
 
 def _frame_of_numbers(rows: Sequence[object], layout: Layout) -> pl.DataFrame | None:
@@ -104,7 +131,28 @@ def _frame_of_columns(rows: Sequence[Any], layout: Layout) -> pl.DataFrame | Non
 def _agrees(ours: tuple[object, ...], theirs: Sequence[object]) -> bool:
     """Whether ccxt sees the same numbers in a row; what it cannot read, or is no number, decides nothing."""
     pairs = list(zip(map(_number, ours), theirs, strict=False))
-    return len(pairs) == len(COLUMNS) and all(our == their or their is None or isnan(our) for our, their in pairs)
+    if len(pairs) != len(COLUMNS):
+        return False
+    (our_ts, their_ts), *values = pairs
+    return (_cut(our_ts, their_ts) or _same(our_ts, their_ts)) and all(_same(*pair) for pair in values)
+
+
+def _same(our: float, their: object) -> bool:
+    return our == their or their is None or isnan(our)
+
+
+def _cut(exact_ms: float, their_ms: object) -> bool:
+    """Whether ccxt's time is ours without its fraction of a millisecond."""
+    return abs(exact_ms) < _LARGEST_EXACT and trunc(exact_ms) == their_ms
+
+
+def _uncut(row: Any, their_ms: object, layout: Layout) -> object:
+    """The time of a row as ccxt reads it, with the fraction that it cuts off."""
+    try:
+        exact_ms = _number(row[layout.places[0]]) * layout.unit_ms
+    except (TypeError, LookupError):  # a row of another shape
+        return their_ms
+    return exact_ms if _cut(exact_ms, their_ms) and exact_ms != their_ms else their_ms
 
 
 def _number(value: object) -> float:
@@ -137,7 +185,7 @@ def _times(values: Sequence[object], unit_ms: int) -> pl.Series:
     try:
         if series.dtype.is_float() or (series.dtype == pl.String and series.str.contains(".", literal=True).any()):
             exact = series.cast(pl.Float64) * unit_ms
-            return exact.cast(pl.Int64) if (exact == exact.round(0)).all() else series
+            return exact.cast(pl.Int64) if (exact == exact.round(0)).all() else exact
         whole = series.cast(pl.Int64)
         return whole if unit_ms == 1 else whole * unit_ms
     except pl.exceptions.PolarsError:

@@ -11,11 +11,10 @@ from difflib import get_close_matches
 from itertools import chain, repeat
 from typing import TypeVar
 
-import polars as pl
-
 from seamless_lab.adapters.ccxt_client import Answer, CcxtClient, known_exchanges, open_client
 from seamless_lab.adapters.ccxt_errors import RateLimited
 from seamless_lab.adapters.ccxt_paging import Ask
+from seamless_lab.adapters.ccxt_rows import times_ms
 from seamless_lab.adapters.ccxt_settings import CcxtSettings
 from seamless_lab.adapters.ccxt_traits import BarApi, bar_api, family_of
 from seamless_lab.core.identity import NodeId
@@ -110,10 +109,10 @@ class CcxtSource:
             if known is not None:
                 return known, 0
             answer, requests = await self.page(node, node.timeframe, ask)
-            ts = answer.frame["ts"].drop_nulls()
-            if ts.dtype == pl.Int64 and ts.len():
+            ms = times_ms(answer.frame)
+            if ms.size and ms.min() >= 0:
                 self.first_bars[node] = answer
-                self.listed_s[node] = int(ts.to_numpy().min()) // 1000
+                self.listed_s[node] = int(ms.min()) // 1000
             return answer, requests
 
     def traits(self, node: NodeId) -> SourceTraits:

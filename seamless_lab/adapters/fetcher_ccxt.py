@@ -12,7 +12,7 @@ import polars as pl
 
 from seamless_lab.adapters.ccxt_client import Answer
 from seamless_lab.adapters.ccxt_paging import Ask, Inquiry, Purpose
-from seamless_lab.adapters.ccxt_rows import to_frame
+from seamless_lab.adapters.ccxt_rows import times_ms, to_frame
 from seamless_lab.adapters.ccxt_settings import CcxtSettings
 from seamless_lab.adapters.ccxt_source import CcxtSource, Surroundings, open_source
 from seamless_lab.adapters.ccxt_traits import BarApi, family_of
@@ -21,7 +21,7 @@ from seamless_lab.core.identity import NodeId
 from seamless_lab.core.proof import Order, closed_until, order_of
 from seamless_lab.core.ranges import Ints, Ranges
 from seamless_lab.core.raw import RawBars, TimeUnit
-from seamless_lab.core.time import TimeRange, format_time
+from seamless_lab.core.time import LATEST_S, TimeRange, format_time
 from seamless_lab.engine.events import Emit, silent
 from seamless_lab.engine.ports import Clock, Fetched, RateLimiter, SourceTraits
 from seamless_lab.errors import SourceRejected, SourceUnavailable
@@ -103,10 +103,11 @@ class CcxtFetcher:
                 answer, tries = await source.page(node, names[ask.step_s], ask)
             requests += tries
             asked_grid = Grid(ask.step_s, grid.anchor_s % ask.step_s)
-            ms = _times_ms(answer.frame)
-            opens = _opens(ms, asked_grid)
-            _require_grid(node, asked_grid, ms, opens)
-            news = inquiry.receive(ask, opens, now_s)
+            ms = times_ms(answer.frame)
+            opens, off_grid, unreadable = _sorted_out(ms, asked_grid)
+            if not opens.size and off_grid.size and inquiry.first_seen_s is None and ask.step_s == grid.step_s:
+                _require_grid(node, grid, ask, off_grid)
+            news = inquiry.receive(ask, opens, now_s, off_grid=off_grid, unreadable=unreadable)
             past = Ranges.normalised([window.start], [min(window.end, closed_until(now_s, grid))])
             kept = np.zeros(ms.size, dtype=bool) if ask.step_s != grid.step_s else _to_keep(ms, grid, news, past)
             rows = answer.frame if kept.all() else answer.frame.filter(pl.Series(kept))
@@ -165,36 +166,36 @@ def _tell(source: CcxtSource, node: NodeId, ask: Ask, answer: Answer, kept: int)
     )
 
 
-def _times_ms(frame: pl.DataFrame) -> Ints:
-    """The open times of a page in epoch milliseconds and in the order of receipt, -1 where there is no number."""
-    ts = frame["ts"]
-    if ts.dtype != pl.Int64:
-        ts = ts.cast(pl.Int64, strict=False)
-    return (ts.fill_null(-1) if ts.null_count() else ts).to_numpy()
-
-
 def _oldest_first(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows in time order; of a repeated time, the one received last stays last, for it is the one that counts."""
     return rows.sort(pl.col("ts").cast(pl.Int64, strict=False), maintain_order=True)
 
 
-def _opens(ms: Ints, grid: Grid) -> Ints:
-    """Those of the times that lie on the grid, in epoch seconds."""
-    opens: Ints = ms // 1000
-    off = opens * 1000 != ms
-    off |= (opens - grid.anchor_s) % grid.step_s != 0
-    return opens[~off] if off.any() else opens
+def _sorted_out(ms: Ints, grid: Grid) -> tuple[Ints, Ints, int]:
+    """The times that lie on the grid and those that do not, in epoch seconds rounded down, and how many are none."""
+    seconds: Ints = ms // 1000
+    off = seconds * 1000 != ms
+    off |= (seconds - grid.anchor_s) % grid.step_s != 0
+    if not off.any():
+        return seconds, seconds[:0], 0
+    none = ms < 0
+    return seconds[~off], seconds[off & ~none], int(none.sum())
 
 
-def _require_grid(node: NodeId, grid: Grid, ms: Ints, opens: Ints) -> None:
-    """Raise when all bars of a page lie off the grid by the same distance: the declared anchor is wrong."""
-    if opens.size:
-        return
-    seconds = ms[ms >= 0] // 1000
+def _require_grid(node: NodeId, grid: Grid, ask: Ask, seconds: Ints) -> None:
+    """Raise when none of the bars, of which none lies on the grid, was asked for, or all lie off it by the same."""
+    first = int(seconds[0])
+    asked = (seconds >= (ask.since_s or 0)) & (seconds < (LATEST_S if ask.until_s is None else ask.until_s))
+    if not asked.any():
+        raise SourceRejected(
+            f"{node.exchange} sent no bar of {node} from the window asked for, but such as at {format_time(first)}.",
+            hint="Something between here and the exchange may change its answers.",
+            node=str(node),
+            first=first,
+        )
     off = np.unique((seconds - grid.anchor_s) % grid.step_s)
     if off.size != 1 or int(off[0]) == 0:
         return
-    first = int(seconds[0])
     raise SourceRejected(
         f"Bars of {node} open {int(off[0])} s off the declared grid, such as at {format_time(first)}.",
         hint=f"Declare where they open: exchanges.{node.exchange}.anchors.{node.timeframe}: {first}",

@@ -10,8 +10,11 @@ from aiohttp import web
 
 from seamless_lab.adapters.clock_system import FixedClock
 from seamless_lab.adapters.fetcher_ccxt import CcxtFetcher, CcxtSettings
+from seamless_lab.core.conformance import examine
+from seamless_lab.core.digest import Header
 from seamless_lab.core.grid import grid_of
 from seamless_lab.core.identity import parse_node
+from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange
 from seamless_lab.errors import SourceRejected, SourceUnavailable, UnknownMarket
 from tests.adapters.exchanges import OpenGate, Pauses
@@ -101,6 +104,8 @@ def html(status: int, **headers: str) -> web.Response:
         (json("", 200), "an empty body"),
         (json("null", 200), "no JSON"),
         (json('[[1714521600000,"1.5"', 200), "broken JSON"),
+        (json('{"rows": []}', 200), "gave no usable answer: the answer has no list of bars"),
+        (json("[7]", 200), "gave no usable answer: the answer has no list of bars"),
         (json('{"code":-1000,"msg":"An unknown error"}', 503), "HTTP 503"),
         (json('{"code":-1000,"msg":"An unknown error"}', 400), "HTTP 400"),
         (web.Response(text="no time", status=504), "HTTP 504"),
@@ -143,9 +148,10 @@ async def test_a_wish_for_a_pause_is_carried_whatever_the_status(
     with pytest.raises(SourceUnavailable, match="asks for fewer requests") as caught:
         await fetcher.fetch(NODE, grid_of("binance", "1m"), WINDOW)
     assert caught.value.retry_after_s == 42.0
+    assert "wait 42 s" in caught.value.hint
 
 
-@pytest.mark.parametrize("body", ["[]", "{}", '{"rows": []}'])
+@pytest.mark.parametrize("body", ["[]", "{}"])
 async def test_an_empty_answer_answers_nothing(server: Scripted, fetcher: CcxtFetcher, body: str) -> None:
     server.replies = [json(body)]
     fetched = await fetcher.fetch(NODE, grid_of("binance", "1m"), WINDOW)
@@ -166,6 +172,65 @@ async def test_bars_that_all_lie_off_the_grid_are_refused_with_the_anchor(
     server.replies = [web.json_response([kline(START + 60 * k + 7) for k in range(10)])]
     with pytest.raises(SourceRejected, match="open 7 s off"):
         await fetcher.fetch(NODE, grid_of("binance", "1m"), WINDOW)
+
+
+async def test_times_outside_the_window_declare_no_anchor(server: Scripted, fetcher: CcxtFetcher) -> None:
+    server.replies = [web.json_response([[START + 7, *kline(0)[1:]]])]  # seconds where milliseconds belong
+    with pytest.raises(SourceRejected, match="but such as at 1970-01-20") as caught:
+        await fetcher.fetch(NODE, grid_of("binance", "1m"), WINDOW)
+    assert "anchors" not in caught.value.hint
+
+
+MOVED = {
+    "one ms late": lambda ms: ms + 1,
+    "half a ms late": lambda ms: ms + 0.5,
+    "one ms early": lambda ms: ms - 1,
+    "half a bar late": lambda ms: ms + 30_000,
+    "no time": lambda ms: None,
+    "no number": lambda ms: "soon",
+    "a fraction as text": lambda ms: f"{ms}.5",
+    "the smallest integer": lambda ms: -(2**63),
+    "too large an integer": lambda ms: 2**63,
+    "far beyond the calendar": lambda ms: 60_000 * 10**13,
+}
+
+
+@pytest.mark.parametrize("place", [0, 4, 9])
+@pytest.mark.parametrize("moved", MOVED)
+async def test_a_row_with_a_strange_time_makes_no_slot_quiet(
+    server: Scripted, fetcher: CcxtFetcher, moved: str, place: int
+) -> None:
+    rows = [kline(START + 60 * k) for k in range(13)]
+    rows[place][0] = MOVED[moved](rows[place][0])
+    server.replies = [web.json_response(rows)]
+    fetched = await fetcher.fetch(NODE, grid_of("binance", "1m"), WINDOW)
+    its_own = Ranges.single(TimeRange(START + 60 * place, START + 60 * place + 60))
+    assert fetched.answered == Ranges.single(WINDOW) - its_own
+    found = examine(fetched.rows, Header(NODE, grid_of("binance", "1m")), WINDOW, answered=fetched.answered)
+    assert len(found.bars) == 9
+    told = sum(map(found.report.count, ("off_grid", "invalid_timestamp", "out_of_window")))
+    assert told == 1 or (place == 0 and "early" in moved)  # which is before the window
+    assert server.asked <= 3
+
+
+async def test_a_page_of_nothing_but_strange_times_ends(server: Scripted, fetcher: CcxtFetcher) -> None:
+    rows = [kline(START + 60 * k) for k in range(10)]
+    for place, row in enumerate(rows):
+        row[0] += place % 2  # type: ignore[operator]  # it is a number
+    server.replies = [web.json_response(rows)]
+    fetched = await fetcher.fetch(NODE, grid_of("binance", "1m"), WINDOW)
+    assert fetched.answered.pairs() == [[START + 120 * k, START + 120 * k + 60] for k in range(5)]
+    assert server.asked <= 3
+
+
+@pytest.mark.parametrize("beyond_s", [600, 10 * 86_400])
+async def test_a_row_that_was_not_asked_for_is_no_witness(
+    server: Scripted, fetcher: CcxtFetcher, beyond_s: int
+) -> None:
+    half = [kline(START + 60 * k) for k in range(5)]
+    server.replies = [web.json_response([*half, kline(START + beyond_s)]), web.json_response(half)]
+    fetched = await fetcher.fetch(NODE, grid_of("binance", "1m"), WINDOW)
+    assert fetched.answered.pairs() == [[START, START + 300]]
 
 
 async def test_one_row_off_the_grid_is_left_to_conformance(server: Scripted, fetcher: CcxtFetcher) -> None:

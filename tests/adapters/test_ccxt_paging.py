@@ -86,7 +86,9 @@ def ask_all(
             return inquiry, kept
         assert ask.limit >= 1
         opens = np.array(exchange.answer(ask), dtype=np.int64)
-        news = inquiry.receive(ask, opens, now_s)
+        off = opens % ask.step_s != 0
+        opens, off_grid = opens[~off], opens[off]
+        news = inquiry.receive(ask, opens, now_s, off_grid=off_grid)
         if ask.step_s == STEP:
             kept |= {int(ts) for ts in opens[news.contains(opens)]}
     raise AssertionError("the inquiry does not end")
@@ -233,6 +235,21 @@ def test_exchanges_of_unknown_habits_are_never_believed_too_much(
     kind = replace(UNKNOWN, order=order, open_ended=open_ended)
     exchange = NaiveExchange(bars, now_s, kind, since_exclusive=exclusive, since_ignored=ignored, keeps_newest=newest)
     check_sound(exchange, *ask_all(exchange, window, UNKNOWN), window)
+
+
+@given(st.integers(1, 60), st.sampled_from(KNOWN), st.sets(st.integers(0, 60)), st.sampled_from([-1, 1, 30]))
+def test_bars_that_are_moved_off_the_grid_are_neither_quiet_nor_asked_for_without_end(
+    length: int, api: BarApi, moved: set[int], by_s: int
+) -> None:
+    bars = {START + k * STEP for k in range(-10, 70)}
+    late = {START + k * STEP for k in moved}
+    exchange = NaiveExchange(
+        bars, START + 80 * STEP, api, lambda rows: [ts + by_s if ts in late else ts for ts in rows]
+    )
+    window = TimeRange(START, START + length * STEP)
+    inquiry, kept = ask_all(exchange, window, api)
+    check_sound(exchange, inquiry, kept, window)
+    assert len(exchange.asks) <= 2 * -(-length // PAGE) + 5
 
 
 def test_a_clock_behind_keeps_bars_that_may_still_form_out() -> None:

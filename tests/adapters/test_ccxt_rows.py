@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seamless_lab.adapters.ccxt_rows import Layout, learn_layout, to_frame
+from seamless_lab.adapters.ccxt_rows import Layout, learn_layout, times_ms, to_frame
 from seamless_lab.core.bars import COLUMNS, SCHEMA
 
 BINANCE = [
@@ -121,6 +121,34 @@ def test_a_time_that_is_no_millisecond_is_not_rounded(late: float) -> None:
     frame = to_frame([[ts, 2.5, 3.5, 1.5, 2.0, 7.0] for ts in (1591478520000.0, late)], parser_of_numbers)
     assert frame["ts"].dtype != pl.Int64
     assert str(float(frame["ts"].cast(pl.String)[1])) == str(late)
+
+
+@pytest.mark.parametrize("others", [[], [["short"]]])
+@pytest.mark.parametrize(
+    "exchange_id, row, ts, expected",
+    [
+        ("binance", BINANCE, 1704067200000.5, 1704067200000.5),
+        ("kraken", KRAKEN, 1704067200.0005, 1704067200000.5),
+        ("kraken", KRAKEN, 1704067200.75, 1704067200750.0),
+    ],
+)
+def test_a_fraction_of_a_millisecond_is_not_cut_off(
+    exchange_id: str, row: list[object], ts: float, expected: float, others: list[object]
+) -> None:
+    frame = to_frame([[ts, *row[1:]], *others], parser(exchange_id))
+    assert float(frame["ts"][0]) == expected
+
+
+@pytest.mark.parametrize(
+    "ts, expected",
+    [
+        (pl.Series([60_000, None, -1, -(2**63), 2**63 - 1]), [60_000, -1, -1, -1, -1]),
+        (pl.Series([60_000.0, 60_000.5, 60_999.5, float("nan")]), [60_000, 60_001, 60_999, -1]),
+        (pl.Series(["60000", "60000.5", "1970-01-01T00:01:00Z", "soon"]), [60_000, -1, 60_000, -1]),
+    ],
+)
+def test_the_times_of_a_page_are_those_that_conformance_reads(ts: pl.Series, expected: list[int]) -> None:
+    assert times_ms(pl.DataFrame({"ts": ts})).tolist() == expected
 
 
 @pytest.mark.parametrize("bad", ["abc", "", "1,5", True, [1], {"a": 1}])
