@@ -250,10 +250,15 @@ class FetchEngine:
             delivery = replace(delivery, floor_ms=floor_ms)
             if delivery.as_of_ms >= floor_ms or attempt == OVERTAKEN_TRIES - 1:
                 break
-            known = await self._from_storage(work, lambda: self._know(work))
-            if known.head is None or known.head.commit.as_of_ms <= delivery.as_of_ms:
+            try:
+                known = await self._from_storage(work, lambda: self._know(work))
+                if known.head is None or known.head.commit.as_of_ms <= delivery.as_of_ms:
+                    break
+                delivery = await self._seal_and_deliver(work, known)
+            except SeamlessSLAExceeded:  # what was read before is still there
+                if work.request.sla.on_violation is OnViolation.FAIL_FAST:
+                    raise
                 break
-            delivery = await self._seal_and_deliver(work, known)
         return delivery
 
     async def _deliver(self, work: _Work, known: Known) -> Delivery:

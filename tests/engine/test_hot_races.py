@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,11 +14,13 @@ from seamless_lab.adapters.clock_system import ManualClock
 from seamless_lab.app.lab import Lab
 from seamless_lab.core.coverage import Cause
 from seamless_lab.core.digest import Header
+from seamless_lab.core.policy import OnViolation, SLAPolicy
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.time import TimeRange
 from seamless_lab.engine.fetch import OVERTAKEN_TRIES
 from seamless_lab.engine.ports import WorldLedger
 from seamless_lab.engine.publish import Publisher
+from seamless_lab.errors import SeamlessSLAExceeded
 from tests.engine.sources import ScriptedSource, scripted_lab
 
 NODE, DAY = "ohlcv:binance:BTC/USDT:1m", 86_400
@@ -151,6 +154,36 @@ def test_a_live_answer_that_another_publisher_overtakes_is_read_again(pair: Pair
     named = mine.fetch(f"{NODE}@seq:{answer.provenance.seq}", WINDOW.start, WINDOW.end, domain="research")
     assert answer.bars.frame.equals(named.bars.frame), "the bars are those of the version it names"
     assert answer.content == named.content
+
+
+@pytest.mark.parametrize("on_violation", list(OnViolation))
+def test_a_live_answer_that_cannot_be_read_again_in_time_is_held_and_not_lost(
+    pair: Pair, on_violation: OnViolation
+) -> None:
+    mine, other = pair.mine, pair.other
+    other.wiring.fetcher = ScriptedSource(other.wiring.clock, lambda frame: frame.with_columns(pl.col("high") + 1))
+
+    def overtake(_: int) -> None:
+        other.backfill(NODE, WINDOW.start, WINDOW.start + 600, refresh=True)
+        other.fetch(NODE, WINDOW.start, WINDOW.end, domain="live")
+
+    mine.wiring.ledger = ledger = Overtaken(mine.wiring.ledger, overtake, 1)
+    engine, know = mine.wiring.engine, mine.wiring.engine._know
+
+    async def slow(work: object) -> object:
+        if ledger.calls:
+            await asyncio.Event().wait()
+        return await know(work)
+
+    engine._know = slow  # type: ignore[method-assign]
+    sla = SLAPolicy(max_wait_storage_ms=1_500, on_violation=on_violation)
+    if on_violation is OnViolation.FAIL_FAST:
+        with pytest.raises(SeamlessSLAExceeded):
+            mine.fetch(NODE, WINDOW.start, WINDOW.end, domain="live", sla=sla)
+        return
+    answer = mine.fetch(NODE, WINDOW.start, WINDOW.end, domain="live", sla=sla)
+    assert [reason.code for reason in answer.reasons] == ["as_of_regressed"]
+    assert answer.rows == 1440
 
 
 def test_a_live_answer_that_nobody_overtakes_reads_the_head_no_more_often_than_another(pair: Pair) -> None:

@@ -15,7 +15,7 @@ from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import Commit, Tree
 from seamless_lab.engine.artifacts.documents import commit_path, data_path, tree_path, without_checksum
 from seamless_lab.engine.artifacts.load import Loader, StoredCommit
-from seamless_lab.engine.artifacts.resolve import FIRST_SEQ
+from seamless_lab.engine.artifacts.resolve import FIRST_SEQ, newest_of
 from seamless_lab.engine.artifacts.rows import check_rows, missing_files
 from seamless_lab.errors import Corrupted, Missing, NotFound
 
@@ -133,9 +133,8 @@ class _Check:
     def chain(self) -> None:
         """Read all commits; each names the one before it."""
         folder = f"{self._node.path}/commits/"
-        there = [path[len(folder) :] for path in self._sizes if path.startswith(folder)]
-        names = [name.removesuffix(".json") for name in (*there, *self._loader.objects.folders(folder))]
-        last = max((int(name) for name in names if name.isdecimal()), default=FIRST_SEQ - 1)
+        folders = [f"{folder}{name}" for name in self._loader.objects.folders(folder)]
+        last = newest_of(path for path in (*self._sizes, *folders) if path.endswith(".json"))
         before: StoredCommit | None = None
         for seq in range(FIRST_SEQ, last + 1):
             stored = self.commit(seq)

@@ -293,6 +293,17 @@ def test_a_first_commit_that_is_gone_is_missed(tmp_path: Path) -> None:
     assert offenders(root) == {str(gone.relative_to(root))}
 
 
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_is_numbered_but_no_commit_makes_no_commit_missing(tmp_path: Path, kind: str) -> None:
+    store = build(tmp_path / "root")
+    beside = tmp_path / "root" / NODE.path / "commits" / "20240101"
+    if kind == "folder":
+        beside.mkdir()
+    else:
+        beside.write_text("kept")
+    assert {offender.path for offender in store.verify(NODE).offenders} <= {f"{NODE.path}/commits/20240101"}
+
+
 def test_a_newest_commit_that_is_a_link_to_nothing_is_named(tmp_path: Path) -> None:
     store = build(tmp_path / "root")
     path = tmp_path / "root" / commit_path(NODE, store.resolve(NODE).commit.seq)
