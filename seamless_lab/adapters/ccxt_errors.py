@@ -12,7 +12,7 @@ from seamless_lab.errors import SeamlessError, SourceRejected, SourceUnavailable
 
 _FINAL_STATUSES = frozenset({400, 401, 404, 405, 407, 410, 422})
 _QUOTE_CHARS = 160
-_URL = re.compile(r"https?://[^/\s]+([^?\s]*)\S*")
+_URL = re.compile(r"https?://[^/\s]+([^?\s]*)\S*", re.IGNORECASE)
 _MESSAGE = re.compile(r'"(?:msg|message|error)":\s*"([^"]+)"')
 
 

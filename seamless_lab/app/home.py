@@ -17,6 +17,7 @@ LOCKFILE = "seamless.lock"
 SANDBOX_MARK = ".sandbox-home"
 """A file in homes that hold a sandbox's bars, which no project's lockfile should name."""
 
+_FORMER_MARK = "sandbox-home"
 _PROGRAM = "seamless-lab"
 
 
@@ -60,7 +61,7 @@ class Home:
     @property
     def lockfile(self) -> Path:
         """The project's `seamless.lock`; outside of projects, and for a home with a sandbox's bars, one in the root."""
-        if self.project is None or (self.root / SANDBOX_MARK).exists():
+        if self.project is None or is_marked(self.root):
             return self.root / LOCKFILE
         return self.project / LOCKFILE
 
@@ -81,6 +82,11 @@ class Home:
             "events": str(self.events),
             "lockfile": str(self.lockfile),
         }
+
+
+def is_marked(home: Path) -> bool:
+    """Whether a home holds a sandbox's bars."""
+    return (home / SANDBOX_MARK).exists() or (home / _FORMER_MARK).is_file()
 
 
 def find_home(

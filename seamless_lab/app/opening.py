@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from seamless_lab.app.command import Place
+from seamless_lab.app.home import is_marked
 from seamless_lab.app.secret import bare_url
 from seamless_lab.core.numbers import as_written, seen
 from seamless_lab.errors import RequestError
@@ -43,7 +44,6 @@ def keep_apart(wiring: Wiring, url: str) -> None:
         If it holds real bars.
     """
     from seamless_lab.app.inspect import nodes
-    from seamless_lab.app.sandbox_home import is_marked
 
     home = wiring.home.root
     wiring.sandbox_url = url

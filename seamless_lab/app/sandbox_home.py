@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from seamless_lab.adapters.fetcher_ccxt import CcxtFetcher, CcxtSettings
-from seamless_lab.app.home import SANDBOX_MARK
+from seamless_lab.app.home import SANDBOX_MARK, is_marked
 from seamless_lab.app.local_exchange import STOOD_IN_FOR
 from seamless_lab.app.secret import bare_url
 from seamless_lab.core.grid import Grid
@@ -16,11 +16,6 @@ from seamless_lab.core.time import TimeRange
 from seamless_lab.engine.events import Emit
 from seamless_lab.engine.ports import Clock, Fetched, RateLimiter, SourceTraits
 from seamless_lab.errors import ConfigError, RequestError, SourceUnavailable
-
-
-def is_marked(home: Path) -> bool:
-    """Whether a home holds a sandbox's bars."""
-    return (home / SANDBOX_MARK).exists()
 
 
 def mark(home: Path) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from seamless_lab.app.command import Place
+from seamless_lab.app.home import SANDBOX_MARK, is_marked
 from seamless_lab.app.lab import Lab
 from seamless_lab.app.opening import open_lab
 from seamless_lab.app.progress import Progress
-from seamless_lab.app.sandbox_home import is_marked
 from seamless_lab.cli import main
 from seamless_lab.errors import RequestError, SourceUnavailable
 from seamless_lab.sandbox import SandboxConfig, SandboxExchange
@@ -54,6 +54,17 @@ def test_a_home_remembers_its_sandbox_and_reads_without_it(tmp_path: Path, url: 
         assert lab.backfill(NODE, "2024-03").exit_code == 0, "nothing is missing, so nobody is asked"
         assert lab.gaps(NODE).exit_code == 0
         assert lab.verify().exit_code == 0
+
+
+def test_a_home_that_was_marked_by_the_former_name_stays_a_sandboxs(tmp_path: Path) -> None:
+    (tmp_path / "sandbox-home").mkdir()
+    assert not is_marked(tmp_path), "a home beside, as README names one"
+    (tmp_path / "sandbox-home").rmdir()
+    (tmp_path / "sandbox-home").touch()
+    assert is_marked(tmp_path)
+    assert not (tmp_path / SANDBOX_MARK).exists()
+    with Lab(str(tmp_path)) as lab, pytest.raises(RequestError, match="holds a sandbox's bars"):
+        lab.fetch(NODE, "2024-03")
 
 
 def test_who_stands_in_a_sandboxs_home_names_the_exchange_alone(tmp_path: Path, url: str, monkeypatch) -> None:

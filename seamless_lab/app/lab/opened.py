@@ -13,7 +13,7 @@ from typing import Never, Self
 from seamless_lab.app import inspect
 from seamless_lab.app.command import Place
 from seamless_lab.app.door import Door
-from seamless_lab.app.home import SANDBOX_MARK, find_home, user_folders
+from seamless_lab.app.home import find_home, is_marked, user_folders
 from seamless_lab.app.opening import keep_apart, stood_in
 from seamless_lab.app.portal import LOOK_UP_S, Portal
 from seamless_lab.app.wiring import Wiring, wire
@@ -161,7 +161,7 @@ def _has_own(home: str | None) -> bool:
     """Whether a home is named, by the argument or the environment, or is a sandbox's in which one stands."""
     if (home is not None and as_written(home) != "") or os.environ.get("SEAMLESS_HOME"):
         return True
-    return (find_home(None, os.environ, Path.cwd(), user_folders()).root / SANDBOX_MARK).exists()
+    return is_marked(find_home(None, os.environ, Path.cwd(), user_folders()).root)
 
 
 def _no_parameter(name: str) -> TypeError:

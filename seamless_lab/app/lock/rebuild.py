@@ -10,14 +10,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from seamless_lab.app.door import Door
-from seamless_lab.app.home import Home
+from seamless_lab.app.home import Home, is_marked
 from seamless_lab.app.lock.changes import first_changes
 from seamless_lab.app.lock.check import engine_notes
 from seamless_lab.app.lock.lockfile import Lockfile, Pin
 from seamless_lab.app.lock.pins import located
 from seamless_lab.app.lock.results import Checked, Finding, LockCheck, PinCheck
 from seamless_lab.app.render.view import plural
-from seamless_lab.app.sandbox_home import is_marked, mark
+from seamless_lab.app.sandbox_home import mark
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.comparison import Comparison
 from seamless_lab.core.coverage import Cause, Coverage
