@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -133,6 +134,29 @@ def test_what_was_read_live_is_vouched_for_only_if_it_was_sealed(tmp_path: Path,
         found = check_reads(lab.wiring, lab.door, FreshStores(lab.wiring), [(place, [then, live, unsealed])])
     assert [each.state for each in found] == [State.DIFFERS, State.DIFFERS, State.UNKNOWN]
     assert "was read live" in found[2].why
+
+
+@pytest.mark.parametrize("known_by", ["a fetch", "a list"])
+def test_an_open_lab_reads_a_pin_from_an_older_store_as_a_new_one_does(tmp_path: Path, monkeypatch, known_by) -> None:
+    monkeypatch.chdir(new_project(tmp_path / "project"))
+    store = Path(".seamless/artifacts")
+    shutil.copytree(store, "older")
+    restate(Path.cwd(), minute(2, 5))
+    with opened(Path.cwd()) as lab:
+        lab.pin("newer", f"{NODE}@seq:2", "2024-01-01", "2024-01-02")
+        lab.fetch("pin:newer", domain="research")
+        [then] = lab.wiring.reads.records()
+    with opened(Path.cwd()) as lab:
+        lab.fetch("pin:newer", domain="research") if known_by == "a fetch" else lab.artifacts(str(NODE))
+        shutil.rmtree(store)
+        shutil.move("older", store)
+        for _ in range(3):
+            (pin,) = lab.check_lock(["newer"]).pins
+            assert "histories differ, these bars do not" in pin.notes[0]
+            [read] = check_reads(lab.wiring, lab.door, FreshStores(lab.wiring), [(CellPlace(1, 1, "a"), [then])])
+            assert (read.state, read.why) == (State.SAME, "")
+            assert lab.pin("again", "pin:newer", replace=True).pin.seq == 1
+            assert lab.fetch("pin:newer", domain="research").frame.height == then.rows
 
 
 def test_checking_reads_finds_a_cached_file_that_rotted(tmp_path: Path, monkeypatch) -> None:

@@ -80,6 +80,38 @@ def test_damage_of_the_homes_store_is_told_with_the_window_to_ask_for(root, monk
     assert "..." not in caught.value.hint
 
 
+@pytest.mark.parametrize("kind", ["damaged", "missing"])
+def test_what_a_pin_of_the_homes_store_is_mended_with_does_mend(root, kind) -> None:
+    """A damaged file is written again only when it is out of the way, and the command can be copied."""
+    clock = ManualClock(1_735_689_600_000)
+    with scripted_lab(root / FOLDER, clock) as lab:
+        lab.fetch(NODE, "2024-01", "2024-02")
+        lab.pin("btc", NODE, "2024-01", "2024-02")
+        if kind == "damaged":
+            damage(root, "data/*.parquet")
+        else:
+            for path in root.rglob("data/*.parquet"):
+                path.unlink()
+        report = lab.check_lock()
+        [check], [update] = report.pins, lab.update_lock().pins
+        with pytest.raises(Corrupted) as refused:
+            lab.pin("again", NODE, "2024-01", "2024-02")
+        said, _, command = check.hint.partition(": ")
+        assert check.hint == update.hint
+        assert refused.value.hint.startswith(f"{said}: seamless backfill ")
+        line = f"\n    {command} --home {root / FOLDER}\n"
+        assert line in report.to_text()
+        assert line in lab.update_lock().to_text()
+        assert said.startswith("Move the damaged file") is (kind == "damaged")
+        if kind == "damaged":
+            damaged = [path.rename(path.with_suffix(".aside")) for path in root.rglob("data/*.parquet")]
+            assert ("files" in said) is (len(damaged) > 1)
+        clock.advance(60)
+        words = command.split()
+        lab.backfill(words[2], words[4], words[6], refresh=words[7] == "--refresh")
+        assert lab.check_lock().exit_code == 0
+
+
 def test_a_damaged_commit_of_a_pins_own_store_is_told_with_what_restores_it(root, monkeypatch) -> None:
     pinned(root, monkeypatch, "vendor", "vendor/artifacts")
     damage(root, "commits/*.json")

@@ -11,12 +11,11 @@ from seamless_lab.app.cached_files import wrong_files
 from seamless_lab.app.lock.changes import CHANGES_SHOWN, first_changes
 from seamless_lab.app.lock.lockfile import Lockfile, Pin
 from seamless_lab.app.lock.pinning import engines
-from seamless_lab.app.lock.pins import Pins, getting, located
+from seamless_lab.app.lock.pins import Pins, getting, located, mending
 from seamless_lab.app.lock.results import Checked, Finding, LockCheck, PinCheck, slots_text
 from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.numbers import seen
 from seamless_lab.core.reference import named_pin
-from seamless_lab.core.time import TimeRange
 from seamless_lab.core.version import Version
 from seamless_lab.engine.artifacts import Damage, SealedStore
 from seamless_lab.errors import DataError, Missing, NotFound, RequestError
@@ -101,8 +100,7 @@ def _audited(wiring: Wiring, store: SealedStore, version: Version, pin: Pin, rem
     findings = [_damaged(store, pin, damage) for damage in audit.damages]
     hint = ""
     if audit.damages:
-        first, last = audit.damages[0].slots, audit.damages[-1].slots
-        hint = getting(pin, TimeRange(first.start, last.end), refresh=True)
+        hint = mending(pin, audit)
     elif audit.content != pin.content:  # the tree says so and the bars do not: nothing that a store writes
         said = (
             f"the bars have the content sha256:{audit.content[:16]}, and the lockfile says sha256:{pin.content[:16]}."

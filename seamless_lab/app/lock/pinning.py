@@ -11,7 +11,7 @@ from seamless_lab.app.home import FOLDER
 from seamless_lab.app.lock.disk import edit
 from seamless_lab.app.lock.lockfile import Lockfile, Pin
 from seamless_lab.app.lock.pin_results import Pinned, Unpinned
-from seamless_lab.app.lock.pins import Pins, getting
+from seamless_lab.app.lock.pins import Pins, mending
 from seamless_lab.app.restoring import restoring
 from seamless_lab.app.sealed_reads import SealedTarget, resolve_sealed
 from seamless_lab.app.software import versions
@@ -19,9 +19,9 @@ from seamless_lab.app.wiring import Wiring
 from seamless_lab.core.policy import Domain
 from seamless_lab.core.ranges import Ranges
 from seamless_lab.core.reference import named_pin, parse_pin_name
-from seamless_lab.core.time import TimeLike, TimeRange, format_time
+from seamless_lab.core.time import TimeLike, format_time
 from seamless_lab.engine.artifacts import Audit
-from seamless_lab.errors import Corrupted, GapsRefused, Missing, NotFound, NotSealed, RequestError
+from seamless_lab.errors import Corrupted, GapsRefused, Missing, NotSealed, RequestError
 
 _ENGINES = ("conformance", "duckdb", "polars", "seamless_lab")
 
@@ -116,20 +116,13 @@ def pin_of(wiring: Wiring, name: str, target: SealedTarget, store: str) -> Pin:
     ------
     Corrupted
         If a file that holds some of it is damaged or missing.
-    NotFound
-        If the store was replaced by one without the version.
+    NotFound, DataError
+        As `Pins.again`.
     """
-    commit = target.version.commit
     with restoring(wiring, target.store):
         files = wiring.sealed_stores.unremembered(target.store)  # others will not have what this machine remembers
-        version = files.resolve(target.node, seq=commit.seq)
-        if version.commit.fingerprint != commit.fingerprint:
-            raise NotFound(
-                f"{files.url} was replaced, and has another version seq:{commit.seq} of {target.node} now.",
-                hint="Try again.",
-                store=files.url,
-            )
-        audit = files.audit(version, target.window)
+        version = wiring.pins.again(target.store, files, target.version, target.locked)
+        audit, commit = files.audit(version, target.window), version.commit
         made = Pin(
             name=name,
             node=target.node,
@@ -141,17 +134,18 @@ def pin_of(wiring: Wiring, name: str, target: SealedTarget, store: str) -> Pin:
             rows=audit.rows,
             store=store,
         )
-        _refuse_damage(made, audit)
+        refuse_damage(made, audit)
     return made
 
 
-def _refuse_damage(pin: Pin, audit: Audit) -> None:
+def refuse_damage(pin: Pin, audit: Audit) -> None:
+    """Refuse a pin some files of which are damaged or missing. Raises `Corrupted`."""
     if not audit.damages:
         return
-    first, last = audit.damages[0], audit.damages[-1]
+    first = audit.damages[0]
     raise (Missing if audit.only_missing else Corrupted)(
         f"{first.path} {first.problem}.",
-        hint=getting(pin, TimeRange(first.slots.start, last.slots.end), refresh=True),
+        hint=mending(pin, audit),
         path=first.path,
         expected=first.expected,
         found=first.found or None,

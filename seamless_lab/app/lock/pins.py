@@ -13,7 +13,7 @@ from seamless_lab.app.sealed_stores import SealedStores
 from seamless_lab.core.identity import NodeId
 from seamless_lab.core.time import TimeRange, format_time
 from seamless_lab.core.version import Version
-from seamless_lab.engine.artifacts import SealedStore
+from seamless_lab.engine.artifacts import Audit, SealedStore
 from seamless_lab.errors import ConfigError, Corrupted, DataError, InvalidReference, NotFound
 
 _LISTED = 5
@@ -174,8 +174,48 @@ class Pins:
         """The version of the store that holds exactly the pinned bars; raises as `located`, once found remembered."""
         held = self._versions.get(pin)
         if held is None:
-            held = self._versions[pin] = located(self.store(pin), pin)
+            store = self.store(pin)
+            try:
+                held = located(store, pin)
+            except DataError:
+                store.forget()  # it may have been misled by what it remembers, and is no more
+                held = located(store, pin)
+            self._versions[pin] = held
         return held
+
+    def again(self, store: SealedStore, files: SealedStore, known: Version, pin: Pin | None) -> Version:
+        """A version by `files`, which is its store opened once more: that of a pin as a new process finds it.
+
+        Where it is not the known one any more, what was remembered of it is forgotten.
+
+        Raises
+        ------
+        NotFound
+            If the store was replaced by one without the version.
+        DataError
+            As `located`.
+        """
+        found: Version | None = None
+        try:
+            found = _same(files, known) if pin is None else located(files, pin)
+        finally:
+            if found is None or found.commit != known.commit:
+                store.forget()
+                if pin is not None:
+                    self._versions.pop(pin, None)
+        return found
+
+
+def _same(files: SealedStore, known: Version) -> Version:
+    node, seq = known.header.node, known.commit.seq
+    found = files.resolve(node, seq=seq)
+    if found.commit.fingerprint != known.commit.fingerprint:
+        raise NotFound(
+            f"{files.url} was replaced, and has another version seq:{seq} of {node} now.",
+            hint="Try again.",
+            store=files.url,
+        )
+    return found
 
 
 def located(store: SealedStore, pin: Pin) -> Version:
@@ -258,15 +298,31 @@ def _absent(store: SealedStore, pin: Pin) -> NotFound:
     )
 
 
-def getting(pin: Pin, window: TimeRange | None = None, *, refresh: bool = False) -> str:
-    """What brings a pin's bars (by default all of them) to where it is read from; `refresh` where damaged ones are."""
+def getting(pin: Pin) -> str:
+    """What brings a pin's bars to where it is read from."""
     if pin.store:
         return f"Restore {pin.store} from where the lockfile comes from, such as version control."
-    wanted = window or pin.window
-    command = f"seamless backfill {pin.node} --start {format_time(wanted.start)} --end {format_time(wanted.end)}"
-    if refresh:
-        return f"Restore the files from a copy, or ask the exchange again: {command} --refresh"
-    return f"Get it: {command}"
+    return f"Get it: {_backfill(pin, pin.window)}"
+
+
+def mending(pin: Pin, audit: Audit) -> str:
+    """What brings back the damaged or missing files of a pin; a damaged one is not written while it lies there."""
+    if pin.store:
+        return getting(pin)
+    damaged = [damage for damage in audit.damages if not damage.missing]
+    if any(damage.path.endswith(".json") for damage in damaged):
+        return "Restore the files from a copy."
+    command = _backfill(pin, TimeRange(audit.damages[0].slots.start, audit.damages[-1].slots.end))
+    if damaged:
+        which, them = ("file", "it") if len({damage.path for damage in damaged}) == 1 else ("files", "them")
+        said = f"Move the damaged {which} aside, then restore {them} from a copy or ask the exchange again"
+    else:
+        said = "Restore the files from a copy, or ask the exchange again"
+    return f"{said}: {command} --refresh"
+
+
+def _backfill(pin: Pin, window: TimeRange) -> str:
+    return f"seamless backfill {pin.node} --start {format_time(window.start)} --end {format_time(window.end)}"
 
 
 def _mark(path: Path) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from seamless_lab.app.lock.advice import advice
 from seamless_lab.app.lock.changes import Changed
 from seamless_lab.app.lock.lockfile import Pin
 from seamless_lab.app.render.view import Badge, Block, Code, Column, Fact, Facts, Note, Table, Tone, View, plural
@@ -187,7 +188,7 @@ def _explained(check: PinCheck) -> Sequence[Block]:
         rows = tuple((format_time(one.ts), one.column, _value(one.pinned), _value(one.now)) for one in check.changes)
         blocks.append(Table(columns, rows))
     if check.hint:
-        blocks.append(Note(check.hint))
+        blocks += advice(check.hint)
     if check.commands:
         blocks.append(Code(check.commands))
     return [*blocks, *(Note(f"{check.pin.ref}: {note}") for note in check.notes)]

@@ -9,7 +9,7 @@ from seamless_lab.app.door import Door
 from seamless_lab.app.lock.check import chosen_pins
 from seamless_lab.app.lock.disk import edit
 from seamless_lab.app.lock.lockfile import Lockfile, Pin
-from seamless_lab.app.lock.pinning import engines, pin_of, refuse_gaps
+from seamless_lab.app.lock.pinning import engines, pin_of, refuse_damage, refuse_gaps
 from seamless_lab.app.lock.pins import Pins, getting, located
 from seamless_lab.app.lock.update_results import LockUpdate, PinUpdate
 from seamless_lab.app.restoring import restoring
@@ -37,6 +37,7 @@ def update(wiring: Wiring, door: Door, pins: Pins, names: Sequence[str] = (), *,
     _, chosen = chosen_pins(pins, names)
     found = tuple(_updated(wiring, door, pins, pin) for pin in chosen)
     moved = {one.before: one.now for one in found if one.now is not None and one.now != one.before}
+    written = False
     if write and moved:
 
         def put(lock: Lockfile) -> Lockfile:
@@ -44,10 +45,18 @@ def update(wiring: Wiring, door: Door, pins: Pins, names: Sequence[str] = (), *,
             mine = [now for before, now in moved.items() if lock.pins.get(before.name) == before]
             return lock.with_pins(mine, engines()) if mine else lock
 
-        edit(pins.path, put)
+        was, _ = edit(pins.path, put)
+        theirs = {before for before in moved if was.pins.get(before.name) != before}
+        found = tuple(_theirs(one.before) if one.before in theirs else one for one in found)
+        written = len(theirs) < len(moved)
     listed = " ".join(pin.name for pin in chosen) if names else ""
     again = " ".join(part for part in ("seamless lock --update", listed, "--yes") if part)
-    return LockUpdate(found, str(pins.path), write and bool(moved), again)
+    return LockUpdate(found, str(pins.path), written, again)
+
+
+def _theirs(pin: Pin) -> PinUpdate:
+    said = "it was changed or taken out of the lockfile by somebody else meanwhile."
+    return PinUpdate(pin, None, said=pin.said(said), hint="See what it is now: seamless lock")
 
 
 def _updated(wiring: Wiring, door: Door, pins: Pins, pin: Pin) -> PinUpdate:
@@ -68,13 +77,14 @@ def _compared(wiring: Wiring, store: SealedStore, before: Pin, now: Pin) -> PinU
     """The move with the bars that it changes; none where that cannot be said, as nobody would see it."""
     try:
         with restoring(wiring, store):
-            old = located(store, before)
-            new = store.resolve(now.node, fingerprint=now.fingerprint)
-            found = store.diff(old, new, before.window).found
+            files = wiring.sealed_stores.unremembered(store)  # what a pin moves by must not depend on the machine
+            old = located(files, before)
+            refuse_damage(before, files.audit(old, before.window))
+            new = files.resolve(now.node, fingerprint=now.fingerprint)
+            found = files.diff(old, new, before.window).found
     except (Corrupted, NotFound) as error:
         said = before.said(f"{error.message} So nobody can say what would change.")
-        hint = f"{error.hint or getting(before)} To pin the newest version all the same: {_anew(before)}"
-        return PinUpdate(before, None, said=said, hint=hint)
+        return PinUpdate(before, None, said=said, hint=error.hint or getting(before), anew=_anew(before))
     except DataError as error:  # the version is there, and the lockfile says otherwise
         return PinUpdate(before, None, said=before.said(error.message), hint=error.hint)
     return PinUpdate(before, now, found.restated.height, len(found.added), len(found.removed))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from seamless_lab.app.lock.advice import advice
 from seamless_lab.app.lock.lockfile import Pin
 from seamless_lab.app.lock.pin_results import pin_dict
 from seamless_lab.app.render.view import Badge, Block, Code, Column, Fact, Facts, Note, Table, Tone, View, plural
@@ -24,7 +25,7 @@ class PinUpdate:
     """What a pin is and what the newest version of its series makes of it.
 
     `now` is None when it cannot move, and `said` tells why. `restated`, `added`, `removed`: bars; None when it cannot
-    move.
+    move. `anew`: the command that pins the newest version without comparing, where that is what stops it.
     """
 
     before: Pin
@@ -34,6 +35,7 @@ class PinUpdate:
     removed: int | None = None
     said: str = ""
     hint: str = ""
+    anew: str = ""
 
     @property
     def move(self) -> Move:
@@ -54,6 +56,7 @@ class PinUpdate:
             "removed": self.removed,
             "said": self.said or None,
             "hint": self.hint or None,
+            "anew": self.anew or None,
         }
 
 
@@ -85,7 +88,9 @@ class LockUpdate(Rendered):
         )
         blocks: list[Block] = [Table(columns, tuple(_update_row(update) for update in self.pins))] if self.pins else []
         for update in stuck:
-            blocks += [Note(update.said, Tone.WARN), Note(update.hint)]
+            blocks += [Note(update.said, Tone.WARN), *advice(update.hint)]
+            if update.anew:
+                blocks += [Note("To pin the newest version all the same:"), Code((update.anew,), command=True)]
         blocks.append(Facts((Fact("lockfile", self.path, volatile=True),)))
         if moved and not self.written:
             blocks += [Note("Nothing is written yet. To write it:"), Code((self.again,), command=True)]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from seamless_lab.app.cached_files import wrong_files
 from seamless_lab.app.door import Door
+from seamless_lab.app.lock.lockfile import Pin
 from seamless_lab.app.notebooks import show
 from seamless_lab.app.notebooks.file import read_notebook
 from seamless_lab.app.notebooks.places import CellPlace, FoundSeal, outside, place_of, seal_in
@@ -28,7 +29,6 @@ from seamless_lab.engine.artifacts import Audit, SealedStore
 from seamless_lab.engine.artifacts.diff import Difference
 from seamless_lab.errors import (
     ConfigError,
-    DataError,
     InvalidReference,
     Missing,
     NotFound,
@@ -83,25 +83,9 @@ class FreshStores:
             self._opened[store.url] = self._wiring.sealed_stores.unremembered(store)
         return self._opened[store.url]
 
-    def version(self, store: SealedStore, known: Version) -> Version:
-        """A version that a store says it has, from its files. Where these say something else, the store forgets it.
-
-        Raises
-        ------
-        NotFound
-            If the store was replaced by one with another version in its place.
-        Corrupted
-            If a file of it is damaged or missing.
-        """
-        node, commit = known.header.node, known.commit
-        try:
-            found = self.of(store).resolve(node, seq=commit.seq)
-            if found.tree.fingerprint != commit.fingerprint:
-                raise NotFound(f"{store.url} was replaced, and has another version seq:{commit.seq} of {node} now.")
-        except DataError:
-            store.forget()
-            raise
-        return found
+    def version(self, store: SealedStore, known: Version, pin: Pin | None) -> Version:
+        """A version that a store says it has, or that of a pin, from its files; raises as `Pins.again`."""
+        return self._wiring.pins.again(store, self.of(store), known, pin)
 
     def audit(self, store: SealedStore, version: Version, window: TimeRange) -> Audit:
         """What the files of a version hold of a window; what was read from cached files with other bars is dropped."""
@@ -129,8 +113,8 @@ def check_reads(
 
 def _checked(wiring: Wiring, door: Door, fresh: FreshStores, place: CellPlace, read: ReadRecord) -> ReadCheck:
     try:
-        store, known = _today(wiring, door, read)
-        version = fresh.version(store, known)
+        store, known, pin = _today(wiring, door, read)
+        version = fresh.version(store, known, pin)
         found = fresh.audit(store, version, read.window)
     except _NOT_THERE as error:
         return ReadCheck(place, read, State.UNKNOWN, why=error.message)
@@ -148,13 +132,13 @@ def _checked(wiring: Wiring, door: Door, fresh: FreshStores, place: CellPlace, r
     return ReadCheck(place, read, State.DIFFERS, found.content, why, _difference(store, read, version))
 
 
-def _today(wiring: Wiring, door: Door, read: ReadRecord) -> tuple[SealedStore, Version]:
-    """The version that the reference names today, with the refusals that the cell would meet."""
+def _today(wiring: Wiring, door: Door, read: ReadRecord) -> tuple[SealedStore, Version, Pin | None]:
+    """The version that the reference names today, by which pin, with the refusals that the cell would meet."""
     if read.domain.sealed or read.pin:  # a pin refuses what lies outside its window in every domain
         target = resolve_sealed(wiring, door, read.written, read.window.start, read.window.end, domain=read.domain)
-        return target.store, target.version
+        return target.store, target.version, target.locked
     asked = door.asked(read.written)
-    return asked.store, asked.selected()
+    return asked.store, asked.selected(), asked.pin
 
 
 def _was_sealed(store: SealedStore, read: ReadRecord) -> bool:

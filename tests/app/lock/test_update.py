@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from seamless_lab.app.home import FOLDER
+from seamless_lab.app.lock import disk, update
 from seamless_lab.app.lock.disk import load
 from tests.app.lock.pinned import HOUR, HOURLY, data_files, rewrite
 from tests.sealed_market import START, seal, walk
@@ -102,7 +103,44 @@ def test_a_pin_whose_version_cannot_be_compared_stays_and_the_others_move(lab, p
     assert after == {"btc": before["btc"], "eth": shown.pins[1].now}
     anew = f"seamless pin btc {HOURLY} --start 2024-01-01T00:00Z --end 2025-03-02T00:00Z --replace"
     assert "cannot move" in shown.to_text()
-    assert shown.pins[0].hint.endswith(f" To pin the newest version all the same: {anew}")
+    assert shown.pins[0].anew == shown.to_dict()["pins"][0]["anew"] == anew
+    assert f"To pin the newest version all the same:\n    {anew}\n" in shown.to_text(), "in one line, to be copied"
+
+
+@pytest.mark.parametrize("kind", ["damaged", "missing"])
+def test_a_pin_moves_only_if_its_files_can_be_compared_whatever_this_machine_remembers(lab, project, kind: str) -> None:
+    text, files = (project / "seamless.lock").read_text(), [path for path in data_files(project) if "BTC" in str(path)]
+    lab.fetch("pin:btc", domain="research")
+    restated(project / FOLDER, range(100, 107))
+    version = lab.wiring.sealed.head(lab.lock().pins["btc"].node)
+    needed = {path.name for path in data_files(project)} - {path.name for path in files}
+    assert version.commit.seq == 2
+    assert needed
+    [path] = [path for path in files if path.name == max(files, key=lambda one: one.stat().st_size).name]
+    if kind == "damaged":
+        rewrite(path, path.read_bytes()[:-40] + bytes(40))
+    else:
+        path.unlink()
+    assert lab.check_lock(["btc"]).exit_code == (1 if kind == "damaged" else 3)
+    shown = lab.update_lock(["btc"], write=True)
+    assert (str(shown.pins[0].move), shown.exit_code, shown.written) == ("cannot move", 1, False)
+    assert path.name in shown.pins[0].said
+    assert (project / "seamless.lock").read_text() == text
+
+
+def test_a_pin_that_somebody_else_changes_meanwhile_is_not_told_as_updated(lab, project, monkeypatch) -> None:
+    restated(project / FOLDER, range(100, 107))
+    lock, put = project / "seamless.lock", update.edit
+
+    def late(path: Path, change):
+        disk.edit(path, lambda lock: lock.without("btc"))
+        return put(path, change)
+
+    monkeypatch.setattr(update, "edit", late)
+    shown = lab.update_lock(["btc"], write=True)
+    assert (shown.written, shown.exit_code, str(shown.pins[0].move)) == (False, 1, "cannot move")
+    assert "somebody else" in shown.to_text()
+    assert list(disk.load(lock).pins) == ["eth"]
 
 
 def test_a_content_that_was_edited_by_hand_is_not_told_as_a_version_that_is_gone(lab, project) -> None:
