@@ -185,8 +185,9 @@ def _times(values: Sequence[object], unit_ms: int) -> pl.Series:
     try:
         if series.dtype.is_float() or (series.dtype == pl.String and series.str.contains(".", literal=True).any()):
             exact = series.cast(pl.Float64) * unit_ms
-            return exact.cast(pl.Int64) if (exact == exact.round(0)).all() else exact
-        whole = series.cast(pl.Int64)
-        return whole if unit_ms == 1 else whole * unit_ms
+            whole = (exact == exact.round(0)) & (exact.abs() < _LARGEST_EXACT)
+            return exact.cast(pl.Int64) if whole.all() else exact
+        numbers = series.cast(pl.Int64)
+        return numbers if unit_ms == 1 else numbers * unit_ms
     except pl.exceptions.PolarsError:
         return series.cast(pl.String)

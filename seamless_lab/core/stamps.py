@@ -102,7 +102,8 @@ def _of_text(column: pl.Series, per_second: int) -> Stamps:
     moments = local + nanos - sign * offset * 60_000_000_000
     zoned = int((moments.is_not_null() & (offset != 0)).sum())
     factor = PER_SECOND[TimeUnit.NANOSECONDS] // per_second
-    fits = (numbers.abs() <= (2**63 - 1) // factor).fill_null(value=False)
+    limit = (2**63 - 1) // factor
+    fits = numbers.is_between(-limit, limit).fill_null(value=False)
     scaled = numbers.zip_with(fits, _NO_NUMBER) * factor
     return _of(
         moments.fill_null(scaled) if moments.null_count() else moments,

@@ -176,6 +176,8 @@ def test_a_missing_value_is_a_null_and_infinities_are_kept_for_conformance() -> 
         ([[1591478520000.0, *BINANCE[1:]]], [1591478520000]),
         ([["soon", *BINANCE[1:]], BINANCE], ["soon", "1591478520000"]),
         ([[None, *BINANCE[1:]], BINANCE], [None, 1591478520000]),
+        ([[1e300, *BINANCE[1:]], BINANCE], [1e300, 1591478520000.0]),
+        ([[1591478520000.0, *BINANCE[1:]], [2e19, *BINANCE[1:]]], [1591478520000.0, 2e19]),
     ],
 )
 def test_times_are_integers_or_what_they_were(rows: list[object], expected: list[object]) -> None:

@@ -220,6 +220,9 @@ def test_an_integer_that_is_no_time_drops_its_row_only(stamp: int, place: int, u
     assert found.report.flags == {"invalid_timestamp": 1}
     assert not found.report.warnings
     assert places_of(found) == [k for k in range(ROWS) if k != place]
+    as_text = look(rows().with_columns(ts=pl.Series(map(str, ts))), unit=unit)
+    assert as_text.report.flags == {"invalid_timestamp": 1, "ts_cast": 9}
+    assert not as_text.report.warnings
 
 
 @pytest.mark.parametrize("stamp", [math.nan, math.inf, -math.inf, 1e300])
