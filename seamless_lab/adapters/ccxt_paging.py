@@ -9,8 +9,8 @@ its start where they come newest first, in coarser bars where it is longer than 
 bar where nothing follows. A hole without a witness stays unanswered. So a proxy that shortens or empties pages, now
 and then or always, costs requests or answers, but never turns a bar into a quiet slot. Holes between two rows of
 one page need no second ask: the page shows a witness on both sides. A slot next to a row whose time lies off the
-grid is no hole, though, for the row may be its bar; and a page with a row that may be anywhere proves only the rows
-it has. What they leave open is not asked for again.
+grid is no hole, though, for the row may be its bar; and a page with a row that may be anywhere, for it has no time or
+one far from those asked for, proves only the rows it has. What they leave open is not asked for again.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
+import numpy.typing as npt
 
 from seamless_lab.adapters.ccxt_traits import BarApi
 from seamless_lab.core.grid import DAY, Grid
@@ -28,6 +29,7 @@ from seamless_lab.core.time import TimeRange
 
 DISORDERED_TRIES = 3
 _MARGIN_SLOTS = 2  # time passes between planning and answering
+_STRAY_SLOTS = 2  # whoever reads an end as inclusive, or a little too early, is no liar
 _NO_TIMES: Ints = np.empty(0, dtype=np.int64)
 
 
@@ -91,7 +93,8 @@ class Inquiry:
         listed_s: int | None = None,
         seen_s: int | None = None,
     ) -> None:
-        self._grid, self._api, self._now_s, self._window = grid, api, now_s, window
+        self._grid, self._api, self._window = grid, api, window
+        self._now_s = self._served_until_s = now_s
         self._first_s = max(window.start, grid.ceil(0))  # nothing opened before 1970
         self._wanted = Ranges.normalised([self._first_s], [min(window.end, closed_until(now_s, grid))])
         self._coarser_s = tuple(
@@ -100,6 +103,7 @@ class Inquiry:
         self._doubted = self._given_up = self._unclear = Ranges.empty()
         self._tries: dict[tuple[int, int], int] = {}
         self._disordered = 0
+        self._since_ignored = False
         older = seen_s is not None and seen_s < self._first_s
         knowable = api.since_honoured and api.open_ended and api.history_bars is None
         self._asks_for_listing = knowable and listed_s is None and not older and len(self._wanted) > 0
@@ -128,7 +132,16 @@ class Inquiry:
         begins_quiet = bool(self.answered.contains(np.array([self._first_s]))[0])
         return self._listing() if self._asks_for_listing and begins_quiet else None
 
-    def receive(self, ask: Ask, opens: Ints, now_s: int, *, off_grid: Ints = _NO_TIMES, unreadable: int = 0) -> Ranges:
+    def receive(
+        self,
+        ask: Ask,
+        opens: Ints,
+        now_s: int,
+        *,
+        exchange_now_s: int | None = None,
+        off_grid: Ints = _NO_TIMES,
+        unreadable: int = 0,
+    ) -> Ranges:
         """Learn from an answer; returns the slots whose rows are news.
 
         Parameters
@@ -137,17 +150,25 @@ class Inquiry:
             Open times received, epoch seconds on the grid asked for, in the order of receipt.
         now_s
             The earlier of the two clocks when the request was sent.
+        exchange_now_s
+            The exchange's clock when the answer was there; None: the same. What opens well after that is no witness.
         off_grid
             The times received, in epoch seconds rounded down, that do not lie on the grid asked for.
         unreadable
-            How many rows have no time.
+            How many rows have no time, or none that can be right.
         """
         todo = self._todo
-        self._now_s = now_s
+        self._now_s, self._served_until_s = now_s, now_s if exchange_now_s is None else exchange_now_s
+        since_s, _ = self._bounds(ask)
+        self._since_ignored |= since_s is not None and bool((opens < since_s).any())
+        near, near_off_grid = self._near(ask, opens), self._near(ask, off_grid)
+        unreadable += int((~near).sum() + (~near_off_grid).sum())
+        opens, off_grid = opens[near], off_grid[near_off_grid]
         grid = self._grid if ask.step_s == self._grid.step_s else Grid(ask.step_s)
         self._unclear = self._unclear | _slots_around(off_grid, grid)
         if ask.step_s != self._grid.step_s:
-            quiet = Ranges.empty() if unreadable else self._empty_in_coarse(ask, opens) - self._unclear
+            another = unreadable or off_grid.size  # these are no bars of that length
+            quiet = Ranges.empty() if another else self._empty_in_coarse(ask, opens) - self._unclear
             self.answered = self.answered | (quiet & self._quiet_enough & todo)
             return Ranges.empty()
         if opens.size:
@@ -158,7 +179,7 @@ class Inquiry:
                 self._note_listing(earliest)
         present = slots_with_rows(opens, self._grid) & self._closed
         quiet = Ranges.empty()
-        if not unreadable:
+        if not unreadable and not (ask.purpose is Purpose.LATEST and self._since_ignored):  # it may be as old a row
             quiet = (self._proven(ask, opens) - present - self._unclear) & self._quiet_enough
         gained = (present | quiet) & todo
         self._disordered += order_of(opens, expected=self._edges(ask).order) is Order.DISORDER
@@ -254,6 +275,7 @@ class Inquiry:
     def _empty_in_coarse(self, ask: Ask, opens: Ints) -> Ranges:
         grid = Grid(ask.step_s)
         edges = Edges(ask.since_s, ask.until_s, self._api.order)
+        opens = opens[_within(opens, ask.since_s, ask.until_s)]
         return proven(opens, grid, edges) - slots_with_rows(opens, grid)
 
     def _proven(self, ask: Ask, opens: Ints) -> Ranges:
@@ -261,14 +283,21 @@ class Inquiry:
         edges = self._edges(ask)
         if order_of(opens, expected=edges.order) is Order.DISORDER:
             return slots_with_rows(opens, self._grid)
-        since_s = ask.since_s if self._api.since_honoured else None
-        until_s = ask.until_s if self._api.until_honoured else None
-        fit = opens <= self._now_s
-        if since_s is not None:
-            fit &= opens >= since_s
-        if until_s is not None:
-            fit &= opens < until_s
-        return proven(opens[fit], self._grid, edges)
+        served = opens <= self._served_until_s + _MARGIN_SLOTS * ask.step_s
+        return proven(opens[served & _within(opens, *self._bounds(ask))], self._grid, edges)
+
+    def _bounds(self, ask: Ask) -> tuple[int | None, int | None]:
+        """Between which times an honest exchange keeps its answer; None where it need not."""
+        api = self._api
+        return ask.since_s if api.since_honoured else None, ask.until_s if api.until_honoured else None
+
+    def _near(self, ask: Ask, seconds: Ints) -> npt.NDArray[np.bool_]:
+        """Which rows may have been asked for; the others may be any bar, with a wrong time."""
+        slack_s = _STRAY_SLOTS * ask.step_s
+        since_s, until_s = self._bounds(ask)
+        return _within(
+            seconds, None if since_s is None else since_s - slack_s, None if until_s is None else until_s + slack_s
+        )
 
     def _doubt_rest(self, ask: Ask, opens: Ints, *, full: bool, hopeless: Ranges) -> None:
         assert ask.since_s is not None  # pages always say where they start
@@ -290,6 +319,15 @@ class Inquiry:
 
     def _give_up(self, slots: Ranges) -> None:
         self._given_up = self._given_up | slots
+
+
+def _within(seconds: Ints, since_s: int | None, until_s: int | None) -> npt.NDArray[np.bool_]:
+    fit = np.ones(seconds.size, dtype=np.bool_)
+    if since_s is not None:
+        fit &= seconds >= since_s
+    if until_s is not None:
+        fit &= seconds < until_s
+    return fit
 
 
 def _slots_around(seconds: Ints, grid: Grid) -> Ranges:

@@ -28,6 +28,8 @@ from seamless_lab.errors import SourceRejected, SourceUnavailable
 
 __all__ = ["CcxtFetcher", "CcxtSettings"]
 
+_FIRST_MARKET_S = 1_230_940_800  # 2009-01-03, Bitcoin's first block: no exchange has a bar from before
+
 
 class CcxtFetcher:
     """The `Fetcher` port on ccxt: pages with proof, retries what may succeed, keeps to the rate limiter.
@@ -105,9 +107,13 @@ class CcxtFetcher:
             asked_grid = Grid(ask.step_s, grid.anchor_s % ask.step_s)
             ms = times_ms(answer.frame)
             opens, off_grid, unreadable = _sorted_out(ms, asked_grid)
-            if not opens.size and off_grid.size and inquiry.first_seen_s is None and ask.step_s == grid.step_s:
-                _require_grid(node, grid, ask, off_grid)
-            news = inquiry.receive(ask, opens, now_s, off_grid=off_grid, unreadable=unreadable)
+            times = ms[ms >= 0] // 1000
+            if not opens.size and times.size and inquiry.first_seen_s is None and ask.step_s == grid.step_s:
+                _require_grid(node, grid, ask, times)
+            exchange_now_s = source.exchange_now_ms // 1000
+            news = inquiry.receive(
+                ask, opens, now_s, exchange_now_s=exchange_now_s, off_grid=off_grid, unreadable=unreadable
+            )
             past = Ranges.normalised([window.start], [min(window.end, closed_until(now_s, grid))])
             kept = np.zeros(ms.size, dtype=bool) if ask.step_s != grid.step_s else _to_keep(ms, grid, news, past)
             rows = answer.frame if kept.all() else answer.frame.filter(pl.Series(kept))
@@ -172,20 +178,22 @@ def _oldest_first(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _sorted_out(ms: Ints, grid: Grid) -> tuple[Ints, Ints, int]:
-    """The times that lie on the grid and those that do not, in epoch seconds rounded down, and how many are none."""
+    """The times that lie on the grid and those that do not, in epoch seconds rounded down, and how many are absurd."""
     seconds: Ints = ms // 1000
     off = seconds * 1000 != ms
     off |= (seconds - grid.anchor_s) % grid.step_s != 0
-    if not off.any():
+    absurd = ms < _FIRST_MARKET_S * 1000
+    if not (off | absurd).any():
         return seconds, seconds[:0], 0
-    none = ms < 0
-    return seconds[~off], seconds[off & ~none], int(none.sum())
+    return seconds[~off & ~absurd], seconds[off & ~absurd], int(absurd.sum())
 
 
 def _require_grid(node: NodeId, grid: Grid, ask: Ask, seconds: Ints) -> None:
     """Raise when none of the bars, of which none lies on the grid, was asked for, or all lie off it by the same."""
     first = int(seconds[0])
-    asked = (seconds >= (ask.since_s or 0)) & (seconds < (LATEST_S if ask.until_s is None else ask.until_s))
+    asked = (seconds >= max(ask.since_s or 0, _FIRST_MARKET_S)) & (
+        seconds < (LATEST_S if ask.until_s is None else ask.until_s)
+    )
     if not asked.any():
         raise SourceRejected(
             f"{node.exchange} sent no bar of {node} from the window asked for, but such as at {format_time(first)}.",
@@ -207,11 +215,11 @@ def _require_grid(node: NodeId, grid: Grid, ask: Ask, seconds: Ints) -> None:
 def _to_keep(ms: Ints, grid: Grid, news: Ranges, past: Ranges) -> npt.NDArray[np.bool_]:
     """Which rows to pass on: those for slots that were not answered before, and what conformance has to report.
 
-    Rows outside `past`, the closed part of the window, are dropped; rows without a readable time are not.
+    Rows outside `past`, the closed part of the window, are dropped; rows without a time that can be right are not.
     """
     seconds = ms // 1000
     off = (ms - grid.anchor_s * 1000) % (grid.step_s * 1000) != 0
-    keep: npt.NDArray[np.bool_] = news.contains(seconds) | (ms < 0)
+    keep: npt.NDArray[np.bool_] = news.contains(seconds) | (ms < _FIRST_MARKET_S * 1000)
     if off.any():
         keep |= off & past.contains(seconds)
     return keep

@@ -192,6 +192,14 @@ MOVED = {
     "the smallest integer": lambda ms: -(2**63),
     "too large an integer": lambda ms: 2**63,
     "far beyond the calendar": lambda ms: 60_000 * 10**13,
+    "a float that no integer holds": lambda ms: 1e300,
+    "a float just too large": lambda ms: 2e19,
+    "nothing": lambda ms: 0,
+    "nothing as text": lambda ms: "0",
+    "in seconds": lambda ms: ms // 1000,
+    "a day early": lambda ms: ms - 86_400_000,
+    "a day late": lambda ms: ms + 86_400_000,
+    "a year early": lambda ms: ms - 366 * 86_400_000,
 }
 
 
@@ -200,7 +208,7 @@ MOVED = {
 async def test_a_row_with_a_strange_time_makes_no_slot_quiet(
     server: Scripted, fetcher: CcxtFetcher, moved: str, place: int
 ) -> None:
-    rows = [kline(START + 60 * k) for k in range(13)]
+    rows = [kline(START + 60 * k) for k in range(12)]
     rows[place][0] = MOVED[moved](rows[place][0])
     server.replies = [web.json_response(rows)]
     fetched = await fetcher.fetch(NODE, grid_of("binance", "1m"), WINDOW)
@@ -209,7 +217,8 @@ async def test_a_row_with_a_strange_time_makes_no_slot_quiet(
     found = examine(fetched.rows, Header(NODE, grid_of("binance", "1m")), WINDOW, answered=fetched.answered)
     assert len(found.bars) == 9
     told = sum(map(found.report.count, ("off_grid", "invalid_timestamp", "out_of_window")))
-    assert told == 1 or (place == 0 and "early" in moved)  # which is before the window
+    outside = "a day" in moved or "a year" in moved or (place == 0 and "early" in moved)
+    assert told == (0 if outside else 1)
     assert server.asked <= 3
 
 
@@ -229,6 +238,19 @@ async def test_a_row_that_was_not_asked_for_is_no_witness(
 ) -> None:
     half = [kline(START + 60 * k) for k in range(5)]
     server.replies = [web.json_response([*half, kline(START + beyond_s)]), web.json_response(half)]
+    fetched = await fetcher.fetch(NODE, grid_of("binance", "1m"), WINDOW)
+    assert fetched.answered.pairs() == [[START, START + 300]]
+
+
+async def test_a_lone_row_of_1970_proves_nothing_empty(server: Scripted, fetcher: CcxtFetcher) -> None:
+    server.replies = [web.json_response([[0, *kline(0)[1:]]])]
+    with pytest.raises(SourceRejected, match="but such as at 1970-01-01"):
+        await fetcher.fetch(NODE, grid_of("binance", "1m"), WINDOW)
+
+
+async def test_a_latest_row_of_1970_proves_nothing_empty(server: Scripted, fetcher: CcxtFetcher) -> None:
+    half = [kline(START + 60 * k) for k in range(5)]
+    server.replies = [web.json_response(half), json("[]"), json("[]"), web.json_response([[0, *kline(0)[1:]]])]
     fetched = await fetcher.fetch(NODE, grid_of("binance", "1m"), WINDOW)
     assert fetched.answered.pairs() == [[START, START + 300]]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 import numpy as np
+import pytest
 from hypothesis import given, note
 from hypothesis import strategies as st
 
@@ -88,7 +89,7 @@ def ask_all(
         opens = np.array(exchange.answer(ask), dtype=np.int64)
         off = opens % ask.step_s != 0
         opens, off_grid = opens[~off], opens[off]
-        news = inquiry.receive(ask, opens, now_s, off_grid=off_grid)
+        news = inquiry.receive(ask, opens, now_s, exchange_now_s=exchange.now_s, off_grid=off_grid)
         if ask.step_s == STEP:
             kept |= {int(ts) for ts in opens[news.contains(opens)]}
     raise AssertionError("the inquiry does not end")
@@ -250,6 +251,132 @@ def test_bars_that_are_moved_off_the_grid_are_neither_quiet_nor_asked_for_withou
     inquiry, kept = ask_all(exchange, window, api)
     check_sound(exchange, inquiry, kept, window)
     assert len(exchange.asks) <= 2 * -(-length // PAGE) + 5
+
+
+@pytest.mark.parametrize("api", KNOWN)
+@pytest.mark.parametrize("age_slots", [1, 2, 3, 4, 1440])
+@pytest.mark.parametrize("length", [1, 2, 3, 300])
+def test_a_cache_that_gives_one_old_page_for_everything_makes_no_slot_quiet(
+    api: BarApi, age_slots: int, length: int
+) -> None:
+    stale = [START - (age_slots + k) * STEP for k in range(length)]
+    page = stale if api.order is Order.DESCENDING else stale[::-1]
+    exchange = NaiveExchange(set(), START + 15 * STEP, api, lambda rows: page)
+    inquiry, kept = ask_all(exchange, TimeRange(START, START + 10 * STEP), api)
+    assert not kept
+    assert not len(inquiry.answered)
+
+
+@pytest.mark.parametrize("place", range(PAGE))
+def test_a_cache_that_gives_a_lone_bar_for_everything_proves_nothing_after_it(place: int) -> None:
+    exchange = NaiveExchange(set(), START + 86_400, ASCENDING, lambda rows: [START + place * STEP])
+    inquiry, _ = ask_all(exchange, TimeRange(START, START + PAGE * STEP), ASCENDING)
+    assert inquiry.answered == Ranges.single(TimeRange(START, START + (place + 1) * STEP))
+
+
+@given(markets(), st.sampled_from(KNOWN), st.integers(0, 60), st.integers(-400_000, 400_000))
+def test_a_bar_whose_time_is_far_from_those_asked_for_is_never_quiet(
+    market: tuple[set[int], int, TimeRange], api: BarApi, which: int, by_slots: int
+) -> None:
+    bars, now_s, window = market
+    moved = START + which * STEP
+    elsewhere = moved + by_slots * STEP
+    if window.start - 3 * STEP <= elsewhere < max(window.end, now_s) + 70 * STEP:
+        return
+    exchange = NaiveExchange(bars, now_s, api, lambda rows: [elsewhere if ts == moved else ts for ts in rows])
+    check_sound(exchange, *ask_all(exchange, window, api), window)
+
+
+COARSE_API = replace(NEWEST_FIRST, page_bars=30)
+
+
+def asked_for_longer_bars() -> tuple[Inquiry, Ask]:
+    """An inquiry whose pages came back empty, at its first ask for longer bars."""
+    inquiry = Inquiry(TimeRange(START, START + 120 * STEP), GRID, COARSE_API, START + 86_400, coarser_s=(300, 3600))
+    while (ask := inquiry.next_ask()) is not None:
+        if ask.purpose is Purpose.COARSE:
+            return inquiry, ask
+        inquiry.receive(ask, np.empty(0, dtype=np.int64), START + 86_400)
+    raise AssertionError("no longer bars are asked for")
+
+
+def longer_bars(ask: Ask) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    assert ask.since_s is not None
+    return np.array([ask.since_s + ask.step_s], dtype=np.int64)
+
+
+def test_longer_bars_prove_what_lies_before_their_end_empty() -> None:
+    inquiry, ask = asked_for_longer_bars()
+    inquiry.receive(ask, longer_bars(ask), START + 86_400)
+    assert len(inquiry.answered)
+
+
+def test_longer_bars_that_were_not_asked_for_are_no_witnesses() -> None:
+    for slots in (1, 2, 3, 500):
+        inquiry, ask = asked_for_longer_bars()
+        assert ask.since_s is not None
+        inquiry.receive(ask, np.array([ask.since_s - slots * ask.step_s]), START + 86_400)
+        assert not len(inquiry.answered)
+
+
+def test_longer_bars_with_a_row_that_may_be_anywhere_prove_nothing() -> None:
+    inquiry, ask = asked_for_longer_bars()
+    inquiry.receive(ask, longer_bars(ask), START + 86_400, unreadable=1)
+    assert not len(inquiry.answered)
+
+
+def test_longer_bars_leave_slots_next_to_a_row_off_the_grid_open() -> None:
+    inquiry, ask = asked_for_longer_bars()
+    strange = START + 40 * STEP + 7
+    inquiry.receive(ask, longer_bars(ask), START + 86_400, off_grid=np.array([strange]))
+    again = inquiry.next_ask()
+    assert again is not None
+    assert again.purpose is Purpose.COARSE
+    inquiry.receive(again, longer_bars(again), START + 86_400)
+    assert len(inquiry.answered)
+    assert not inquiry.answered.contains(np.array([strange - 7])).any()
+
+
+def test_bars_of_another_length_are_no_witnesses_for_longer_ones() -> None:
+    inquiry, ask = asked_for_longer_bars()
+    inquiry.receive(ask, longer_bars(ask), START + 86_400, off_grid=longer_bars(ask) + STEP)
+    assert not len(inquiry.answered)
+
+
+@pytest.mark.parametrize("early_slots", [1, 2])
+def test_a_row_just_before_those_asked_for_is_no_witness(early_slots: int) -> None:
+    inquiry = Inquiry(TimeRange(START, START + PAGE * STEP), GRID, NEWEST_FIRST, START + 86_400)
+    ask = inquiry.next_ask()
+    assert ask is not None
+    cut = [START + 5 * STEP, START + 4 * STEP, START - early_slots * STEP]
+    inquiry.receive(ask, np.array(cut), START + 86_400)
+    assert inquiry.answered == Ranges.single(TimeRange(START + 4 * STEP, START + 6 * STEP))
+
+
+@pytest.mark.parametrize("ahead_slots, believed", [(-1, True), (10, True), (12, True), (13, False), (9_000, False)])
+def test_a_row_that_is_yet_to_open_on_every_clock_is_no_witness(ahead_slots: int, *, believed: bool) -> None:
+    now_s = START + 50 * STEP
+    inquiry = Inquiry(TimeRange(START, START + PAGE * STEP), GRID, ASCENDING, now_s, seen_s=0)
+    while (ask := inquiry.next_ask()) is not None:
+        rows = [now_s + ahead_slots * STEP] if ask.purpose is Purpose.WITNESS else []
+        inquiry.receive(ask, np.array(rows, dtype=np.int64), now_s, exchange_now_s=now_s + 10 * STEP)
+    assert bool(len(inquiry.answered)) is believed
+
+
+@given(markets(), st.sampled_from(KNOWN), st.integers(0, 1200))
+def test_a_local_clock_behind_costs_no_requests(
+    market: tuple[set[int], int, TimeRange], api: BarApi, behind_s: int
+) -> None:
+    bars, now_s, window = market
+    if window.end + 400 > now_s - behind_s:  # slots that are too young by one clock
+        return
+    exchanges = [NaiveExchange(bars | {GRID.floor(now_s)}, now_s, api) for _ in range(2)]
+    punctual, late = (
+        ask_all(exchange, window, api, local_now_s=now_s - lag)[0]
+        for exchange, lag in zip(exchanges, (0, behind_s), strict=True)
+    )
+    assert late.answered == punctual.answered
+    assert len(exchanges[1].asks) == len(exchanges[0].asks)
 
 
 def test_a_clock_behind_keeps_bars_that_may_still_form_out() -> None:
