@@ -112,6 +112,18 @@ def test_what_a_pin_of_the_homes_store_is_mended_with_does_mend(root, kind) -> N
         assert lab.check_lock().exit_code == 0
 
 
+def test_a_damaged_document_of_the_homes_store_is_not_mended_by_a_backfill(root, monkeypatch) -> None:
+    pinned(root, monkeypatch, FOLDER, None)
+    with Lab() as lab:
+        fingerprint = lab.lock().pins["btc"].fingerprint
+        for path in root.rglob("trees/*.json"):
+            if fingerprint not in path.name:
+                damage(path.parent, path.name)
+        [check] = lab.check_lock().pins
+        assert check.findings[0].path.endswith(".json")
+        assert check.hint == "Restore the files from a copy."
+
+
 def test_a_damaged_commit_of_a_pins_own_store_is_told_with_what_restores_it(root, monkeypatch) -> None:
     pinned(root, monkeypatch, "vendor", "vendor/artifacts")
     damage(root, "commits/*.json")
