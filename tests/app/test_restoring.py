@@ -112,13 +112,14 @@ def test_what_a_pin_of_the_homes_store_is_mended_with_does_mend(root, kind) -> N
         assert lab.check_lock().exit_code == 0
 
 
-def test_a_damaged_document_of_the_homes_store_is_not_mended_by_a_backfill(root, monkeypatch) -> None:
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_document_of_the_homes_store_is_not_mended_by_a_backfill(root, monkeypatch, lost: bool) -> None:
     pinned(root, monkeypatch, FOLDER, None)
     with Lab() as lab:
         fingerprint = lab.lock().pins["btc"].fingerprint
         for path in root.rglob("trees/*.json"):
             if fingerprint not in path.name:
-                damage(path.parent, path.name)
+                path.unlink() if lost else damage(path.parent, path.name)
         [check] = lab.check_lock().pins
         assert check.findings[0].path.endswith(".json")
         assert check.hint == "Restore the files from a copy."

@@ -309,9 +309,9 @@ def mending(pin: Pin, audit: Audit) -> str:
     """What brings back the damaged or missing files of a pin; a damaged one is not written while it lies there."""
     if pin.store:
         return getting(pin)
-    damaged = [damage for damage in audit.damages if not damage.missing]
-    if any(damage.path.endswith(".json") for damage in damaged):
+    if any(damage.path.endswith(".json") for damage in audit.damages):  # no answer of an exchange writes one again
         return "Restore the files from a copy."
+    damaged = [damage for damage in audit.damages if not damage.missing]
     command = _backfill(pin, TimeRange(audit.damages[0].slots.start, audit.damages[-1].slots.end))
     if damaged:
         which, them = ("file", "it") if len({damage.path for damage in damaged}) == 1 else ("files", "them")
